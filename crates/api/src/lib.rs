@@ -1,0 +1,1 @@
+//! Generated types of the platform's own contracts under proto/.

@@ -1,0 +1,1 @@
+//! Contracts: .proto files with policy options become endpoints, policy and OpenAPI.

@@ -1,0 +1,1 @@
+//! The error catalogue and its one HTTP/gRPC table.

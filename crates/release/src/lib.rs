@@ -1,0 +1,1 @@
+//! A release: contracts and tenet.toml compiled into one immutable, content-hashed bundle.

@@ -1,0 +1,1 @@
+//! SDK: serve a gRPC service the Tenet way in a few lines.

@@ -1,0 +1,1 @@
+//! Recording per thread, merging per second, series, events, alarms, OpenMetrics.

@@ -1,0 +1,3 @@
+//! The binary: command line, roles, `tenet up`.
+
+fn main() {}

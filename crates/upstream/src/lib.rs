@@ -1,0 +1,1 @@
+//! Discovery, pools and attempts: the only crate that opens upstream connections.

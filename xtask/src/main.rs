@@ -1,0 +1,3 @@
+//! `cargo xtask`: test, bench, ci, tidy.
+
+fn main() {}
