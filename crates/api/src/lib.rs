@@ -1,1 +1,17 @@
-//! Generated types of the platform's own contracts under proto/.
+//! Generated types of the platform's own contracts under `proto/`.
+//!
+//! ```text
+//!   proto/tenet/telemetry/v1/telemetry.proto ──build.rs──▶ tenet_api::telemetry::v1::{Snapshot, …}
+//! ```
+//!
+//! The modules follow the packages; what the types mean is written in the `.proto` files and only there. Their
+//! comments come through as the documentation of the generated items.
+
+/// Package `tenet.telemetry`.
+pub mod telemetry {
+    /// Package `tenet.telemetry.v1`: what a process measured, second by second.
+    #[allow(missing_docs, clippy::all)] // generated: tonic writes modules and helpers without documentation
+    pub mod v1 {
+        tonic::include_proto!("tenet.telemetry.v1");
+    }
+}
