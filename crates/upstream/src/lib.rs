@@ -1,1 +1,26 @@
 //! Discovery, pools and attempts: the only crate that opens upstream connections.
+//!
+//! ```text
+//!   Roster ──Shared::apply──▶ ServiceHandle (one a service, follows later rosters)
+//!                                  │
+//!   Request<Outgoing> ──Pool::call─┴▶ balance ─▶ connect or reuse ─▶ send ─▶ Reply { head, Incoming, zone, instance }
+//!                                       ▲                             │
+//!                                       └── never ran, try another ◀──┘
+//! ```
+//!
+//! One [`Shared`] a process holds what all threads must agree on (who is there, who is failing) as snapshots and atomics;
+//! one [`Pool`] a thread holds the connections, without locks. A pool is not `Send` and lives in a `LocalSet`.
+
+mod incoming;
+mod options;
+mod outgoing;
+mod pool;
+mod roster;
+mod shared;
+
+pub use incoming::Incoming;
+pub use options::PoolOptions;
+pub use outgoing::Outgoing;
+pub use pool::{CallError, Pool, Reply};
+pub use roster::{Instance, Protocol, Roster, ServiceRoster};
+pub use shared::{Health, InstanceView, ServiceHandle, Shared};

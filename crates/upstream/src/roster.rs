@@ -1,0 +1,44 @@
+//! Who is there now: the instances of every service, as the control side or `tenet.toml` names them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What the instances of a service speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/2 in the clear with prior knowledge (RFC 9113 §3.3): gRPC, or plain HTTP/2.
+    H2,
+    /// HTTP/1.1 (RFC 9112).
+    H1,
+}
+
+/// All services and where their instances are, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// One row a service; the position of a service is its index in what [`Shared::apply`](crate::Shared::apply) returns.
+    pub services: Vec<ServiceRoster>,
+}
+
+/// One service of a roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceRoster {
+    /// The service's name, unique in its roster.
+    pub name: String,
+    /// What its instances speak.
+    pub protocol: Protocol,
+    /// Its instances; empty when nothing runs.
+    pub instances: Vec<Instance>,
+}
+
+/// One running copy of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Instance {
+    /// A name unique in its service.
+    pub id: Arc<str>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The number of its zone, as the caller counts zones in metrics.
+    pub zone: u16,
+    /// The name of its zone.
+    pub zone_name: Arc<str>,
+}
