@@ -1,0 +1,58 @@
+//! `tenet up` as a child: the whole platform over a project, on ports the system chose.
+
+use crate::process::Process;
+use crate::{PATIENCE, binary, eventually, http1, project::Project};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+/// A running `tenet up`.
+pub struct Up {
+    /// The supervisor.
+    pub process: Process,
+    /// The public door.
+    pub public: SocketAddr,
+    /// What it wrote to `.tenet/run/up.json` once everything was up.
+    pub state: Value,
+}
+
+impl Up {
+    /// Starts `tenet up` over `project` with `--listen` and `--console` on port 0, and waits until the public door answers.
+    ///
+    /// # Panics
+    /// When it does not come up within [`PATIENCE`]; the panic shows its output.
+    pub fn start(project: &Project, arguments: &[&str]) -> Up {
+        let mut command = Command::new(binary::tenet());
+        command.arg("up").arg(project.path()).args(["--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+        command.args(arguments).env("NO_COLOR", "1");
+        let mut process = Process::start(&mut command);
+        let state = eventually("tenet up to write .tenet/run/up.json", || {
+            assert!(process.ended().is_none(), "tenet up ended:\n{}", process.output().join("\n"));
+            read_state(project.path())
+        });
+        let public = address(&state, &["public", "listen", "gateway"]);
+        let up = Up { process, public, state };
+        eventually("the public door to answer", || http1::try_call(public, "GET", "/", &[], b"").ok());
+        up
+    }
+
+    /// The console's address.
+    ///
+    /// # Panics
+    /// When `up.json` does not name it.
+    pub fn console(&self) -> SocketAddr {
+        address(&self.state, &["console"])
+    }
+}
+
+fn read_state(project: &Path) -> Option<Value> {
+    serde_json::from_slice(&std::fs::read(project.join(".tenet/run/up.json")).ok()?).ok()
+}
+
+/// The first of `keys` that holds a socket address.
+fn address(state: &Value, keys: &[&str]) -> SocketAddr {
+    keys.iter().find_map(|key| state.get(key)?.as_str()?.parse().ok()).unwrap_or_else(|| {
+        panic!("up.json names no address under {keys:?} (waited up to {PATIENCE:?}): {state}")
+    })
+}
