@@ -1,0 +1,1 @@
+//! Options out of descriptors.
