@@ -147,11 +147,15 @@ impl Backend {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
         let calls = Calls::default();
-        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)));
+        // Bound by std, not inside `block_on`: the test may already run inside a runtime, where that panics.
+        let listener =
+            std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.set_nonblocking(true).map(|()| l));
         let listener = listener.unwrap_or_else(|error| panic!("no listener: {error}"));
         let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
         let shared = calls.clone();
         runtime.spawn(async move {
+            let listener =
+                TcpListener::from_std(listener).unwrap_or_else(|error| panic!("no listener: {error}"));
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
                 tokio::spawn(serve(stream, shared.clone()));

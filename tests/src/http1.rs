@@ -6,6 +6,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+/// A read time-out of zero means "for ever" to the system: the last wait is this short instead.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
 /// One parsed response.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Response {
@@ -90,10 +93,26 @@ pub fn try_call(
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
     stream.write_all(&bytes).map_err(|e| format!("send: {e}"))?;
-    let heard = raw::listen(&mut stream, crate::PATIENCE);
-    match parse(&heard.bytes, method == "HEAD", heard.closed)? {
+    let until = Instant::now() + crate::PATIENCE;
+    let (mut heard, mut chunk) = (Vec::new(), [0u8; 16 << 10]);
+    loop {
+        // Not until it closes: a server that ignores `connection: close` has still answered.
+        if let Some((response, _)) = parse(&heard, method == "HEAD", false)? {
+            return Ok(response);
+        }
+        let _ =
+            stream.set_read_timeout(Some(until.saturating_duration_since(Instant::now()).max(SHORTEST_WAIT)));
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => heard.extend_from_slice(&chunk[..count]),
+            Err(error) => {
+                return Err(format!("receive: {error}, after {:?}", String::from_utf8_lossy(&heard)));
+            }
+        }
+    }
+    match parse(&heard, method == "HEAD", true)? {
         Some((response, _)) => Ok(response),
-        None => Err(format!("no whole response: {:?}", heard.text())),
+        None => Err(format!("no whole response: {:?}", String::from_utf8_lossy(&heard))),
     }
 }
 
