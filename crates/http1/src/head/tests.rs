@@ -1,0 +1,1 @@
+//! Tables of raw heads and what becomes of them.
