@@ -3,8 +3,10 @@
 //! Unknown keys are fatal and the error names the nearest known one. Durations are strings with a unit (`"250ms"`,
 //! `"5s"`), sizes are strings or integers of bytes (`"64KiB"`, `4096`).
 
+mod traffic;
 mod units;
 
+pub use traffic::{Traffic, TrafficRequest};
 pub use units::{Millis, Size};
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,10 @@ pub struct Config {
     pub http: Vec<HttpRoute>,
     /// The public door's behaviour.
     pub gateway: Gateway,
+    /// What `tenet up` shows.
+    pub up: Up,
+    /// What `tenet up --traffic` sends.
+    pub traffic: Traffic,
 }
 
 /// Where contracts come from, relative to the project folder.
@@ -73,6 +79,27 @@ pub struct Service {
     pub deadline: Option<Millis>,
     /// Largest response message or REST body the gateway buffers. Default: the gateway's `max_response_message`.
     pub max_response: Option<Size>,
+}
+
+impl Service {
+    /// What its instances speak, the default applied.
+    pub fn protocol(&self) -> Protocol {
+        let by_contract = if self.serves.is_empty() { Protocol::Http1 } else { Protocol::Grpc };
+        self.protocol.unwrap_or(by_contract)
+    }
+
+    /// The zones that children of `command` are spread over, the default applied.
+    pub fn zones(&self) -> Vec<&str> {
+        match &self.zones {
+            Some(zones) => zones.iter().map(String::as_str).collect(),
+            None => vec!["a", "b", "c"],
+        }
+    }
+
+    /// How many children of `command` run in each zone, the default applied.
+    pub fn per_zone(&self) -> u32 {
+        self.per_zone.unwrap_or(1)
+    }
 }
 
 /// What an upstream speaks.
@@ -132,6 +159,14 @@ pub struct HttpRoute {
     /// Time until the response head must be there. Default: the service's `deadline`.
     #[serde(default)]
     pub deadline: Option<Millis>,
+}
+
+/// What `tenet up` shows once everything runs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Up {
+    /// Commands to try, printed as they are; `{gateway}` becomes the public address. Default: derived from the contract.
+    pub r#try: Vec<String>,
 }
 
 /// The public door's behaviour: bounds, trust, identification of the outside.

@@ -29,10 +29,9 @@ fn parse(text: &str, units: &[(&str, u64)], kind: &str) -> Result<u64, String> {
     let number: u64 = text[..digits]
         .parse()
         .map_err(|_| format!("found {text:?}, expected {kind}: a whole number and one of {}", names()))?;
-    let (_, factor) = units
-        .iter()
-        .find(|(name, _)| *name == text[digits..].trim())
-        .ok_or_else(|| format!("found {text:?} with unit {:?}, expected one of {}", &text[digits..], names()))?;
+    let (_, factor) = units.iter().find(|(name, _)| *name == text[digits..].trim()).ok_or_else(|| {
+        format!("found {text:?} with unit {:?}, expected one of {}", &text[digits..], names())
+    })?;
     number.checked_mul(*factor).ok_or_else(|| format!("{text:?} is too large"))
 }
 
