@@ -32,17 +32,15 @@ impl Setting {
 
 impl Release {
     /// The longest a call of this method may take: the smallest of what its contract, its service and the gateway say.
-    ///
-    /// A caller may ask for less, and for more only where nobody said anything (up to `gateway.max_deadline`).
     pub fn deadline(&self, method: &Method) -> Duration {
         let service = self.service_of(&self.contract.service_of(method).full_name);
         let of_service =
             service.and_then(|name| self.config.services.get(name)).and_then(|service| service.deadline);
-        // The gateway's default is for methods of which nobody says anything less; a larger value is capped by the maximum.
-        let said =
-            [method.deadline, of_service.map(|deadline| deadline.duration())].into_iter().flatten().min();
-        said.unwrap_or_else(|| self.config.gateway.deadline.duration())
-            .min(self.config.gateway.max_deadline.duration())
+        let of_gateway = self.config.gateway.deadline.duration();
+        [method.deadline, of_service.map(|deadline| deadline.duration())]
+            .into_iter()
+            .flatten()
+            .fold(of_gateway, Duration::min)
     }
 
     /// Every effective value of `method` (`pkg.Service/Method`), or `None` if no contract declares it.
@@ -117,19 +115,12 @@ impl Release {
         }
         let is_default = gateway.deadline == crate::config::Gateway::default().deadline;
         let fallback = if is_default { "default".into() } else { format!("{CONFIG_FILE} gateway.deadline") };
-        // Only where nobody says less does the gateway's own value count; where it lost, it is shown as having lost.
-        let mut losers = Vec::new();
-        if said.is_empty() {
-            said.push((gateway.deadline.duration(), fallback));
-        } else {
-            losers.push(Setting::new(gateway.deadline.to_string(), fallback));
-        }
-        said.push((gateway.max_deadline.duration(), "the largest allowed, gateway.max_deadline".to_owned()));
+        said.push((gateway.deadline.duration(), fallback));
+        // Stable: of two equal ones the more specific is named.
         said.sort_by_key(|(deadline, _)| *deadline);
         let mut said = said.into_iter().map(|(deadline, source)| Setting::new(human(deadline), source));
         let winner = said.next().unwrap_or_else(|| Setting::new("-", "default"));
-        losers.splice(0..0, said);
-        Effective { what: "deadline", winner, losers }
+        Effective { what: "deadline", winner, losers: said.collect() }
     }
 
     /// The bounds on messages and the JSON choices.

@@ -28,7 +28,10 @@ impl Release {
         }
         match contract {
             Some(contract) if problems.is_empty() => Ok(Release::assemble(project, config, contract)),
-            _ => Err(problems),
+            _ => {
+                problems.sort();
+                Err(problems)
+            }
         }
     }
 

@@ -114,6 +114,14 @@ impl Problems {
         self.problems.is_empty() && self.contract.is_none()
     }
 
+    /// Orders problems as the text they are about; those without a place in a text come first.
+    pub fn sort(&mut self) {
+        self.problems.sort_by_key(|problem| match &problem.place {
+            Place::Text { line, column, .. } => (*line, *column),
+            Place::Named(_) => (0, 0),
+        });
+    }
+
     /// `value`, unless there are problems.
     pub fn or<T>(self, value: T) -> Result<T, Problems> {
         if self.is_empty() { Ok(value) } else { Err(self) }

@@ -32,6 +32,7 @@ pub(crate) fn read<'a, T: DeserializeOwned>(
     }
     // Values of a text that is not TOML may be garbage: naming them would bury the cause.
     if !problems.is_empty() {
+        problems.sort();
         return Err(problems);
     }
     let mut rest = document.root.clone();
@@ -55,6 +56,7 @@ pub(crate) fn read<'a, T: DeserializeOwned>(
         }
         taken_out.push(span);
     }
+    problems.sort();
     Err(problems)
 }
 
@@ -185,11 +187,11 @@ mod tests {
         check(
             "[services.a]\nprotocol = \"grcp\"\ninstances = [{ address = \"localhost\" }]\n",
             &[
-                ("3:26", "socket address", None),
                 ("2:12", "unknown value `grcp`", Some("did you mean `grpc`?")),
+                ("3:26", "socket address", None),
             ],
         );
         check("[[http]]\nprefix = \"/x\"\n", &[("1:1", "missing field `service`", None)]);
-        check("a = \nb = [1,\n", &[("1:4", "", None), ("3:1", "", None)]);
+        check("a = \nb = [1,\n", &[("1:5", "", None), ("2:8", "unclosed array", None)]);
     }
 }
