@@ -1,0 +1,158 @@
+//! Calls to other services: a channel to the gateway's private listener, which finds instances, keeps deadlines and
+//! measures, and a layer that hands the current call's context on.
+
+use crate::{Context, Error, Fault};
+use http::{Request, Response};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+use tenet_error::GrpcCode;
+use tokio::time::timeout_at;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::StdError as BoxError;
+use tonic::transport::Endpoint;
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Time to open a connection; the private listener is on this machine or in this zone.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection with calls on it that is silent for this long is asked for a sign of life.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Time the answer to that may take.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A tonic channel whose calls inherit the context of the call that is being served.
+pub type Channel = Propagate<tonic::transport::Channel>;
+
+/// A channel to another service, by its name in `tenet.toml`. It connects when it is first used and again whenever the
+/// connection is lost.
+///
+/// The address is `TENET_<SERVICE>_URL` (upper case, `-` as `_`) where set, for instance to reach a service directly in
+/// a test; else `TENET_PRIVATE_URL`, the gateways' private listener, which finds the service by the method that is called.
+///
+/// # Errors
+/// Neither variable is set, or its value is not an `http` URL.
+pub fn channel(service: &str) -> Result<Channel, Error> {
+    channel_from(service, |name| std::env::var(name).ok())
+}
+
+fn channel_from(service: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<Channel, Error> {
+    let own = format!("TENET_{}_URL", service.to_uppercase().replace('-', "_"));
+    let names = [own, "TENET_PRIVATE_URL".to_owned()];
+    let found = names.into_iter().find_map(|name| {
+        let url = lookup(&name).filter(|url| !url.is_empty())?;
+        Some((name, url))
+    });
+    let Some((name, url)) = found else {
+        return Err(Error::MissingFact {
+            name: "TENET_PRIVATE_URL".into(),
+            why: "it is where the gateways' private listener is reached, and `tenet up` sets it",
+        });
+    };
+    let wrong =
+        |url: String| Error::Fact { name, found: url, expected: "an address as http://127.0.0.1:9001" };
+    match url.parse::<http::Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => Ok(channel_to(uri)),
+        _ => Err(wrong(url)),
+    }
+}
+
+/// A channel to an address, with the same bounds and the same layer as [`channel`].
+pub fn channel_to(address: http::Uri) -> Channel {
+    let endpoint = Endpoint::from(address)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+    PropagateLayer.layer(endpoint.connect_lazy())
+}
+
+/// Adds the current call's context to outgoing calls: request id, trace, baggage, consumer and the time left.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PropagateLayer;
+
+impl<S> Layer<S> for PropagateLayer {
+    type Service = Propagate<S>;
+
+    fn layer(&self, inner: S) -> Propagate<S> {
+        Propagate { inner }
+    }
+}
+
+/// A client whose calls inherit the context of the call that is being served, see [`PropagateLayer`].
+///
+/// A call is given up when the deadline passes, whatever its server does. Outside of any call there is nothing to
+/// inherit: such a call gets a request id and a trace of its own and only the deadline its caller sets.
+#[derive(Clone, Debug)]
+pub struct Propagate<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Request<Body>> for Propagate<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: 'static,
+{
+    type Response = Response<B>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let context = Context::current().unwrap_or_else(Context::background);
+        context.write_headers(request.headers_mut());
+        if context.remaining() == Some(Duration::ZERO) {
+            return Box::pin(async { Err(late()) });
+        }
+        let call = self.inner.call(request);
+        match context.deadline {
+            None => Box::pin(async { call.await.map_err(Into::into) }),
+            Some(at) => Box::pin(async move {
+                match timeout_at(at, call).await {
+                    Ok(answer) => answer.map_err(Into::into),
+                    Err(_) => Err(late()),
+                }
+            }),
+        }
+    }
+}
+
+fn late() -> BoxError {
+    Status::from(Fault::new(GrpcCode::DeadlineExceeded, "The deadline passed before a call below was done."))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_nearest_address_wins_and_a_wrong_one_is_named() {
+        for (pairs, expected) in [
+            (&[][..], Some("TENET_PRIVATE_URL is not set")),
+            (&[("TENET_PRIVATE_URL", "http://127.0.0.1:1")], None),
+            (&[("TENET_PRIVATE_URL", "127.0.0.1:1")], Some("TENET_PRIVATE_URL=\"127.0.0.1:1\": expected")),
+            (&[("TENET_PRIVATE_URL", "https://127.0.0.1:1")], Some("TENET_PRIVATE_URL")),
+            (
+                &[("TENET_OTHER_ONE_URL", "?"), ("TENET_PRIVATE_URL", "http://h")],
+                Some("TENET_OTHER_ONE_URL=\"?\""),
+            ),
+            (&[("TENET_OTHER_ONE_URL", ""), ("TENET_PRIVATE_URL", "http://h")], None),
+        ] {
+            let made = channel_from("other-one", |name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            });
+            match (made.map_err(|error| error.to_string()), expected) {
+                (Ok(_), None) => {}
+                (Err(text), Some(start)) => assert!(text.starts_with(start), "{text}"),
+                (made, expected) => panic!("{pairs:?}: {:?} is not {expected:?}", made.err()),
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The context of the call that is being served: read from its metadata, visible to its handler without being passed
+//! along, and handed on to every call the handler makes.
+
+use crate::{Trace, timeout};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Names the request through the whole call tree and all logs.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// W3C baggage: what rides along, for instance the epoch and the retry allowance.
+pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+/// The consumer the gateway identified.
+pub(crate) const CONSUMER: HeaderName = HeaderName::from_static("tenet-consumer");
+/// Time left for the call.
+pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// Bytes of a request id that are accepted; gateways make ids of 32 characters, other systems send up to about 100.
+const MAX_REQUEST_ID_BYTES: usize = 128;
+
+/// Bytes of baggage that are passed on: the least a platform must propagate (W3C Baggage §3.3.2). More is dropped whole.
+const MAX_BAGGAGE_BYTES: usize = 8192;
+
+tokio::task_local! {
+    static CURRENT: Context;
+}
+
+/// What is known of the call that is being served. Cheap to clone.
+///
+/// It is set while the handler and its response stream run. A task the handler spawns does not inherit it: wrap its
+/// future in [`Context::scope`].
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The request's id, made here when the caller sent none.
+    pub request_id: Arc<str>,
+    /// This call's place in its trace; `span_id` is this call's own.
+    pub trace: Trace,
+    /// W3C baggage as it came.
+    pub baggage: Option<Arc<str>>,
+    /// When the call must be over, if it has a deadline.
+    pub deadline: Option<Instant>,
+    /// The consumer the gateway identified, if any. Only a private network makes it trustworthy.
+    pub consumer: Option<Arc<str>>,
+}
+
+impl Context {
+    /// The context of the call that is being served, or `None` outside of any.
+    pub fn current() -> Option<Context> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// A context for work that no call asked for: a timer, a start-up task.
+    pub fn background() -> Context {
+        Context {
+            request_id: new_request_id(),
+            trace: Trace::root(),
+            baggage: None,
+            deadline: None,
+            consumer: None,
+        }
+    }
+
+    /// The same context with a deadline no later than `after` from now.
+    #[must_use]
+    pub fn with_timeout(mut self, after: Duration) -> Context {
+        let at = Instant::now() + after;
+        self.deadline = Some(self.deadline.map_or(at, |earlier| earlier.min(at)));
+        self
+    }
+
+    /// Time left until the deadline, zero when it has passed, `None` without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Runs `future` with this context as the current one.
+    pub async fn scope<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+
+    /// Runs `work` with this context as the current one: for code that is polled rather than awaited.
+    pub fn sync_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), work)
+    }
+
+    /// Reads the context of an incoming call. `deadline` is the absolute form of its `grpc-timeout`.
+    pub(crate) fn from_headers(headers: &HeaderMap, deadline: Option<Instant>) -> Context {
+        let text = |name: &HeaderName, most: usize| {
+            let value = headers.get(name)?.to_str().ok()?;
+            (!value.is_empty() && value.len() <= most).then(|| Arc::from(value))
+        };
+        Context {
+            request_id: text(&REQUEST_ID, MAX_REQUEST_ID_BYTES).unwrap_or_else(new_request_id),
+            trace: Trace::from_headers(headers).map_or_else(Trace::root, |parent| parent.child()),
+            baggage: text(&BAGGAGE, MAX_BAGGAGE_BYTES),
+            deadline,
+            consumer: text(&CONSUMER, MAX_REQUEST_ID_BYTES),
+        }
+    }
+
+    /// Adds to an outgoing call what it inherits; what the caller set by hand stays, but for a `grpc-timeout` that is
+    /// longer than the time left.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+        let span = self.trace.child();
+        let texts = [
+            (REQUEST_ID, Some(self.request_id.clone())),
+            (HeaderName::from_static("traceparent"), Some(span.to_string().into())),
+            (HeaderName::from_static("tracestate"), span.state),
+            (BAGGAGE, self.baggage.clone()),
+            (CONSUMER, self.consumer.clone()),
+        ];
+        for (name, text) in texts {
+            let value = text.and_then(|text| HeaderValue::from_str(&text).ok());
+            if let Some(value) = value {
+                headers.entry(name).or_insert(value);
+            }
+        }
+        if let Some(left) = self.remaining() {
+            let asked = headers.get(GRPC_TIMEOUT).and_then(|value| timeout::parse(value.as_bytes()));
+            let least = asked.map_or(left, |asked| asked.min(left));
+            if let Ok(value) = HeaderValue::from_str(&timeout::format(least)) {
+                headers.insert(GRPC_TIMEOUT, value);
+            }
+        }
+    }
+}
+
+fn new_request_id() -> Arc<str> {
+    format!("{:032x}", rand::random::<u128>()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn an_unreadable_or_oversized_value_is_replaced_or_dropped() {
+        let context = Context::from_headers(
+            &headers(&[
+                ("x-request-id", &"x".repeat(129)),
+                ("baggage", &"b".repeat(8193)),
+                ("traceparent", "00-1"),
+            ]),
+            None,
+        );
+        assert_eq!(context.request_id.len(), 32);
+        assert_eq!(context.baggage, None);
+        assert_ne!(context.trace.trace_id, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_below_inherits_and_what_was_set_by_hand_stays() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let incoming = headers(&[
+            ("x-request-id", "id-1"),
+            ("traceparent", parent),
+            ("tracestate", "a=1"),
+            ("baggage", "epoch=7"),
+            ("tenet-consumer", "app"),
+        ]);
+        let context = Context::from_headers(&incoming, Some(Instant::now() + Duration::from_millis(50)));
+        let mut outgoing = headers(&[("baggage", "mine=1"), ("grpc-timeout", "9S")]);
+        context.write_headers(&mut outgoing);
+        assert_eq!(outgoing["x-request-id"], "id-1");
+        assert_eq!(outgoing["tracestate"], "a=1");
+        assert_eq!(outgoing["baggage"], "mine=1");
+        assert_eq!(outgoing["tenet-consumer"], "app");
+        assert_eq!(outgoing["grpc-timeout"], "50000000n");
+        let sent = Trace::parse(outgoing["traceparent"].as_bytes()).unwrap();
+        assert_eq!((sent.trace_id, sent.flags), (context.trace.trace_id, 1));
+        assert_ne!(sent.span_id, context.trace.span_id);
+
+        let mut shorter = headers(&[("grpc-timeout", "1m")]);
+        context.write_headers(&mut shorter);
+        assert_eq!(shorter["grpc-timeout"], "1000000n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_only_ever_tightens() {
+        let context = Context::background().with_timeout(Duration::from_secs(1));
+        assert_eq!(
+            context.clone().with_timeout(Duration::from_secs(5)).remaining(),
+            Some(Duration::from_secs(1))
+        );
+        assert_eq!(
+            context.clone().with_timeout(Duration::from_millis(5)).remaining(),
+            Some(Duration::from_millis(5))
+        );
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(context.remaining(), Some(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn the_current_context_is_the_one_in_scope() {
+        assert!(Context::current().is_none());
+        let context = Context::background();
+        let id = context.request_id.clone();
+        let seen = context.scope(async { Context::current().map(|context| context.request_id) }).await;
+        assert_eq!(seen, Some(id));
+    }
+}

@@ -1,0 +1,143 @@
+//! The metrics as OpenMetrics text 1.0.
+
+use super::{Metrics, UNKNOWN_METHOD};
+use crate::Facts;
+use std::fmt::{self, Write};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+use tenet_error::GrpcCode;
+
+/// Upper bounds of the exported buckets as powers of two in nanoseconds, 16 µs to 17 s: powers of two are edges of the
+/// sketch, so the counts are exact, and one an octave keeps the text small.
+const OCTAVES: std::ops::RangeInclusive<u32> = 14..=34;
+
+/// The media type of what [`Metrics::write`] writes.
+pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+impl Metrics {
+    /// Writes everything, with the facts of this process as an info metric.
+    pub(crate) fn write(&self, facts: &Facts, out: &mut String) -> fmt::Result {
+        family(out, "tenet_service_process", "info", "Which process this is.")?;
+        write!(out, "tenet_service_process_info{{service=\"")?;
+        escape(&facts.service, out)?;
+        for (name, value) in
+            [("instance", &facts.instance), ("zone", &facts.zone), ("version", &facts.version)]
+        {
+            write!(out, "\",{name}=\"")?;
+            escape(value, out)?;
+        }
+        writeln!(out, "\"}} 1")?;
+
+        family(out, "tenet_service_calls_in_flight", "gauge", "Calls that run now, by method.")?;
+        for row in self.rows() {
+            let now = row.in_flight.load(Relaxed);
+            if row.name != UNKNOWN_METHOD || now != 0 {
+                writeln!(out, "tenet_service_calls_in_flight{{method=\"{}\"}} {now}", row.name)?;
+            }
+        }
+        self.write_latency(out)?;
+
+        for (name, help, value) in [
+            ("tenet_service_panics", "Calls that ended because their handler panicked.", &self.panics),
+            ("tenet_service_connections", "Connections accepted.", &self.connections),
+            (
+                "tenet_service_connections_refused",
+                "Connections closed at once because the limit was reached.",
+                &self.connections_refused,
+            ),
+        ] {
+            family(out, name, "counter", help)?;
+            writeln!(out, "{name}_total {}", value.load(Relaxed))?;
+        }
+        family(out, "tenet_service_connections_open", "gauge", "Connections open now.")?;
+        writeln!(out, "tenet_service_connections_open {}", self.connections_open.load(Relaxed))?;
+        family(out, "tenet_service_draining", "gauge", "1 while the process drains.")?;
+        writeln!(out, "tenet_service_draining {}", self.draining.load(Relaxed))?;
+        out.write_str("# EOF\n")
+    }
+
+    fn write_latency(&self, out: &mut String) -> fmt::Result {
+        const NAME: &str = "tenet_service_call_duration_seconds";
+        family(
+            out,
+            NAME,
+            "histogram",
+            "Time from the first byte of a call to its end, by method and gRPC code.",
+        )?;
+        writeln!(out, "# UNIT {NAME} seconds")?;
+        for row in self.rows() {
+            for code in GrpcCode::ALL {
+                let cell = &row.latency_ns[usize::from(code.number())];
+                let sketch = cell.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if sketch.count() == 0 {
+                    continue;
+                }
+                let labels = format!("method=\"{}\",code=\"{}\"", row.name, code.name());
+                for octave in OCTAVES {
+                    let bound = 1u64 << octave;
+                    let seconds = bound as f64 / 1e9;
+                    writeln!(
+                        out,
+                        "{NAME}_bucket{{{labels},le=\"{seconds}\"}} {}",
+                        sketch.count_at_most(bound)
+                    )?;
+                }
+                writeln!(out, "{NAME}_bucket{{{labels},le=\"+Inf\"}} {}", sketch.count())?;
+                writeln!(out, "{NAME}_count{{{labels}}} {}", sketch.count())?;
+                writeln!(out, "{NAME}_sum{{{labels}}} {}", sketch.sum() as f64 / 1e9)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn family(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+    write!(out, "# TYPE {name} {kind}\n# HELP {name} {help}\n")
+}
+
+/// Label values escape backslash, quote and line feed (OpenMetrics 1.0, "Escaping").
+fn escape(value: &str, out: &mut String) -> fmt::Result {
+    for character in value.chars() {
+        match character {
+            '\\' => out.write_str("\\\\")?,
+            '"' => out.write_str("\\\"")?,
+            '\n' => out.write_str("\\n")?,
+            other => out.write_char(other)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_counted_once_under_its_method_and_code() {
+        let metrics = Metrics::new(["a.B/C".to_owned()]);
+        metrics.start("/a.B/C").finish(GrpcCode::Ok);
+        let mut twice = metrics.start("/a.B/C");
+        twice.finish(GrpcCode::NotFound);
+        twice.finish(GrpcCode::Ok);
+        drop(twice);
+        drop(metrics.start("/a.B/C"));
+        metrics.start("/no.Such/Method").finish(GrpcCode::Unimplemented);
+        let running = metrics.start("/a.B/C");
+        let mut facts = Facts::from_lookup("test", |_| None).unwrap();
+        facts.version = "a\\\"b".into();
+        let mut text = String::new();
+        metrics.write(&facts, &mut text).unwrap();
+        for line in [
+            "tenet_service_call_duration_seconds_count{method=\"a.B/C\",code=\"OK\"} 1\n",
+            "tenet_service_call_duration_seconds_count{method=\"a.B/C\",code=\"NOT_FOUND\"} 1\n",
+            "tenet_service_call_duration_seconds_count{method=\"a.B/C\",code=\"CANCELLED\"} 1\n",
+            "tenet_service_call_duration_seconds_count{method=\"(unknown)\",code=\"UNIMPLEMENTED\"} 1\n",
+            "tenet_service_calls_in_flight{method=\"a.B/C\"} 1\n",
+            "version=\"a\\\\\\\"b\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+        drop(running);
+    }
+}

@@ -1,0 +1,73 @@
+//! The few pages a service has beside its calls, over HTTP/1.1 or 2 on the same port: `/metrics` and `/healthz`.
+
+use crate::Facts;
+use crate::call::INSTANCE;
+use crate::metrics::{Metrics, OPENMETRICS};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tenet_error::{Code, Failure, problem_json};
+use tonic::body::Body;
+
+/// What the pages show.
+pub(crate) struct Pages {
+    pub(crate) facts: Facts,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Pages {
+    /// Answers a request that is not a gRPC call. Its body, if any, is not read.
+    pub(crate) fn serve<B>(&self, request: &Request<B>) -> Response<Body> {
+        let path = request.uri().path();
+        let known = matches!(path, "/metrics" | "/healthz");
+        let mut response = match *request.method() {
+            Method::GET | Method::HEAD if path == "/metrics" => self.metrics(),
+            Method::GET | Method::HEAD if path == "/healthz" => self.health(),
+            _ if known => problem(&Failure::new(Code::MethodNotAllowed, "").with_allow("GET, HEAD".into())),
+            _ => problem(&Failure::new(
+                Code::RouteNotFound,
+                "A service has gRPC methods, /metrics and /healthz; its REST endpoints are at the gateway.",
+            )),
+        };
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(instance) = HeaderValue::from_str(&self.facts.instance) {
+            response.headers_mut().insert(INSTANCE, instance);
+        }
+        response
+    }
+
+    fn metrics(&self) -> Response<Body> {
+        let mut text = String::new();
+        match self.metrics.write(&self.facts, &mut text) {
+            Ok(()) => page(StatusCode::OK, OPENMETRICS, text.into_bytes()),
+            Err(_) => problem(&Failure::new(Code::ServiceInternal, "The metrics cannot be written.")),
+        }
+    }
+
+    fn health(&self) -> Response<Body> {
+        if self.metrics.draining.load(Ordering::Relaxed) == 0 {
+            page(StatusCode::OK, "text/plain; charset=utf-8", b"serving\n".to_vec())
+        } else {
+            problem(&Code::Draining.into())
+        }
+    }
+}
+
+fn problem(failure: &Failure) -> Response<Body> {
+    let status = failure.entry().http;
+    let body = problem_json(failure, status, "", b"");
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = page(status, "application/problem+json", body);
+    if let Some(allow) = failure.allow().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}
+
+fn page(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::new(http_body_util::Full::new(bytes::Bytes::from(body))));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
