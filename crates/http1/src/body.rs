@@ -146,3 +146,6 @@ fn next_chunk_line(
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;
