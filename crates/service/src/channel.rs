@@ -112,15 +112,37 @@ where
         }
         let call = self.inner.call(request);
         match context.deadline {
-            None => Box::pin(async { call.await.map_err(Into::into) }),
+            None => Box::pin(async { call.await.map_err(late_or_lost) }),
             Some(at) => Box::pin(async move {
                 match timeout_at(at, call).await {
-                    Ok(answer) => answer.map_err(Into::into),
+                    Ok(answer) => answer.map_err(late_or_lost),
                     Err(_) => Err(late()),
                 }
             }),
         }
     }
+}
+
+/// What a transport error means to whoever called. tonic's own reading differs in two places: its timer for
+/// `grpc-timeout` reports CANCELLED, which says that the caller lost interest when in truth time ran out; and a
+/// connection that was lost reports CANCELLED or UNKNOWN, which callers do not retry.
+fn late_or_lost(error: impl Into<BoxError>) -> BoxError {
+    let error = error.into();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
+    while let Some(this) = cause {
+        if this.is::<tonic::TimeoutExpired>() {
+            return late();
+        }
+        if this.is::<Status>()
+            || this.downcast_ref::<h2::Error>().is_some_and(|reset| reset.reason().is_some())
+        {
+            // A status, or a reset with a reason, says more than that the connection is gone.
+            return error;
+        }
+        cause = this.source();
+    }
+    let cause = format!("{error:?}");
+    Status::from(Fault::unavailable("The connection to the service was lost.").cause(cause)).into()
 }
 
 fn late() -> BoxError {
