@@ -14,20 +14,32 @@
 //! have been seen. Everything else runs beside the data plane. Every request that ends is exactly one sample,
 //! also one that was refused before it had a route: that is filed under endpoint 0 with the code of its refusal.
 
+mod clock;
 mod collector;
 mod event;
+mod exposition;
 pub mod families;
 mod key;
+mod labels;
 mod names;
+mod openmetrics;
 mod process;
 mod recorder;
+mod totals;
 mod watch;
+mod wire;
 
-pub use collector::Collector;
+pub use clock::keep_time;
+pub use collector::{Collector, HISTORY_SECONDS};
 pub use event::{Alarm, Event, EventKind, Severity};
+pub use exposition::write as write_openmetrics;
 pub use families::{CounterId, GaugeId};
 pub use key::{Key, Sample};
+pub use labels::{Labels, VALUES_MAX};
 pub use names::{EndpointName, Names};
+pub use openmetrics::CONTENT_TYPE;
 pub use process::{DeviceStats, InstanceView, ProcessInfo, ProcessStats, process_stats};
 pub use recorder::{Delta, DeltaRow, ROWS_MAX, Recorder};
+pub use totals::{Counts, HISTOGRAMS_MAX, SERIES_MAX, Totals};
 pub use watch::{Watch, watch_service};
+pub use wire::{sketch_of_wire, sketch_to_wire};

@@ -226,3 +226,6 @@ fn hash(packed: u128) -> u64 {
     let product = u128::from(word) * 0x9e37_79b9_7f4a_7c15;
     (product as u64) ^ ((product >> 64) as u64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,34 +1,99 @@
 //! `tenet.telemetry.v1.Telemetry`, served from a collector.
 
 use crate::Collector;
+use crate::collector::HISTORY_SECONDS;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tenet_api::telemetry::v1::{GetRequest, Snapshot, WatchRequest, telemetry_server};
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+/// Followers at once: consoles and exporters, never the public. Each may hold [`QUEUE`] snapshots.
+const FOLLOWERS_MAX: usize = 32;
+
+/// Snapshots queued for a follower that reads slowly. It then waits on us and catches up from the history.
+const QUEUE: usize = 4;
+
 /// The service over one collector.
+#[derive(Clone)]
 pub struct Watch {
-    #[allow(dead_code)]
     collector: Arc<Collector>,
+    followers: Arc<AtomicUsize>,
+}
+
+impl Watch {
+    /// The service's methods over a collector, to be wrapped or called in process.
+    pub fn new(collector: Arc<Collector>) -> Watch {
+        Watch { collector, followers: Arc::default() }
+    }
 }
 
 /// A ready gRPC service (`tower::Service` over `http::Request`) for a tonic server or router.
 pub fn watch_service(collector: Arc<Collector>) -> telemetry_server::TelemetryServer<Watch> {
-    telemetry_server::TelemetryServer::new(Watch { collector })
+    telemetry_server::TelemetryServer::new(Watch::new(collector))
 }
 
-type Snapshots = std::pin::Pin<Box<dyn Stream<Item = Result<Snapshot, Status>> + Send>>;
+/// Counts a follower for as long as it lives.
+struct Follower(Arc<AtomicUsize>);
+
+impl Follower {
+    fn admit(followers: &Arc<AtomicUsize>) -> Option<Follower> {
+        let follower = Follower(Arc::clone(followers));
+        (followers.fetch_add(1, Relaxed) < FOLLOWERS_MAX).then_some(follower)
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+type Snapshots = Pin<Box<dyn Stream<Item = Result<Snapshot, Status>> + Send>>;
 
 #[tonic::async_trait]
-#[allow(clippy::todo)]
 impl telemetry_server::Telemetry for Watch {
     type WatchStream = Snapshots;
 
-    async fn watch(&self, _request: Request<WatchRequest>) -> Result<Response<Snapshots>, Status> {
-        todo!()
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Snapshots>, Status> {
+        let follower = Follower::admit(&self.followers).ok_or_else(|| {
+            Status::resource_exhausted(format!(
+                "{FOLLOWERS_MAX} followers are connected, the most there may be"
+            ))
+        })?;
+        let backfill = u64::from(request.get_ref().backfill_seconds).min(HISTORY_SECONDS as u64);
+        let start = self.collector.snapshot().sequence.saturating_sub(backfill);
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(follow(Arc::clone(&self.collector), start, sender, follower));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     async fn get(&self, _request: Request<GetRequest>) -> Result<Response<Snapshot>, Status> {
-        todo!()
+        Ok(Response::new(Snapshot::clone(&self.collector.snapshot())))
+    }
+}
+
+/// Sends every second after `sequence` in order; what a slow reader misses meanwhile comes from the history.
+async fn follow(
+    collector: Arc<Collector>,
+    mut sequence: u64,
+    sender: mpsc::Sender<Result<Snapshot, Status>>,
+    _follower: Follower,
+) {
+    let mut closed = collector.subscribe();
+    loop {
+        for snapshot in collector.since(sequence) {
+            sequence = snapshot.sequence;
+            if sender.send(Ok(Snapshot::clone(&snapshot))).await.is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            changed = closed.changed() => if changed.is_err() { return },
+            () = sender.closed() => return,
+        }
     }
 }
