@@ -1,0 +1,96 @@
+//! The example, served: `tenet up` over a copy of `examples/feed`, on ports the system chose, for tools that call it.
+
+use crate::shell::{Outcome, cargo, command, root, run as run_loudly, target_dir};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest the platform may take to come up, and to drain.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The running platform; it drains and is gone with this value.
+pub struct Served {
+    child: Child,
+    folder: PathBuf,
+    /// The public door.
+    pub public: SocketAddr,
+}
+
+/// Builds what is needed and serves the example.
+pub fn feed() -> Outcome<Served> {
+    run_loudly(cargo().args(["build", "--quiet", "--package", "tenet"]))?;
+    run_loudly(cargo().args(["build", "--quiet", "--release", "--package", "tenet-example-feed"]))?;
+    // A copy: a `tenet up` of the one at the keyboard may hold the original's lock.
+    let folder = target_dir().join(format!("xtask/feed-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    copy(&root().join("examples/feed"), &folder)?;
+    let log = std::fs::File::create(folder.join("up.log")).map_err(|error| error.to_string())?;
+    let errors = log.try_clone().map_err(|error| error.to_string())?;
+    let mut up = command(target_dir().join("debug/tenet"));
+    up.arg("up").arg(&folder).args(["--no-build", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    up.env("CARGO_TARGET_DIR", target_dir()).stdin(Stdio::null()).stdout(log).stderr(errors);
+    let mut child = up.spawn().map_err(|error| format!("tenet up cannot be started: {error}"))?;
+    match wait(&mut child, &folder) {
+        Ok(public) => Ok(Served { child, folder, public }),
+        Err(why) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            let log = std::fs::read_to_string(folder.join("up.log")).unwrap_or_default();
+            Err(format!("{why}; it printed:\n{log}"))
+        }
+    }
+}
+
+fn wait(child: &mut Child, folder: &Path) -> Outcome<SocketAddr> {
+    let until = Instant::now() + LIMIT;
+    while Instant::now() < until {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(format!("tenet up ended ({status})"));
+        }
+        if let Some(public) = public(folder)
+            && TcpStream::connect_timeout(&public, Duration::from_secs(1)).is_ok()
+        {
+            return Ok(public);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(format!("tenet up did not come up within {} s", LIMIT.as_secs()))
+}
+
+/// The public address from what `tenet up` writes once everything is up.
+fn public(folder: &Path) -> Option<SocketAddr> {
+    let state: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join(".tenet/run/up.json")).ok()?).ok()?;
+    ["public", "listen", "gateway"].iter().find_map(|key| state.get(key)?.as_str()?.parse().ok())
+}
+
+fn copy(from: &Path, to: &Path) -> Outcome {
+    let place = |error: std::io::Error| format!("{}: {error}", from.display());
+    std::fs::create_dir_all(to).map_err(place)?;
+    for entry in std::fs::read_dir(from).map_err(place)?.flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_name() == ".tenet" {
+            continue;
+        } else if entry.path().is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target).map_err(place)?;
+        }
+    }
+    Ok(())
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // std sends only SIGKILL, after which nothing drains; `kill` is on every system.
+        let _ = command("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let until = Instant::now() + LIMIT;
+        while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
