@@ -27,6 +27,7 @@ mod head;
 pub mod hop;
 mod limits;
 mod lines;
+mod names;
 mod preface;
 mod refusal;
 mod trailers;

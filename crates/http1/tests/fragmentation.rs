@@ -58,7 +58,7 @@ impl Reader {
                 continue;
             };
             let step = body.decode(&mut self.buf)?;
-            let request = self.requests.last_mut().unwrap();
+            let request = self.requests.last_mut().expect("a body follows a head");
             match step {
                 Decoded::NeedMore => return Ok(()),
                 Decoded::Data(data) => request.content.extend_from_slice(&data),

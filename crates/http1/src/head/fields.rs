@@ -2,6 +2,7 @@
 
 use crate::Refusal;
 use crate::grammar::{is_tchar, show};
+use crate::names::header_name;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
@@ -26,7 +27,7 @@ pub(crate) struct Known {
     pub host: Seen,
     pub content_length: Seen,
     pub transfer_encoding: Seen,
-    pub connection: bool,
+    pub connection: Seen,
     pub expect: bool,
 }
 
@@ -46,7 +47,7 @@ impl Known {
         } else if *name == TRANSFER_ENCODING {
             self.transfer_encoding.note(value);
         } else if *name == CONNECTION {
-            self.connection = true;
+            self.connection.note(value);
         } else if *name == EXPECT {
             self.expect = true;
         }
@@ -78,7 +79,7 @@ fn tokenize_into<'a>(
     let mut known = Known::default();
     for (index, field) in fields.iter().enumerate() {
         let refuse = || Refusal::malformed(format!("{place} {}: not a valid field (RFC 9110 §5)", index + 1));
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| refuse())?;
+        let name = header_name(field.name.as_bytes()).map_err(|_| refuse())?;
         let value = section.slice_ref(field.value);
         known.note(&name, &value);
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| refuse())?;

@@ -101,8 +101,13 @@ fn chunked(version: Version, seen: &Seen) -> Result<BodyLength, Refusal> {
 /// RFC 9112 §9.3. A malformed `Connection` is refused: what it nominates could not be removed.
 pub(crate) fn keep_alive(version: Version, known: &Known, headers: &HeaderMap) -> Result<bool, Refusal> {
     let mut keep_alive = version == Version::Http11;
-    if !known.connection {
-        return Ok(keep_alive);
+    match &known.connection {
+        Seen { count: 0, .. } => return Ok(keep_alive),
+        // What nearly every client that sends one sends.
+        Seen { count: 1, value: Some(value) } if value.eq_ignore_ascii_case(b"keep-alive") => {
+            return Ok(true);
+        }
+        _ => {}
     }
     let mut close = false;
     for option in headers.get_all(CONNECTION).iter().flat_map(|value| list(value.as_bytes())) {
