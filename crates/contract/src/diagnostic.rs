@@ -85,3 +85,26 @@ impl fmt::Display for Diagnostic {
         Ok(())
     }
 }
+
+impl Diagnostic {
+    /// An error without a place yet.
+    pub(crate) fn error(message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            file: String::new(),
+            line: 0,
+            column: 0,
+            severity: Severity::Error,
+            message: message.into(),
+            line_text: String::new(),
+            hint: String::new(),
+        }
+    }
+
+    pub(crate) fn in_file(self, file: &str) -> Diagnostic {
+        Diagnostic { file: file.to_owned(), ..self }
+    }
+
+    pub(crate) fn hint(self, hint: &str) -> Diagnostic {
+        Diagnostic { hint: hint.to_owned(), ..self }
+    }
+}

@@ -1,0 +1,151 @@
+//! Loads a large public corpus of contracts that nobody here wrote.
+//!
+//! `TENET_CORPUS` names a folder that holds `google/` with its `.proto` files (the npm package `google-proto-files`,
+//! unpacked); without it the test says so and passes. Every template must parse; every API (the folder of a service with
+//! all it imports) must load by itself, because APIs of different hosts may share paths; and every endpoint must be found
+//! again by a path made from its template. `google/protobuf` is left out: it holds tests of protobuf compilers.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use tenet_contract::template::Segment;
+use tenet_contract::{Contract, Found, LoadOptions, Router, Source, Template, Verb, load};
+
+/// Bindings of the corpus that match the same requests within one API, by the second one's name in the finding.
+const WRITTEN_TWICE: &[&str] = &[];
+
+#[test]
+fn every_service_of_the_corpus_loads_and_routes() {
+    let Some(root) = std::env::var_os("TENET_CORPUS").map(PathBuf::from) else {
+        println!("skipped: TENET_CORPUS does not name an unpacked corpus");
+        return;
+    };
+    let files = files(&root);
+    let templates = templates(&root, &files);
+    let refused: Vec<_> = templates.iter().filter_map(|t| Template::parse(t).err().map(|e| format!("{t}: {e}"))).collect();
+    println!("{} files, {} distinct templates, {} refused", files.len(), templates.len(), refused.len());
+    assert!(refused.is_empty(), "{refused:#?}");
+
+    let (mut apis, mut endpoints, mut hits) = (0, 0, 0);
+    let (mut services, mut methods) = (BTreeSet::new(), BTreeSet::new());
+    let mut trouble = Vec::new();
+    for api in apis_of(&root, &files) {
+        let folder = closure(&root, &files, &api);
+        let source = Source { roots: vec![folder.path().to_owned()], descriptor_sets: Vec::new() };
+        apis += 1;
+        match load(&source, &LoadOptions::default()) {
+            Ok(contract) => {
+                services.extend(contract.services.iter().map(|service| service.full_name.clone()));
+                methods.extend(contract.methods.iter().map(|method| method.full_name.clone()));
+                endpoints += contract.endpoints.len();
+                hits += route(&contract, &mut trouble);
+            }
+            Err(found) => trouble.extend(found.iter().map(|finding| format!("{api}: {finding}"))),
+        }
+    }
+    println!("{apis} APIs, {} services, {} methods, {endpoints} endpoints, {hits} found again", services.len(), methods.len());
+    trouble.retain(|one| !WRITTEN_TWICE.iter().any(|known| one.contains(known)));
+    assert!(trouble.is_empty(), "{} findings:\n{}", trouble.len(), trouble.join("\n"));
+    assert_eq!(endpoints, hits);
+}
+
+/// Routes a sample path of every endpoint; returns how many led back to their endpoint.
+fn route(contract: &Contract, trouble: &mut Vec<String>) -> usize {
+    let mut router = Router::builder();
+    for (index, endpoint) in contract.endpoints.iter().enumerate() {
+        if let Err(conflict) = router.insert(&endpoint.verb, &endpoint.template, index, &endpoint.name) {
+            trouble.push(conflict.to_string());
+        }
+    }
+    let router = router.build();
+    let mut hits = 0;
+    for (index, endpoint) in contract.endpoints.iter().enumerate() {
+        let path = sample(&endpoint.template);
+        let method = match &endpoint.verb {
+            Verb::Any => http::Method::OPTIONS,
+            Verb::Method(name) => http::Method::from_bytes(name.as_bytes()).unwrap(),
+        };
+        match router.find(&method, &path) {
+            Found::Match { value, captures } if *value == index => {
+                assert_eq!(captures.len(), endpoint.template.variables().len());
+                hits += 1;
+            }
+            other => trouble.push(format!("{} as {path} gives {other:?}", endpoint.name)),
+        }
+    }
+    hits
+}
+
+fn sample(template: &Template) -> String {
+    let mut path = String::new();
+    for (index, segment) in template.segments().iter().enumerate() {
+        match segment {
+            Segment::Literal(text) => path.push_str(&format!("/{text}")),
+            Segment::One => path.push_str(&format!("/one-{index}")),
+            Segment::Rest => path.push_str("/rest/of/it"),
+        }
+    }
+    if let Some(verb) = template.verb() {
+        path.push_str(&format!(":{verb}"));
+    }
+    if path.is_empty() { "/".to_owned() } else { path }
+}
+
+/// Import names of all files but those of `google/protobuf`.
+fn files(root: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() && name != "google/protobuf" {
+                folders.push(path);
+            } else if name.ends_with(".proto") {
+                found.insert(name);
+            }
+        }
+    }
+    found
+}
+
+/// Folders that declare services.
+fn apis_of(root: &Path, files: &BTreeSet<String>) -> BTreeSet<String> {
+    let declares = |name: &&String| read(root, name).lines().any(|line| line.starts_with("service "));
+    files.iter().filter(declares).map(|name| name.rsplit_once('/').unwrap().0.to_owned()).collect()
+}
+
+/// A root with the files of one API and all they import from the corpus.
+fn closure(root: &Path, files: &BTreeSet<String>, api: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut open: Vec<String> =
+        files.iter().filter(|name| name.rsplit_once('/').unwrap().0 == api).cloned().collect();
+    let mut seen: BTreeSet<String> = open.iter().cloned().collect();
+    while let Some(name) = open.pop() {
+        let target = folder.path().join(&name);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(root.join(&name), target).unwrap();
+        for line in read(root, &name).lines().filter(|line| line.starts_with("import ")) {
+            let import = line.split('"').nth(1).unwrap_or_default().to_owned();
+            if files.contains(&import) && seen.insert(import.clone()) {
+                open.push(import);
+            }
+        }
+    }
+    folder
+}
+
+/// Every template written in the corpus, read from the text: independent of the compiler.
+fn templates(root: &Path, files: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for text in files.iter().map(|name| read(root, name)) {
+        for key in ["get: \"", "put: \"", "post: \"", "delete: \"", "patch: \"", "path: \""] {
+            let values = text.match_indices(key).filter_map(|(at, _)| text[at + key.len()..].split('"').next());
+            found.extend(values.filter(|value| value.starts_with('/')).map(str::to_owned));
+        }
+    }
+    found
+}
+
+fn read(root: &Path, name: &str) -> String {
+    std::fs::read_to_string(root.join(name)).unwrap()
+}
