@@ -26,6 +26,18 @@ pub fn tenet() -> PathBuf {
     .clone()
 }
 
+/// The `tenet` binary as a command without colours and without the node facts of whoever runs the tests.
+pub fn command() -> Command {
+    let mut command = Command::new(tenet());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TENET_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1");
+    command
+}
+
 /// Builds `binary` of `package` in the profile this test was built in and returns its path.
 ///
 /// # Panics

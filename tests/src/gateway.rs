@@ -85,8 +85,10 @@ impl Gateway {
 }
 
 fn command(project: &Project, environment: &[(&str, &str)], sockets: &[TcpListener]) -> Command {
-    let mut command = Command::new(binary::tenet());
-    command.arg("gateway").arg(project.path()).env("NO_COLOR", "1");
+    let mut command = binary::command();
+    // Through `tenet child`: only it can say LISTEN_PID, which is its own id, and it dies with us however we die.
+    command.args(["child", "--parent"]).arg(std::process::id().to_string()).arg("--").arg(binary::tenet());
+    command.arg("gateway").arg(project.path());
     command.env("LISTEN_FDS", sockets.len().to_string()).env("LISTEN_FDNAMES", "public:private:admin");
     command.envs(environment.iter().copied());
     let mappings = sockets

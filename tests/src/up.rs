@@ -5,7 +5,6 @@ use crate::{PATIENCE, binary, eventually, http1, project::Project};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
 /// A running `tenet up`.
 pub struct Up {
@@ -23,9 +22,9 @@ impl Up {
     /// # Panics
     /// When it does not come up within [`PATIENCE`]; the panic shows its output.
     pub fn start(project: &Project, arguments: &[&str]) -> Up {
-        let mut command = Command::new(binary::tenet());
+        let mut command = binary::command();
         command.arg("up").arg(project.path()).args(["--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
-        command.args(arguments).env("NO_COLOR", "1");
+        command.args(arguments);
         let mut process = Process::start(&mut command);
         let state = eventually("tenet up to write .tenet/run/up.json", || {
             assert!(process.ended().is_none(), "tenet up ended:\n{}", process.output().join("\n"));
