@@ -1,19 +1,20 @@
 //! Fields that are about one connection only and go no further (RFC 9110 §7.6.1).
 
 use crate::grammar::{is_token, list};
-use http::header::{CONNECTION, HeaderMap, HeaderName};
+use crate::names::header_name;
+use http::header::{self, HeaderMap, HeaderName};
 
 /// Fields that never pass a gateway, nominated by `Connection` or not. `Trailer` is not among them: trailers pass.
-const ALWAYS: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
+static ALWAYS: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
 ];
 
 /// Fields for every recipient, whose nomination by `Connection` is ignored: RFC 9110 §7.6.1 forbids it to senders, and
@@ -40,31 +41,43 @@ const NEVER: [&str; 16] = [
 /// The names that have to be removed before `headers` are passed on: the fixed set where present, and what
 /// `Connection` nominates. No name occurs twice.
 pub fn hop_by_hop(headers: &HeaderMap) -> Vec<HeaderName> {
+    let mut names = nominated(headers);
+    let fixed = ALWAYS.iter().filter(|name| headers.contains_key(*name));
+    names.extend(fixed.cloned());
+    names
+}
+
+/// Removes what [`hop_by_hop`] names.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    for name in nominated(headers) {
+        headers.remove(name);
+    }
+    for name in &ALWAYS {
+        headers.remove(name);
+    }
+}
+
+/// What `Connection` nominates beyond the fixed set. Does not allocate when it is only `close` or `keep-alive`.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     let mut names: Vec<HeaderName> = Vec::new();
-    let fixed = ALWAYS.iter().filter(|name| headers.contains_key(**name));
-    names.extend(fixed.map(|name| HeaderName::from_static(name)));
-    for option in headers.get_all(CONNECTION).iter().flat_map(|value| list(value.as_bytes())) {
-        if !is_token(option) {
+    for option in headers.get_all(header::CONNECTION).iter().flat_map(|value| list(value.as_bytes())) {
+        let about_persistence =
+            option.eq_ignore_ascii_case(b"close") || option.eq_ignore_ascii_case(b"keep-alive");
+        if about_persistence || !is_token(option) {
             continue;
         }
-        let Ok(name) = HeaderName::from_bytes(option) else { continue };
-        if headers.contains_key(&name) && !NEVER.contains(&name.as_str()) && !names.contains(&name) {
+        let Ok(name) = header_name(option) else { continue };
+        let stays = NEVER.contains(&name.as_str()) || is_connection_field(&name) || names.contains(&name);
+        if !stays && headers.contains_key(&name) {
             names.push(name);
         }
     }
     names
 }
 
-/// Removes what [`hop_by_hop`] names.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    for name in hop_by_hop(headers) {
-        headers.remove(name);
-    }
-}
-
 /// Whether a field belongs to the connection whatever `Connection` says; such are never written by the encoder.
 pub(crate) fn is_connection_field(name: &HeaderName) -> bool {
-    ALWAYS.contains(&name.as_str())
+    ALWAYS.contains(name)
 }
 
 #[cfg(test)]
@@ -79,7 +92,10 @@ mod tests {
             for (name, value) in fields {
                 headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
             }
+            let named = hop_by_hop(&headers);
+            let before = headers.keys_len();
             strip_hop_by_hop(&mut headers);
+            assert_eq!(before - headers.keys_len(), named.len(), "{fields:?}: {named:?}");
             let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
             left.sort_unstable();
             assert_eq!(left, stays, "{fields:?}");
@@ -98,6 +114,15 @@ mod tests {
         check(
             &[("keep-alive", "timeout=5"), ("proxy-connection", "keep-alive"), ("trailer", "x")],
             &["trailer"],
+        );
+        check(
+            &[
+                ("connection", "close, upgrade, X-One"),
+                ("upgrade", "h2c"),
+                ("x-one", "1"),
+                ("http2-settings", "x"),
+            ],
+            &[],
         );
         check(&[("connection", ", \"quoted\" ,,x-one"), ("x-one", "1")], &[]);
     }
