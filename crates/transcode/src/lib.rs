@@ -16,13 +16,24 @@
 //! bounded by [`ParseOptions`] and [`PrintOptions`]. What is accepted and printed is described in `docs/json.md`.
 
 mod binding;
+mod canonical;
+mod compile;
+mod descriptor;
 mod error;
+mod features;
+mod gather;
+mod json;
 mod options;
+mod parse;
+mod print;
 mod table;
+mod text;
 mod unknowns;
+mod wire;
 
 pub use binding::{Binding, BodyRule, RequestBody, ResponseKind, Variable};
 pub use error::{CompileError, JsonError, RequestError, WireError};
 pub use options::{DEFAULT_DEPTH, DEFAULT_MAX_OUTPUT, ParseOptions, PrintOptions};
-pub use table::{Codec, MessageId, any_details_json};
+pub use print::any_details_json;
+pub use table::{Codec, MessageId};
 pub use unknowns::Unknowns;

@@ -1,11 +1,22 @@
-//! The compiled tables of every message and enum of a descriptor pool.
+//! The compiled tables: every message and enum of a descriptor set, addressed by small numbers.
 
-use crate::{CompileError, JsonError, ParseOptions, PrintOptions, Unknowns, WireError};
+mod message;
+mod names;
+
+pub(crate) use message::{DENSE, Enum, Field, Kind, Message, Repeat, Shape};
+pub(crate) use names::Names;
+
+use crate::{CompileError, compile};
 use prost_reflect::DescriptorPool;
+use std::collections::BTreeMap;
 
 /// All message tables of a pool. Immutable, `Send + Sync`; compiled when a release is loaded, read by every request.
 #[derive(Debug)]
-pub struct Codec {}
+pub struct Codec {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) enums: Vec<Enum>,
+    pub(crate) by_name: BTreeMap<Box<str>, u32>,
+}
 
 /// A message type of one [`Codec`]; meaningless with another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,56 +24,29 @@ pub struct MessageId(pub(crate) u32);
 
 impl Codec {
     /// Compiles the tables of every message in the pool.
-    pub fn compile(_pool: &DescriptorPool) -> Result<Codec, CompileError> {
-        todo!()
+    pub fn compile(pool: &DescriptorPool) -> Result<Codec, CompileError> {
+        Codec::from_descriptor_set(&pool.encode_to_vec())
     }
 
     /// Compiles the tables of every message in a serialised `google.protobuf.FileDescriptorSet`, which may hold files
-    /// of any syntax up to edition 2024. Imports must be in the set, in any order.
-    pub fn from_descriptor_set(_set: &[u8]) -> Result<Codec, CompileError> {
-        todo!()
+    /// of any syntax up to edition 2024 (a [`DescriptorPool`] knows proto2 and proto3 only). Imports must be in the
+    /// set, in any order.
+    pub fn from_descriptor_set(set: &[u8]) -> Result<Codec, CompileError> {
+        compile::codec(set)
     }
 
     /// The message with this full name, without a leading dot.
-    pub fn message(&self, _full_name: &str) -> Option<MessageId> {
-        todo!()
+    pub fn message(&self, full_name: &str) -> Option<MessageId> {
+        self.by_name.get(full_name).copied().map(MessageId)
     }
 
-    /// Reads the ProtoJSON form of `message` and appends its wire bytes to `out`.
-    ///
-    /// Fields the message does not have are ignored and named in `unknown`, or refused when `options.strict`.
-    /// After an error `out` is as long as it was before.
-    pub fn json_to_wire(
-        &self,
-        _message: MessageId,
-        _json: &[u8],
-        _options: &ParseOptions,
-        _out: &mut Vec<u8>,
-        _unknown: &mut Unknowns,
-    ) -> Result<(), JsonError> {
-        todo!()
+    pub(crate) fn table(&self, id: u32) -> &Message {
+        &self.messages[id as usize]
     }
 
-    /// Appends the ProtoJSON form of a message to `out`. After an error `out` is as long as it was before.
-    pub fn wire_to_json(
-        &self,
-        _message: MessageId,
-        _wire: &[u8],
-        _options: &PrintOptions,
-        _out: &mut Vec<u8>,
-    ) -> Result<(), WireError> {
-        todo!()
+    /// The table a type URL speaks of: the name after its last slash.
+    pub(crate) fn by_type_url(&self, url: &str) -> Option<&Message> {
+        let (_, name) = url.rsplit_once('/')?;
+        self.by_name.get(name).map(|&id| self.table(id))
     }
-}
-
-/// Appends a JSON array of `google.rpc.Status.details`: each a `google.protobuf.Any` as (type URL, wire bytes).
-///
-/// Never fails, since it is part of an error's answer: a type this codec does not know, or bytes it cannot read, are
-/// printed as `{"@type": URL, "value": BASE64}`.
-pub fn any_details_json<'a>(
-    _codec: &Codec,
-    _details: impl IntoIterator<Item = (&'a str, &'a [u8])>,
-    _out: &mut Vec<u8>,
-) {
-    todo!()
 }
