@@ -11,12 +11,26 @@
 //! One [`Shared`] a process holds what all threads must agree on (who is there, who is failing) as snapshots and atomics;
 //! one [`Pool`] a thread holds the connections, without locks. A pool is not `Send` and lives in a `LocalSet`.
 
+mod backoff;
+mod balancer;
+mod call;
+mod fault;
+mod h1;
+mod h2;
 mod incoming;
+mod instance;
+mod lane;
+mod local;
 mod options;
 mod outgoing;
 mod pool;
+mod pump;
+mod random;
 mod roster;
 mod shared;
+mod slot;
+mod upkeep;
+mod wire;
 
 pub use incoming::Incoming;
 pub use options::PoolOptions;

@@ -1,11 +1,17 @@
 //! The per-thread pool: the door through which calls leave the process.
 
-use crate::{Incoming, Outgoing, PoolOptions, ServiceHandle, Shared};
+use crate::call::{self, Head, Progress};
+use crate::lane::{Lane, Slots};
+use crate::local::{Calling, Local};
+use crate::outgoing::Payload;
+use crate::{Incoming, Outgoing, PoolOptions, ServiceHandle, Shared, upkeep};
 use bytes::Bytes;
 use http_body::Body;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
-use tenet_error::Failure;
-use tokio::time::Instant;
+use tenet_error::{Code, Failure};
+use tokio::time::{Instant, timeout_at};
 
 /// An instance's answer: its head, and a body that is still arriving.
 #[derive(Debug)]
@@ -31,26 +37,42 @@ pub struct CallError {
 }
 
 /// One thread's connections to all instances. Not `Send`; lives in a `LocalSet` of a current-thread runtime, since every
-/// connection is driven by a local task.
+/// connection is driven by a local task. Clones are the same pool.
 #[derive(Clone, Debug)]
-pub struct Pool {}
+pub struct Pool(Rc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) local: Rc<Local>,
+    /// By the service's number.
+    pub(crate) lanes: RefCell<Vec<Option<Rc<Lane>>>>,
+    pub(crate) slots: Slots,
+    kept_up: Cell<bool>,
+}
 
 impl Pool {
     /// A pool without connections. `thread` only has to differ between the pools of a process: it spreads where each
     /// begins its round.
     pub fn new(thread: usize, shared: Arc<Shared>, options: PoolOptions) -> Pool {
-        let _ = (thread, shared, options);
-        todo!()
+        Pool(Rc::new(Inner {
+            local: Rc::new(Local::new(thread, shared, options)),
+            lanes: RefCell::default(),
+            slots: RefCell::default(),
+            kept_up: Cell::new(false),
+        }))
     }
 
     /// Sends `request` to one instance of `service` and waits for the answer's head until `deadline`.
     ///
-    /// The URI needs scheme and authority (they become `:scheme` and `:authority`, or `Host`) and a path. Header fields go out
-    /// as they are. Another instance is tried, each at most once, while the request provably never ran. Dropping the
-    /// future resets the stream.
+    /// The URI needs scheme and authority (they become `:scheme` and `:authority`, or `Host` where the fields have none) and a
+    /// path. Header fields go out as they are. Another instance is tried, each at most once, while the request provably
+    /// never ran. Dropping the future resets the stream or closes the connection.
     ///
     /// # Errors
-    /// See [`CallError`]. Must be polled inside a `LocalSet`.
+    /// See [`CallError`].
+    ///
+    /// # Panics
+    /// When not polled inside a `LocalSet`.
     pub async fn call<B>(
         &self,
         service: &ServiceHandle,
@@ -60,13 +82,61 @@ impl Pool {
     where
         B: Body<Data = Bytes, Error = Failure> + 'static,
     {
-        let _ = (service, request, deadline);
-        todo!()
+        let (parts, body) = request.into_parts();
+        let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers };
+        self.call_payload(service, head, Payload::new(body), deadline).await
+    }
+
+    async fn call_payload(
+        &self,
+        service: &ServiceHandle,
+        head: Head,
+        payload: Payload,
+        deadline: Instant,
+    ) -> Result<Reply, CallError> {
+        let local = &self.0.local;
+        let progress = Progress::default();
+        if local.draining.get() {
+            return Err(progress.error(Code::Draining.into()));
+        }
+        let _calling = Calling::new(local);
+        let lane = self.lane(service);
+        match timeout_at(deadline, call::run(&lane, &head, &payload, &progress)).await {
+            Ok(outcome) => outcome.map_err(|failure| progress.error(failure)),
+            Err(_) => {
+                let failure = Failure::new(Code::DeadlineExceeded, "").with_cause(progress.stage());
+                Err(progress.error(failure))
+            }
+        }
+    }
+
+    fn lane(&self, service: &ServiceHandle) -> Rc<Lane> {
+        let inner = &self.0;
+        if let Some(Some(lane)) = inner.lanes.borrow().get(service.0.number) {
+            lane.refresh(&service.0, &inner.slots, &inner.local);
+            return lane.clone();
+        }
+        if !inner.kept_up.replace(true) {
+            upkeep::start(inner);
+        }
+        let lane = Rc::new(Lane::new(service, inner.local.random.next()));
+        lane.refresh(&service.0, &inner.slots, &inner.local);
+        let mut lanes = inner.lanes.borrow_mut();
+        if lanes.len() <= service.0.number {
+            lanes.resize(service.0.number + 1, None);
+        }
+        lanes[service.0.number] = Some(lane.clone());
+        lane
     }
 
     /// Refuses new calls with `Draining`, lets those in flight finish, and returns when the last connection is closed. The
     /// caller bounds the wait.
     pub async fn drain(&self) {
-        todo!()
+        let inner = &self.0;
+        inner.local.draining.set(true);
+        inner.local.no_calls().await;
+        let slots: Vec<_> = inner.slots.borrow().values().cloned().collect();
+        slots.iter().for_each(|slot| slot.let_go());
+        inner.local.nothing_alive().await;
     }
 }
