@@ -48,15 +48,9 @@ impl Sketch {
     /// Adds one value. Allocates only when the value lies outside the octaves seen before.
     #[inline]
     pub fn record(&mut self, value: u64) {
-        if self.count == 0 {
-            self.min = value;
-            self.max = value;
-        } else {
-            self.min = self.min.min(value);
-            self.max = self.max.max(value);
-        }
-        self.count += 1;
-        self.sum += u128::from(value);
+        self.widen(value, value);
+        self.count = self.count.saturating_add(1);
+        self.sum = self.sum.saturating_add(u128::from(value));
         if value == 0 {
             self.zeros += 1;
         } else {
@@ -69,18 +63,23 @@ impl Sketch {
         if other.count == 0 {
             return;
         }
-        if self.count == 0 {
-            self.min = other.min;
-            self.max = other.max;
-        } else {
-            self.min = self.min.min(other.min);
-            self.max = self.max.max(other.max);
-        }
+        self.widen(other.min, other.max);
         self.count = self.count.saturating_add(other.count);
         self.sum = self.sum.saturating_add(other.sum);
         self.zeros = self.zeros.saturating_add(other.zeros);
         for (slot, count) in other.buckets() {
             self.window.add(slot, count);
+        }
+    }
+
+    #[inline]
+    fn widen(&mut self, min: u64, max: u64) {
+        if self.count == 0 {
+            self.min = min;
+            self.max = max;
+        } else {
+            self.min = self.min.min(min);
+            self.max = self.max.max(max);
         }
     }
 
@@ -142,7 +141,7 @@ impl Sketch {
             return Some(0.0);
         }
         for (slot, count) in self.buckets() {
-            seen += count;
+            seen = seen.saturating_add(count);
             if rank <= seen {
                 return Some(slot::middle(slot).clamp(self.min as f64, self.max as f64));
             }
@@ -164,7 +163,8 @@ impl Sketch {
                 None => return self.zeros,
             },
         };
-        self.zeros + self.buckets().take_while(|(slot, _)| *slot <= last).map(|(_, count)| count).sum::<u64>()
+        let below = self.buckets().take_while(|(slot, _)| *slot <= last);
+        below.fold(self.zeros, |sum, (_, count)| sum.saturating_add(count))
     }
 
     /// The filled buckets in ascending order as (slot, count); see [`slot_of`] for what a slot holds.

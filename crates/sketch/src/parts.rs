@@ -103,42 +103,60 @@ impl Sketch {
 
     /// Puts parts together again, or says why they cannot be a sketch's. Never allocates more than a sketch may.
     pub fn from_parts(parts: &Parts) -> Result<Sketch, PartsError> {
-        if parts.gaps.len() != parts.counts.len() {
-            return Err(PartsError::Unpaired { gaps: parts.gaps.len(), counts: parts.counts.len() });
-        }
         let mut sketch = Sketch::new();
-        let (mut slot, mut held) = (0u64, u128::from(parts.zeros));
-        let mut first = None;
-        for (index, (gap, count)) in parts.gaps.iter().zip(&parts.counts).enumerate() {
+        sketch.merge_parts(parts)?;
+        Ok(sketch)
+    }
+
+    /// Adds what parts hold, which costs in proportion to their filled buckets. On an error nothing was added.
+    pub fn merge_parts(&mut self, parts: &Parts) -> Result<(), PartsError> {
+        parts.check()?;
+        if parts.count == 0 {
+            return Ok(());
+        }
+        self.widen(parts.min, parts.max);
+        self.count = self.count.saturating_add(parts.count);
+        self.sum = self.sum.saturating_add(parts.sum);
+        self.zeros = self.zeros.saturating_add(parts.zeros);
+        let mut slot = 0;
+        for (gap, count) in parts.gaps.iter().zip(&parts.counts) {
+            slot += *gap as usize;
+            self.window.add(slot, *count);
+        }
+        Ok(())
+    }
+}
+
+impl Parts {
+    /// Whether they can be a sketch's.
+    fn check(&self) -> Result<(), PartsError> {
+        if self.gaps.len() != self.counts.len() {
+            return Err(PartsError::Unpaired { gaps: self.gaps.len(), counts: self.counts.len() });
+        }
+        let (mut slot, mut held) = (0u64, u128::from(self.zeros));
+        for (index, (gap, count)) in self.gaps.iter().zip(&self.counts).enumerate() {
             slot += u64::from(*gap);
             if slot >= SLOTS as u64 || (index > 0 && *gap == 0) {
                 return Err(PartsError::Slot { index, slot });
             }
-            first.get_or_insert(slot as usize);
             held += u128::from(*count);
-            sketch.window.add(slot as usize, *count);
         }
-        if held != u128::from(parts.count) || parts.counts.contains(&0) {
-            return Err(PartsError::Count { declared: parts.count, held });
+        if held != u128::from(self.count) || self.counts.contains(&0) {
+            return Err(PartsError::Count { declared: self.count, held });
         }
         // With zeros the smallest value is zero; without any bucket so is the largest.
-        let min_fits = match first {
-            Some(first) if parts.zeros == 0 => parts.min > 0 && slot_of(parts.min) == first,
-            _ => parts.min == 0,
+        let min_fits = match self.gaps.first() {
+            Some(first) if self.zeros == 0 => self.min > 0 && slot_of(self.min) == *first as usize,
+            _ => self.min == 0,
         };
-        let max_fits = match first {
-            Some(_) => parts.max > 0 && slot_of(parts.max) == slot as usize,
-            None => parts.max == 0,
+        let max_fits = match self.gaps.first() {
+            Some(_) => self.max > 0 && slot_of(self.max) as u64 == slot,
+            None => self.max == 0,
         };
-        if !min_fits || !max_fits || parts.min > parts.max {
-            return Err(PartsError::Range { min: parts.min, max: parts.max });
+        if !min_fits || !max_fits || self.min > self.max {
+            return Err(PartsError::Range { min: self.min, max: self.max });
         }
-        sketch.count = parts.count;
-        sketch.sum = parts.sum;
-        sketch.min = parts.min;
-        sketch.max = parts.max;
-        sketch.zeros = parts.zeros;
-        Ok(sketch)
+        Ok(())
     }
 }
 
