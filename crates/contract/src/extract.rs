@@ -6,6 +6,8 @@ mod place;
 mod policy;
 mod rule;
 
+pub(crate) use rule::is_scalar_message;
+
 use crate::load::Texts;
 use crate::{Contract, Diagnostic, Endpoint, Idempotency, LoadOptions, Method, Router, Service};
 use comments::Comments;
@@ -90,7 +92,8 @@ impl Work<'_> {
             self.found.push(place.finding_at(self.texts, finding, token, offset));
         });
         let mut automatic = false;
-        if bindings.is_empty() && !rule::is_bound(&set) && options.auto_bindings.contains(service.full_name()) {
+        if bindings.is_empty() && !rule::is_bound(&set) && options.auto_bindings.contains(service.full_name())
+        {
             automatic = true;
             bindings.extend(rule::automatic(&grpc_path));
         }
@@ -142,10 +145,12 @@ impl Work<'_> {
         let mut router = Router::builder();
         for (endpoint, (place, token)) in contract.endpoints.iter().zip(&self.places) {
             let method = &contract.methods[endpoint.method];
-            let name = format!("{} ({}, {}:{})", endpoint.name, method.full_name, endpoint.file, endpoint.line);
+            let name =
+                format!("{} ({}, {}:{})", endpoint.name, method.full_name, endpoint.file, endpoint.line);
             if let Err(conflict) = router.insert(&endpoint.verb, &endpoint.template, (), &name) {
-                let finding = Diagnostic::error(conflict.to_string())
-                    .hint("variable names do not tell paths apart; change a literal, the HTTP method or remove one");
+                let finding = Diagnostic::error(conflict.to_string()).hint(
+                    "variable names do not tell paths apart; change a literal, the HTTP method or remove one",
+                );
                 self.found.push(place.finding(self.texts, finding, token));
             }
         }

@@ -46,7 +46,8 @@ pub fn load(source: &Source, options: &LoadOptions) -> Result<Contract, Diagnost
         let shown = path.display().to_string();
         match std::fs::read(path) {
             Ok(bytes) => files.add_descriptor_set(&bytes, &shown, &mut found),
-            Err(error) => found.push(Diagnostic::error(format!("cannot read the descriptor set: {error}")).in_file(&shown)),
+            Err(error) => found
+                .push(Diagnostic::error(format!("cannot read the descriptor set: {error}")).in_file(&shown)),
         }
     }
     if files.is_empty() && found.is_empty() {
@@ -66,13 +67,19 @@ pub(crate) fn from_descriptor_set(bytes: &[u8], options: &LoadOptions) -> Result
     finish(files, found, options)
 }
 
-fn finish(files: resolve::Files, mut found: Vec<Diagnostic>, options: &LoadOptions) -> Result<Contract, Diagnostics> {
+fn finish(
+    files: resolve::Files,
+    mut found: Vec<Diagnostic>,
+    options: &LoadOptions,
+) -> Result<Contract, Diagnostics> {
     let (pool, texts) = compile::compile(files, &mut found);
     let contract = extract::contract(pool, &texts, options, &mut found);
     if found.is_empty() {
         return Ok(contract);
     }
-    found.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
+    found.sort_by(|a, b| {
+        (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
+    });
     found.dedup();
     Err(Diagnostics(found))
 }

@@ -21,7 +21,8 @@ fn every_service_of_the_corpus_loads_and_routes() {
     };
     let files = files(&root);
     let templates = templates(&root, &files);
-    let refused: Vec<_> = templates.iter().filter_map(|t| Template::parse(t).err().map(|e| format!("{t}: {e}"))).collect();
+    let refused: Vec<_> =
+        templates.iter().filter_map(|t| Template::parse(t).err().map(|e| format!("{t}: {e}"))).collect();
     println!("{} files, {} distinct templates, {} refused", files.len(), templates.len(), refused.len());
     assert!(refused.is_empty(), "{refused:#?}");
 
@@ -42,7 +43,11 @@ fn every_service_of_the_corpus_loads_and_routes() {
             Err(found) => trouble.extend(found.iter().map(|finding| format!("{api}: {finding}"))),
         }
     }
-    println!("{apis} APIs, {} services, {} methods, {endpoints} endpoints, {hits} found again", services.len(), methods.len());
+    println!(
+        "{apis} APIs, {} services, {} methods, {endpoints} endpoints, {hits} found again",
+        services.len(),
+        methods.len()
+    );
     trouble.retain(|one| !WRITTEN_TWICE.iter().any(|known| one.contains(known)));
     assert!(trouble.is_empty(), "{} findings:\n{}", trouble.len(), trouble.join("\n"));
     assert_eq!(endpoints, hits);
@@ -139,7 +144,8 @@ fn templates(root: &Path, files: &BTreeSet<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for text in files.iter().map(|name| read(root, name)) {
         for key in ["get: \"", "put: \"", "post: \"", "delete: \"", "patch: \"", "path: \""] {
-            let values = text.match_indices(key).filter_map(|(at, _)| text[at + key.len()..].split('"').next());
+            let values =
+                text.match_indices(key).filter_map(|(at, _)| text[at + key.len()..].split('"').next());
             found.extend(values.filter(|value| value.starts_with('/')).map(str::to_owned));
         }
     }

@@ -13,7 +13,8 @@ impl Comments {
         let by_file = pool
             .files()
             .map(|file| {
-                let locations = file.file_descriptor_proto().source_code_info.iter().flat_map(|info| &info.location);
+                let locations =
+                    file.file_descriptor_proto().source_code_info.iter().flat_map(|info| &info.location);
                 let comments = locations
                     .filter_map(|location| {
                         let text = match (location.leading_comments(), location.trailing_comments()) {

@@ -36,7 +36,13 @@ impl Place {
     }
 
     /// As [`Place::finding`], `offset` bytes into the token.
-    pub(super) fn finding_at(&self, texts: &Texts, finding: Diagnostic, token: &str, offset: usize) -> Diagnostic {
+    pub(super) fn finding_at(
+        &self,
+        texts: &Texts,
+        finding: Diagnostic,
+        token: &str,
+        offset: usize,
+    ) -> Diagnostic {
         let Some((line, column, last)) = self.span else { return finding.in_file(&self.file) };
         match texts.text(&self.file).and_then(|text| mention(text, line, last, token)) {
             Some(at) => texts.at_offset(finding, &self.file, at + offset),

@@ -55,7 +55,8 @@ pub(super) fn method(options: &DynamicMessage, mut report: impl Report) -> Metho
             3 => Priority::Sheddable,
             0 | 2 => Priority::Normal,
             other => {
-                let message = format!("priority {other} is not known; expected CRITICAL, NORMAL or SHEDDABLE");
+                let message =
+                    format!("priority {other} is not known; expected CRITICAL, NORMAL or SHEDDABLE");
                 report(message, "priority", "");
                 Priority::Normal
             }
@@ -77,7 +78,11 @@ pub(super) fn method(options: &DynamicMessage, mut report: impl Report) -> Metho
 fn deadline(policy: &DynamicMessage, report: &mut impl Report) -> Option<Duration> {
     let deadline = duration(policy, "deadline", report)?;
     if deadline.is_zero() {
-        report("a deadline of zero lets no call succeed".into(), "deadline", "leave it out for the platform's default");
+        report(
+            "a deadline of zero lets no call succeed".into(),
+            "deadline",
+            "leave it out for the platform's default",
+        );
         return None;
     }
     if deadline > MAX_DEADLINE {
@@ -94,7 +99,9 @@ fn duration(message: &DynamicMessage, name: &str, report: &mut impl Report) -> O
     match (u64::try_from(seconds), u32::try_from(nanos)) {
         (Ok(seconds), Ok(nanos)) if nanos < 1_000_000_000 => Some(Duration::new(seconds, nanos)),
         _ => {
-            let found = format!("`{name}` is {seconds} s and {nanos} ns; expected neither negative, and nanos below 1e9");
+            let found = format!(
+                "`{name}` is {seconds} s and {nanos} ns; expected neither negative, and nanos below 1e9"
+            );
             report(found, name, "");
             None
         }
@@ -103,7 +110,8 @@ fn duration(message: &DynamicMessage, name: &str, report: &mut impl Report) -> O
 
 fn expected_error(message: &DynamicMessage, report: &mut impl Report) -> Option<ExpectedError> {
     let name = options::text(message, "code");
-    let Some(code) = GrpcCode::ALL.into_iter().find(|code| code.name() == name && *code != GrpcCode::Ok) else {
+    let Some(code) = GrpcCode::ALL.into_iter().find(|code| code.name() == name && *code != GrpcCode::Ok)
+    else {
         let near = GrpcCode::ALL
             .into_iter()
             .map(|code| (code.name(), strsim::jaro_winkler(code.name(), &name.to_uppercase())))

@@ -30,14 +30,23 @@ pub(super) fn is_bound(options: &DynamicMessage) -> bool {
 }
 
 /// The bindings of a method, the main one first; a bad one is reported and left out.
-pub(super) fn bindings(method: &MethodDescriptor, options: &DynamicMessage, mut report: impl Report) -> Vec<Binding> {
+pub(super) fn bindings(
+    method: &MethodDescriptor,
+    options: &DynamicMessage,
+    mut report: impl Report,
+) -> Vec<Binding> {
     let Some(rule) = options::message_extension(options, HTTP) else { return Vec::new() };
     let further: Vec<DynamicMessage> = options::list(&rule, "additional_bindings")
         .into_iter()
         .filter_map(|value| value.as_message().cloned())
         .collect();
     if further.iter().any(|rule| !options::list(rule, "additional_bindings").is_empty()) {
-        report("additional_bindings cannot have additional_bindings".into(), "additional_bindings", 0, "list them side by side");
+        report(
+            "additional_bindings cannot have additional_bindings".into(),
+            "additional_bindings",
+            0,
+            "list them side by side",
+        );
     }
     std::iter::once(&rule).chain(&further).filter_map(|rule| binding(method, rule, &mut report)).collect()
 }
@@ -91,7 +100,12 @@ fn pattern(rule: &DynamicMessage, report: &mut impl Report) -> Option<(Verb, Str
         }
     }
     let Some(custom) = options::message(rule, "custom") else {
-        report("the HTTP binding has no path".into(), HTTP, 0, "expected get, put, post, delete, patch or custom");
+        report(
+            "the HTTP binding has no path".into(),
+            HTTP,
+            0,
+            "expected get, put, post, delete, patch or custom",
+        );
         return None;
     };
     let kind = options::text(&custom, "kind");
@@ -106,13 +120,15 @@ fn pattern(rule: &DynamicMessage, report: &mut impl Report) -> Option<(Verb, Str
 /// A path can fill a singular field that JSON writes as one scalar.
 fn capture(input: &MessageDescriptor, path: &FieldPath) -> Result<(), (String, String)> {
     let mut message = input.clone();
-    let (last, outer) = path.names().split_last().ok_or_else(|| ("an empty field path".to_owned(), String::new()))?;
+    let (last, outer) =
+        path.names().split_last().ok_or_else(|| ("an empty field path".to_owned(), String::new()))?;
     for name in outer {
         let field = named(&message, name)?;
         match field.kind() {
             Kind::Message(inner) if !field.is_list() && !field.is_map() => message = inner,
             _ => {
-                let message = format!("`{name}` of `{path}` is {}; expected a single message", describe(&field));
+                let message =
+                    format!("`{name}` of `{path}` is {}; expected a single message", describe(&field));
                 return Err((message, String::new()));
             }
         }
@@ -150,7 +166,12 @@ pub(crate) fn is_scalar_message(full_name: &str) -> bool {
 
 fn top_level(message: &MessageDescriptor, name: &str, what: &str, report: &mut impl Report) -> bool {
     if name.contains('.') {
-        report(format!("{what} `{name}`: expected a field of the message itself"), name, 0, "nested fields cannot be bodies");
+        report(
+            format!("{what} `{name}`: expected a field of the message itself"),
+            name,
+            0,
+            "nested fields cannot be bodies",
+        );
         return false;
     }
     match named(message, name) {
@@ -182,7 +203,8 @@ fn named(message: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, (St
 /// The first few names; a hint is no reference.
 fn list(fields: &[FieldDescriptor]) -> String {
     const SHOWN: usize = 8;
-    let mut names: Vec<String> = fields.iter().take(SHOWN).map(|field| format!("`{}`", field.name())).collect();
+    let mut names: Vec<String> =
+        fields.iter().take(SHOWN).map(|field| format!("`{}`", field.name())).collect();
     if fields.len() > SHOWN {
         names.push("…".to_owned());
     }

@@ -1,8 +1,8 @@
 //! Orders files by their imports and links them into one pool.
 
+use super::Texts;
 use super::parse::{self, add_all};
 use super::resolve::{Content, Files, well_known};
-use super::Texts;
 use crate::{Diagnostic, bundle, edition};
 use prost::Message;
 use prost_reflect::{DescriptorError, DescriptorPool};
@@ -93,7 +93,13 @@ impl Work<'_> {
         self.decode(name, own)
     }
 
-    fn import(&mut self, file: &FileDescriptorProto, index: usize, import: &str, stack: &mut Vec<String>) -> bool {
+    fn import(
+        &mut self,
+        file: &FileDescriptorProto,
+        index: usize,
+        import: &str,
+        stack: &mut Vec<String>,
+    ) -> bool {
         if let Some(start) = stack.iter().position(|name| name == import) {
             let cycle = format!("{} -> {import}", stack[start..].join(" -> "));
             let finding = Diagnostic::error(format!("imports go in a circle: {cycle}"));
@@ -103,7 +109,9 @@ impl Work<'_> {
         if let Some(good) = self.visit(import, stack) {
             return good;
         }
-        let finding = Diagnostic::error(format!("import `{import}` is not found in any root, nor does it come with Tenet"));
+        let finding = Diagnostic::error(format!(
+            "import `{import}` is not found in any root, nor does it come with Tenet"
+        ));
         let finding = match nearest_import(import, self.files.known()) {
             Some(near) => finding.hint(&format!("did you mean `{near}`?")),
             None => finding.hint("imports are written from a root on, with `/`"),
@@ -116,7 +124,9 @@ impl Work<'_> {
         let path = [DEPENDENCY, i32::try_from(index).unwrap_or(i32::MAX)];
         let span = file.source_code_info.iter().flat_map(|info| &info.location).find(|l| l.path == path);
         self.found.push(match span.map(|location| location.span.as_slice()) {
-            Some([line, column, ..]) => self.texts.at_line(finding, file.name(), to_usize(*line), to_usize(*column)),
+            Some([line, column, ..]) => {
+                self.texts.at_line(finding, file.name(), to_usize(*line), to_usize(*column))
+            }
             _ => finding.in_file(file.name()),
         });
     }
@@ -199,7 +209,9 @@ fn report(
 fn type_hint(message: &str, types: &BTreeMap<String, String>) -> Option<String> {
     let wanted = message.strip_prefix("name '")?.strip_suffix("' is not defined")?.trim_start_matches('.');
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    if let Some((full, file)) = types.iter().find(|(full, _)| *full == wanted || full.ends_with(&format!(".{wanted}"))) {
+    if let Some((full, file)) =
+        types.iter().find(|(full, _)| *full == wanted || full.ends_with(&format!(".{wanted}")))
+    {
         return Some(format!("`{full}` is defined in \"{file}\", which is not imported here"));
     }
     let (near, _) = types
@@ -218,7 +230,8 @@ fn types(files: &[Parsed], all: &Files) -> BTreeMap<String, String> {
         for message in &proto.message_type {
             types.insert(format!("{prefix}{}", message.name()), proto.name().to_owned());
             for nested in &message.nested_type {
-                types.insert(format!("{prefix}{}.{}", message.name(), nested.name()), proto.name().to_owned());
+                types
+                    .insert(format!("{prefix}{}.{}", message.name(), nested.name()), proto.name().to_owned());
             }
         }
         for enumeration in &proto.enum_type {

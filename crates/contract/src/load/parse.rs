@@ -43,7 +43,9 @@ pub(super) fn add_all(
     // Where a second definition clashes with a first, the second is to be changed.
     let label = labels
         .iter()
-        .find(|label| label.label().is_some_and(|text| ["found", "again", "used"].iter().any(|w| text.contains(w))))
+        .find(|label| {
+            label.label().is_some_and(|text| ["found", "again", "used"].iter().any(|w| text.contains(w)))
+        })
         .or(labels.first());
     found.push(texts.at_offset(finding, name, label.map_or(end, |label| label.offset())));
     for further in error.related().into_iter().flatten() {

@@ -67,7 +67,9 @@ impl Files {
                 Ok(head) if !head.name().is_empty() => {
                     self.own.entry(head.name().to_owned()).or_insert(Origin::Descriptor(file));
                 }
-                Ok(_) => found.push(Diagnostic::error("a file of the descriptor set has no name").in_file(shown)),
+                Ok(_) => {
+                    found.push(Diagnostic::error("a file of the descriptor set has no name").in_file(shown))
+                }
                 Err(error) => {
                     let message = format!("a file of the descriptor set cannot be decoded: {error}");
                     found.push(Diagnostic::error(message).in_file(shown));

@@ -40,13 +40,16 @@ impl Texts {
     pub(crate) fn at_line(&self, finding: Diagnostic, name: &str, line: usize, column: usize) -> Diagnostic {
         match self.by_name.get(name) {
             Some(source) => self.place(finding, source, line, column),
-            None => Diagnostic { line: to_u32(line + 1), column: to_u32(column + 1), ..finding }.in_file(name),
+            None => {
+                Diagnostic { line: to_u32(line + 1), column: to_u32(column + 1), ..finding }.in_file(name)
+            }
         }
     }
 
     fn place(&self, finding: Diagnostic, source: &Text, line: usize, column: usize) -> Diagnostic {
         let line_text = source.text.lines().nth(line).unwrap_or_default().to_owned();
-        Diagnostic { line: to_u32(line + 1), column: to_u32(column + 1), line_text, ..finding }.in_file(&source.shown)
+        Diagnostic { line: to_u32(line + 1), column: to_u32(column + 1), line_text, ..finding }
+            .in_file(&source.shown)
     }
 }
 

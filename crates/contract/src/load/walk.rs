@@ -10,8 +10,11 @@ const MAX_DEPTH: usize = 32;
 /// Adds every `.proto` file below `root` under its import name; hidden folders are left out.
 pub(super) fn add_root(root: &Path, files: &mut Files, found: &mut Vec<Diagnostic>) {
     if !root.is_dir() {
-        let message = if root.exists() { "is a file; expected a folder of .proto files" } else { "does not exist" };
-        found.push(Diagnostic::error(format!("the contract root {message}")).in_file(&root.display().to_string()));
+        let message =
+            if root.exists() { "is a file; expected a folder of .proto files" } else { "does not exist" };
+        found.push(
+            Diagnostic::error(format!("the contract root {message}")).in_file(&root.display().to_string()),
+        );
         return;
     }
     add_folder(root, "", 0, files, found);

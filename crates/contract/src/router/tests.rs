@@ -179,7 +179,8 @@ fn equal_shapes_conflict_whatever_their_variables_are_called() {
             builder.insert(&Verb::new(verb), &Template::parse(path).unwrap(), (), route)
         };
         insert(first).unwrap();
-        let want = if conflicts { Err(Conflict { first: first.into(), second: second.into() }) } else { Ok(()) };
+        let want =
+            if conflicts { Err(Conflict { first: first.into(), second: second.into() }) } else { Ok(()) };
         assert_eq!(insert(second), want, "{first} then {second}");
     }
 }
@@ -241,7 +242,8 @@ fn naive(template: &Template, path: &str) -> bool {
         },
     };
     let path = path.strip_prefix('/').unwrap();
-    let segments: Vec<&str> = if path.is_empty() && template.verb().is_none() { vec![] } else { path.split('/').collect() };
+    let segments: Vec<&str> =
+        if path.is_empty() && template.verb().is_none() { vec![] } else { path.split('/').collect() };
     fits(template.segments(), &segments)
 }
 

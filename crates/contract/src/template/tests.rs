@@ -17,9 +17,15 @@ fn render(template: &Template) -> String {
     let variables: String = template
         .variables()
         .iter()
-        .map(|v| format!(" {}@{}..{}{}", v.field_path, v.start, v.end, if v.multi_segment { "+" } else { "" }))
+        .map(|v| {
+            format!(" {}@{}..{}{}", v.field_path, v.start, v.end, if v.multi_segment { "+" } else { "" })
+        })
         .collect();
-    format!("{}{}{variables}", segments.join(" "), template.verb().map(|v| format!(" :{v}")).unwrap_or_default())
+    format!(
+        "{}{}{variables}",
+        segments.join(" "),
+        template.verb().map(|v| format!(" :{v}")).unwrap_or_default()
+    )
 }
 
 #[test]
