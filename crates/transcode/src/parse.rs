@@ -12,7 +12,7 @@ use crate::table::{Field, Kind, Message, Repeat, Shape};
 use crate::wire::{self, END_GROUP, LEN, START_GROUP};
 use crate::{Codec, DEFAULT_DEPTH, JsonError, MessageId, ParseOptions, Unknowns};
 pub(crate) use place::Place;
-pub(crate) use scalar::{integer_bits, put as put_bits};
+pub(crate) use scalar::{integer_bits, put as put_bits, refusal};
 
 /// What a parse adds to and is bounded by.
 pub(crate) struct Parser<'a, 'c> {
