@@ -1,0 +1,98 @@
+//! The admin listener: readiness, status, metrics, telemetry for the console, and releases. Never public.
+//!
+//! | path | what |
+//! |---|---|
+//! | `GET /-/ready` | 200 while serving, 503 once draining |
+//! | `GET /-/status` | release, epoch, connections, requests in flight |
+//! | `POST /-/prepare` | a bundle to compile and keep; 422 says what is wrong with it |
+//! | `POST /-/commit` | `{"hash", "epoch"}`: the prepared release serves from now on |
+//! | `GET /metrics` | OpenMetrics |
+//! | `tenet.telemetry.v1.Telemetry` | gRPC: a snapshot a second |
+
+use crate::process::Process;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tenet_release::ReleaseHash;
+use tenet_telemetry::watch_service;
+use tokio::net::TcpListener;
+
+/// Largest bundle taken; the contracts of all of googleapis are below 50 MiB.
+const BUNDLE_MAX: usize = 128 << 20;
+
+/// Serves until the process ends.
+pub async fn serve(process: Arc<Process>, listener: TcpListener) {
+    let telemetry = watch_service(process.collector.clone());
+    let router = Router::new()
+        .route("/-/ready", get(ready))
+        .route("/-/status", get(status))
+        .route("/-/prepare", post(prepare).layer(DefaultBodyLimit::max(BUNDLE_MAX)))
+        .route("/-/commit", post(commit))
+        .route("/metrics", get(metrics))
+        .route_service("/tenet.telemetry.v1.Telemetry/{method}", telemetry)
+        .with_state(process);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!("the admin listener ended: {error}");
+    }
+}
+
+async fn ready(State(process): State<Arc<Process>>) -> (StatusCode, &'static str) {
+    if process.draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+async fn status(State(process): State<Arc<Process>>) -> Json<Value> {
+    let program = process.current();
+    Json(json!({
+        "release": program.hash.to_string(),
+        "epoch": program.epoch,
+        "draining": process.draining(),
+        "connections": process.open_connections(),
+        "threads": process.open.iter().map(|open| open.load(Ordering::Relaxed)).collect::<Vec<_>>(),
+        "in_flight": process.in_flight.load(Ordering::Relaxed),
+    }))
+}
+
+async fn prepare(State(process): State<Arc<Process>>, bundle: Bytes) -> Response {
+    // Compiling is work; it must not hold up the clock.
+    let prepared = tokio::task::spawn_blocking(move || process.prepare(&bundle)).await;
+    match prepared {
+        Ok(Ok(hash)) => Json(json!({ "hash": hash.to_string() })).into_response(),
+        Ok(Err(error)) => refused(&error.to_string()),
+        Err(error) => refused(&error.to_string()),
+    }
+}
+
+async fn commit(State(process): State<Arc<Process>>, Json(body): Json<Value>) -> Response {
+    let hash = body["hash"].as_str().and_then(|hash| hash.parse::<ReleaseHash>().ok());
+    let (Some(hash), Some(epoch)) = (hash, body["epoch"].as_u64()) else {
+        return refused("expected {\"hash\": a release's hash, \"epoch\": a number}");
+    };
+    match tokio::task::spawn_blocking(move || process.commit(hash, epoch)).await {
+        Ok(Ok(())) => Json(json!({ "hash": hash.to_string(), "epoch": epoch })).into_response(),
+        Ok(Err(error)) => refused(&error.to_string()),
+        Err(error) => refused(&error.to_string()),
+    }
+}
+
+fn refused(detail: &str) -> Response {
+    let body = json!({ "title": "Release refused", "status": 422, "detail": detail });
+    let media_type = [(header::CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::UNPROCESSABLE_ENTITY, media_type, body.to_string()).into_response()
+}
+
+async fn metrics(State(process): State<Arc<Process>>) -> Response {
+    let mut text = String::new();
+    process.collector.openmetrics(&mut text);
+    let media_type = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    (media_type, text).into_response()
+}

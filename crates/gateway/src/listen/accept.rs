@@ -1,0 +1,60 @@
+//! Accepting: each new connection goes to the thread with the fewest.
+//!
+//! A few long-lived HTTP/2 connections must not pile up on one thread, so the kernel does not choose. Accepting runs beside the
+//! data plane and hands sockets over; a connection costs one message, a request none.
+
+use super::{ACCEPT_PAUSE, Listening};
+use crate::process::Process;
+use crate::program::Door;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tenet_telemetry::CounterId;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A connection on its way to a thread.
+pub struct Accepted {
+    /// The socket, non-blocking.
+    pub stream: TcpStream,
+    /// Its peer.
+    pub address: SocketAddr,
+    /// The listener's facts.
+    pub listening: Listening,
+}
+
+/// The way to each thread. Unbounded, because the number of open connections is bounded before anything is sent.
+pub type Threads = Arc<[UnboundedSender<Accepted>]>;
+
+/// Accepts until the process drains.
+pub async fn run(process: Arc<Process>, listener: TcpListener, listening: Listening, threads: Threads) {
+    let mut drain = process.drain_signal();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = async { drain.wait_for(|draining| *draining).await.map(drop).unwrap_or(()) } => return,
+        };
+        let Ok((stream, address)) = accepted else {
+            // Out of descriptors, or a connection that was reset before it was accepted.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let limit = process.current().limits().connections as usize;
+        if listening.door == Door::Public && process.open_connections() >= limit {
+            process.collector.count(CounterId::ConnectionsRefused, 1);
+            continue;
+        }
+        let _ = stream.set_nodelay(true);
+        let Ok(stream) = stream.into_std() else { continue };
+        let (index, open) = process
+            .open
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, open)| open.load(Ordering::Relaxed))
+            .map_or((0, &process.open[0]), |(index, open)| (index, open));
+        open.fetch_add(1, Ordering::Relaxed);
+        if threads[index].send(Accepted { stream, address, listening: listening.clone() }).is_err() {
+            open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

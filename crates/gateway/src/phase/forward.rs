@@ -1,0 +1,179 @@
+//! What of a request's and an answer's header fields passes through.
+//!
+//! Everything passes but what belongs to one hop (RFC 9110 §7.6.1), what the gateway speaks for itself, and, from hops that are
+//! not trusted, claims about who came before.
+
+use crate::exchange::{Exchange, Protocol};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderName, TE, TRAILER,
+};
+use http::{HeaderMap, HeaderValue};
+use std::time::Duration;
+use tenet_http1::strip_hop_by_hop;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// The gRPC call's time left (gRPC over HTTP/2, Timeout).
+pub const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+
+/// The fields of a REST request as metadata of its gRPC call.
+pub fn rest_to_grpc(exchange: &mut Exchange, left: Duration) -> HeaderMap {
+    let mut headers = end_to_end(exchange);
+    for name in [ACCEPT, ACCEPT_ENCODING, EXPECT, CONTENT_LENGTH, HOST, GRPC_ENCODING, GRPC_ACCEPT_ENCODING] {
+        headers.remove(name);
+    }
+    headers.insert(CONTENT_TYPE, GRPC);
+    headers.insert(TE, TRAILERS);
+    headers.insert(GRPC_TIMEOUT, grpc_timeout(left));
+    headers
+}
+
+/// The metadata of a gRPC call that is passed on.
+pub fn grpc_to_grpc(exchange: &mut Exchange, left: Option<Duration>) -> HeaderMap {
+    let mut headers = end_to_end(exchange);
+    headers.remove(HOST);
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(TE, TRAILERS);
+    match left {
+        Some(left) => headers.insert(GRPC_TIMEOUT, grpc_timeout(left)),
+        None => headers.remove(GRPC_TIMEOUT),
+    };
+    headers
+}
+
+/// The fields of a request to a plain HTTP upstream. Its `Host` is set by who sends it, from the authority.
+pub fn http_to_http(exchange: &mut Exchange) -> HeaderMap {
+    let mut headers = end_to_end(exchange);
+    headers.remove(HOST);
+    // Answered here already, or not at all.
+    headers.remove(EXPECT);
+    headers
+}
+
+fn end_to_end(exchange: &mut Exchange) -> HeaderMap {
+    let mut headers = std::mem::take(&mut exchange.head.headers);
+    if exchange.head.protocol != Protocol::Http2 {
+        strip_hop_by_hop(&mut headers);
+    }
+    headers.remove(TE);
+    headers.remove(TRAILER);
+    forwarded(exchange, &mut headers);
+    headers
+}
+
+/// Says who asked. The chain of a trusted hop is continued, any other's is dropped.
+fn forwarded(exchange: &Exchange, headers: &mut HeaderMap) {
+    let peer = &exchange.peer;
+    let chain = peer.trusted.then(|| headers.get(X_FORWARDED_FOR).cloned()).flatten();
+    if !peer.trusted {
+        headers.remove(FORWARDED);
+    }
+    let client = match chain.as_ref().and_then(|chain| chain.to_str().ok()) {
+        Some(chain) => {
+            HeaderValue::try_from(format!("{chain}, {}", peer.ip)).unwrap_or(peer.ip_value.clone())
+        }
+        None => peer.ip_value.clone(),
+    };
+    headers.insert(X_FORWARDED_FOR, client);
+    if !(peer.trusted && headers.contains_key(X_FORWARDED_PROTO)) {
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if peer.tls { "https" } else { "http" }));
+    }
+    if !(peer.trusted && headers.contains_key(X_FORWARDED_HOST)) {
+        let host = exchange.head.authority.as_ref().map(|authority| authority.as_str());
+        match host.and_then(|host| HeaderValue::from_str(host).ok()) {
+            Some(host) => headers.insert(X_FORWARDED_HOST, host),
+            None => headers.remove(X_FORWARDED_HOST),
+        };
+    }
+    if peer.trusted
+        && let Some(before) = headers.get(FORWARDED).and_then(|value| value.to_str().ok())
+    {
+        let hop = if peer.ip.is_ipv6() {
+            format!("{before}, for=\"[{}]\"", peer.ip)
+        } else {
+            format!("{before}, for={}", peer.ip)
+        };
+        if let Ok(value) = HeaderValue::try_from(hop) {
+            headers.insert(FORWARDED, value);
+        }
+    }
+}
+
+/// The fields of an answer that go on to the caller.
+pub fn answer(headers: &mut HeaderMap, upstream_is_http1: bool) {
+    if upstream_is_http1 {
+        strip_hop_by_hop(headers);
+    }
+    headers.remove(TRAILER);
+}
+
+/// The time left as the gRPC wire spells it: at most eight digits and a unit.
+pub fn grpc_timeout(left: Duration) -> HeaderValue {
+    const EIGHT_DIGITS: u128 = 99_999_999;
+    let mut digits = itoa::Buffer::new();
+    let (value, unit) = match left.as_nanos() {
+        nanos if nanos / 1_000 <= EIGHT_DIGITS => (nanos / 1_000, b'u'),
+        nanos if nanos / 1_000_000 <= EIGHT_DIGITS => (nanos / 1_000_000, b'm'),
+        nanos => ((nanos / 1_000_000_000).min(EIGHT_DIGITS), b'S'),
+    };
+    let mut text: smallvec::SmallVec<[u8; 9]> = digits.format(value).as_bytes().into();
+    text.push(unit);
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0u"))
+}
+
+/// Reads a caller's `grpc-timeout`; `None` when it is not one.
+pub fn read_grpc_timeout(value: &HeaderValue) -> Option<Duration> {
+    let (unit, digits) = value.as_bytes().split_last()?;
+    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = digits.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    Some(match unit {
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_written_and_read() {
+        for (left, text) in [
+            (Duration::from_micros(1), "1u"),
+            (Duration::from_millis(1_500), "1500000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::from_secs(200_000), "200000S"),
+            (Duration::MAX, "99999999S"),
+            (Duration::ZERO, "0u"),
+        ] {
+            let value = grpc_timeout(left);
+            assert_eq!(value.to_str().unwrap(), text);
+            let read = read_grpc_timeout(&value).unwrap();
+            assert!(read <= left);
+        }
+        for (text, expected) in [
+            ("2H", Some(7200)),
+            ("3M", Some(180)),
+            ("x", None),
+            ("", None),
+            ("123456789S", None),
+            ("1", None),
+            ("-1S", None),
+        ] {
+            let value = HeaderValue::from_static(text);
+            assert_eq!(read_grpc_timeout(&value), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+}

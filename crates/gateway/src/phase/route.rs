@@ -1,0 +1,143 @@
+//! Method and path to a plan.
+
+use crate::exchange::{Exchange, Protocol};
+use crate::program::{Door, Program};
+use crate::reference::Page;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
+use smallvec::SmallVec;
+use tenet_contract::Found;
+use tenet_error::{Code, Failure};
+
+/// Where a request goes.
+pub enum Routed<'p> {
+    /// To the plan with this number; the captures are raw, one for each variable of the template.
+    Plan(u32, SmallVec<[&'p str; 4]>),
+    /// To a page of the reference.
+    Reference(Page),
+    /// Nowhere: it asks what the path can do. The value of `Allow`.
+    Options(String),
+}
+
+/// What `OPTIONS *` lists.
+const ALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Finds where the request goes, and names its endpoint.
+///
+/// # Errors
+/// `RouteNotFound`, `MethodNotAllowed` with what is, or, for gRPC, an unknown method.
+pub fn find<'p>(exchange: &Exchange, program: &Program, path: &'p str) -> Result<Routed<'p>, Failure> {
+    let head = &exchange.head;
+    let door = exchange.peer.door;
+    if head.method == Method::POST && is_grpc(&head.headers) {
+        return grpc(exchange, program, path, door);
+    }
+    if path == "*" {
+        return Ok(Routed::Options(ALL_METHODS.into()));
+    }
+    let allow = match program.router(door).find(&head.method, path) {
+        Found::Match { value, captures } => {
+            exchange.endpoint.set(program.plan(*value).endpoint());
+            return Ok(Routed::Plan(*value, captures));
+        }
+        Found::MethodNotAllowed { allow } => Some(allow),
+        Found::NotFound => None,
+    };
+    if let Some(index) = program.prefix(path) {
+        exchange.endpoint.set(program.plan(index).endpoint());
+        return Ok(Routed::Plan(index, SmallVec::new()));
+    }
+    if program.config().reference
+        && let Some(page) = program.reference.find(&head.method, path)
+    {
+        exchange.endpoint.set(program.reference_endpoint);
+        return Ok(Routed::Reference(page));
+    }
+    match allow {
+        // HEAD is GET without the body (RFC 9110 §9.3.2); a binding of its own was looked for first.
+        Some(_) if head.method == Method::HEAD => {
+            if let Found::Match { value, captures } = program.router(door).find(&Method::GET, path) {
+                exchange.endpoint.set(program.plan(*value).endpoint());
+                return Ok(Routed::Plan(*value, captures));
+            }
+            Err(not_allowed(head, &with_implied(allow)))
+        }
+        Some(_) if head.method == Method::OPTIONS => Ok(Routed::Options(with_implied(allow))),
+        Some(_) => Err(not_allowed(head, &with_implied(allow))),
+        None => Err(Failure::new(Code::RouteNotFound, format!("no endpoint has the path {path}"))),
+    }
+}
+
+/// The methods bound, and those that follow from them.
+fn with_implied(allow: Option<String>) -> String {
+    let mut allow = allow.unwrap_or_default();
+    let has = |allow: &str, name: &str| allow.split(", ").any(|method| method == name);
+    if has(&allow, "GET") && !has(&allow, "HEAD") {
+        allow.push_str(", HEAD");
+    }
+    if !has(&allow, "OPTIONS") {
+        allow.push_str(if allow.is_empty() { "OPTIONS" } else { ", OPTIONS" });
+    }
+    allow
+}
+
+fn not_allowed(head: &crate::exchange::Head, allow: &str) -> Failure {
+    Failure::new(Code::MethodNotAllowed, format!("{} is not among {allow}", head.method))
+        .with_allow(allow.into())
+}
+
+fn grpc<'p>(
+    exchange: &Exchange,
+    program: &Program,
+    path: &'p str,
+    door: Door,
+) -> Result<Routed<'p>, Failure> {
+    if exchange.head.protocol != Protocol::Http2 {
+        return Err(Failure::new(Code::HttpVersion, "gRPC needs HTTP/2"));
+    }
+    match program.grpc(path, door) {
+        Some(index) => {
+            exchange.endpoint.set(program.plan(index).endpoint());
+            Ok(Routed::Plan(index, SmallVec::new()))
+        }
+        None => Err(Failure::new(Code::RouteNotFound, format!("no public method has the path {path}"))),
+    }
+}
+
+/// Whether the request is a gRPC call: `application/grpc`, alone or with a message format or parameters; gRPC-Web
+/// is another protocol.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .strip_prefix(b"application/grpc")
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn grpc_is_told_by_its_content_type() {
+        for (value, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;charset=utf-8", true),
+            ("application/grpc-web", false),
+            ("application/grpc-web+proto", false),
+            ("application/json", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
+            assert_eq!(is_grpc(&headers), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn allow_lists_what_follows_from_what_is_bound() {
+        assert_eq!(with_implied(Some("GET, POST".into())), "GET, POST, HEAD, OPTIONS");
+        assert_eq!(with_implied(Some("DELETE".into())), "DELETE, OPTIONS");
+    }
+}

@@ -1,0 +1,113 @@
+//! The gateway process: its threads, what they share, and its life from start to drain.
+
+mod adopt;
+mod run;
+
+pub use adopt::Prepared;
+pub use run::{Options, RunError, run};
+
+use crate::program::Program;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use tenet_release::{ReleaseDir, Roster};
+use tenet_telemetry::Collector;
+use tenet_upstream::{PoolOptions, Shared};
+use tokio::sync::watch;
+
+/// What all threads of a gateway share.
+pub struct Process {
+    /// The instance sets and their standing.
+    pub upstream: Arc<Shared>,
+    /// Where what the threads record is added up.
+    pub collector: Arc<Collector>,
+    /// Requests being served, over all threads.
+    pub in_flight: AtomicUsize,
+    /// Connections open on each thread.
+    pub open: Box<[AtomicUsize]>,
+    program: ArcSwap<Program>,
+    generation: AtomicU64,
+    draining: watch::Sender<bool>,
+    /// A release that was prepared and waits for its epoch.
+    prepared: Mutex<Option<Prepared>>,
+    /// Who is there now; kept because a release must be compiled against it.
+    roster: Mutex<Roster>,
+    state: ReleaseDir,
+}
+
+impl Process {
+    /// A process that serves `program` on `threads` threads.
+    pub fn new(
+        program: Program,
+        upstream: Arc<Shared>,
+        collector: Arc<Collector>,
+        threads: usize,
+        roster: Roster,
+        state: ReleaseDir,
+    ) -> Arc<Process> {
+        Arc::new(Process {
+            upstream,
+            collector,
+            in_flight: AtomicUsize::new(0),
+            open: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
+            program: ArcSwap::from_pointee(program),
+            generation: AtomicU64::new(1),
+            draining: watch::Sender::new(false),
+            prepared: Mutex::new(None),
+            roster: Mutex::new(roster),
+            state,
+        })
+    }
+
+    /// The program in force and its generation. The generation is read first: one that is too old is only read again.
+    pub fn program(&self) -> (u64, Arc<Program>) {
+        let generation = self.generation.load(Ordering::Acquire);
+        (generation, self.program.load_full())
+    }
+
+    /// The program in force.
+    pub fn current(&self) -> Arc<Program> {
+        self.program.load_full()
+    }
+
+    /// Changes with every switch of the program.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn switch(&self, program: Program) {
+        self.program.store(Arc::new(program));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// How each thread's pool treats its connections.
+    pub fn pool_options(&self) -> PoolOptions {
+        PoolOptions::default()
+    }
+
+    /// Connections open over all threads.
+    pub fn open_connections(&self) -> usize {
+        self.open.iter().map(|open| open.load(Ordering::Relaxed)).sum()
+    }
+
+    /// A connection of a thread has ended.
+    pub fn closed(&self, thread: usize) {
+        self.open[thread].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Follows whether the process drains.
+    pub fn drain_signal(&self) -> watch::Receiver<bool> {
+        self.draining.subscribe()
+    }
+
+    /// Whether the process drains.
+    pub fn draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Stops accepting, and lets what is in flight finish.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+}
