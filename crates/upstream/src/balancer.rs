@@ -87,4 +87,16 @@ mod tests {
             assert_eq!(seen, [10; 5]);
         }
     }
+
+    #[test]
+    fn whatever_the_standings_the_best_kind_there_is_gets_the_call() {
+        for case in 0..3usize.pow(5) {
+            let standing = |index: usize| [Ready, Busy, Down][case / 3usize.pow(index as u32) % 3];
+            let best = [Ready, Busy].into_iter().find(|&kind| (0..5).any(|index| standing(index) == kind));
+            for start in 0..5u64 {
+                let picked = Balancer::new(start << 32).pick(5, standing).map(standing);
+                assert_eq!(picked, best, "case {case} from {start}");
+            }
+        }
+    }
 }

@@ -33,6 +33,10 @@ impl Head {
 
     /// The request as hyper's HTTP/1.1 takes it: origin form (RFC 9112 §3.2.1), the authority in `Host`.
     pub(crate) fn for_h1(&self, body: H1Body) -> Result<Request<H1Body>, Failure> {
+        // RFC 9110 §8.6: without a length, a server may wait for the body that these methods usually have.
+        let says_empty = matches!(body.0, Payload::Empty)
+            && matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
+            && !self.headers.contains_key(header::CONTENT_LENGTH);
         let mut request = Request::new(body);
         let mut target = uri::Parts::default();
         target.path_and_query = self.uri.path_and_query().cloned();
@@ -44,6 +48,9 @@ impl Head {
         {
             let host = HeaderValue::from_str(authority.as_str()).map_err(|error| malformed(&error))?;
             request.headers_mut().insert(header::HOST, host);
+        }
+        if says_empty {
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Ok(request)
     }

@@ -1,6 +1,7 @@
 //! What went wrong at an instance, as the attempts and the caller understand it.
 
 use ::h2::Reason;
+use std::io;
 use tenet_error::{Code, Failure};
 
 /// What a failed attempt allows next.
@@ -46,11 +47,15 @@ pub(crate) fn h2_failure(error: &::h2::Error) -> Failure {
 
 /// The failure an HTTP/1.1 connection's error means.
 pub(crate) fn h1_failure(error: &hyper::Error) -> Failure {
-    let cause = match std::error::Error::source(error) {
+    let source = std::error::Error::source(error);
+    let cause = match source {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     };
-    let code = if error.is_parse() {
+    // hyper reports a chunk it cannot read as an IO error of invalid input, and a cut body as an unexpected end.
+    let kind = source.and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let unreadable = matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
+    let code = if error.is_parse() || unreadable {
         Code::UpstreamProtocol
     } else if error.is_user() {
         Code::Internal

@@ -164,7 +164,7 @@ pub(crate) async fn attempt(
             if closes_after(&parts) {
                 lease.closes();
             }
-            Ok(http::Response::from_parts(parts, Incoming::h1(body, lease, payload.clone())))
+            Ok(http::Response::from_parts(parts, Incoming::h1(body, lease, payload.rest())))
         }
         Err(mut error) => {
             if let Some(failure) = payload.failure() {

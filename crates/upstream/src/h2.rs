@@ -34,6 +34,8 @@ const MAX_SEND_BUFFER: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct H2Connection {
     send: RefCell<SendRequest<Bytes>>,
+    /// Takes no further stream: the peer said GOAWAY, or the connection is lost. It stays known, and watched, until it ends.
+    retired: Cell<bool>,
     streams: Cell<usize>,
     max_streams: Cell<usize>,
     calls: Cell<u64>,
@@ -101,6 +103,7 @@ pub(crate) async fn establish(
     undo.0 = None;
     let now = Instant::now();
     Ok(H2Connection {
+        retired: Cell::new(false),
         streams: Cell::new(0),
         max_streams: Cell::new(send.current_max_send_streams()),
         send: RefCell::new(send),
@@ -122,7 +125,12 @@ pub(crate) async fn establish(
 impl H2Connection {
     pub(crate) fn is_free(&self, slot: &Slot) -> bool {
         self.streams.get() < self.max_streams.get().min(slot.local.options.h2_streams_per_connection)
-            && self.calls.get() < MAX_CALLS
+            && !self.is_retired()
+    }
+
+    /// Whether no further call can go here.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.get() || self.calls.get() >= MAX_CALLS
     }
 
     /// Looks after the connection; false means that the pool should let go of it.
@@ -134,7 +142,8 @@ impl H2Connection {
             watch.calls = self.calls.get();
             watch.idle_since = now;
         }
-        let fresh = now - watch.idle_since < options.idle_timeout && self.calls.get() < MAX_CALLS;
+        let wanted = self.streams.get() > 0 || !self.is_retired();
+        let fresh = wanted && now - watch.idle_since < options.idle_timeout;
         let alive = match options.keepalive_interval {
             Some(interval) => self.ping(&mut watch, now, interval, options.keepalive_timeout),
             None => true,
@@ -231,14 +240,13 @@ pub(crate) async fn attempt(
     let (answer, mut stream) = match sent {
         Ok(sent) => sent,
         Err(error) => {
-            // Nothing was queued. A connection that takes no stream any more (GOAWAY, lost) is of no use to others either.
-            slot.h2.borrow_mut().retain(|other| !Rc::ptr_eq(other, connection));
+            // Nothing was queued.
             let failure = fault::h2_failure(&error);
-            return Err(if failure.code() == Code::Internal {
-                Fault::Final(failure)
-            } else {
-                Fault::Renew(failure)
-            });
+            if failure.code() == Code::Internal {
+                return Err(Fault::Final(failure));
+            }
+            connection.retired.set(true);
+            return Err(Fault::Renew(failure));
         }
     };
     if connection.streams.get() >= connection.max_streams.get() {
@@ -260,7 +268,7 @@ pub(crate) async fn attempt(
     match answer.await {
         Ok(response) => {
             let (parts, body) = response.into_parts();
-            let body = Incoming::h2(body, &parts, lease, pump, payload.clone());
+            let body = Incoming::h2(body, &parts, lease, pump, payload.rest());
             Ok(http::Response::from_parts(parts, body))
         }
         Err(error) => {

@@ -165,6 +165,9 @@ impl Body for Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let this = &mut *self;
+        if matches!(this.state, State::Done) {
+            return Poll::Ready(None);
+        }
         // An armed timer is asked first: a body that is always ready must not outrun its deadline.
         let waited = this.timer.is_some();
         if waited && this.poll_deadline(cx).is_ready() {

@@ -47,6 +47,14 @@ impl Payload {
         }
     }
 
+    /// What the answer still has to know of the request: a stream that may not be finished. Bytes held whole are let go.
+    pub(crate) fn rest(&self) -> Payload {
+        match self {
+            Payload::Empty | Payload::Full(_) => Payload::Empty,
+            Payload::Stream(source) => Payload::Stream(source.clone()),
+        }
+    }
+
     /// Whether the very same bytes can be sent again.
     pub(crate) fn is_replayable(&self) -> bool {
         match self {

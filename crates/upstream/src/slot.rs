@@ -59,7 +59,8 @@ impl Slot {
         let (free, any) = match self.protocol {
             Protocol::H2 => {
                 let connections = self.h2.borrow();
-                (connections.iter().any(|one| one.is_free(self)), !connections.is_empty())
+                let usable = || connections.iter().filter(|one| !one.is_retired());
+                (usable().any(|one| one.is_free(self)), usable().next().is_some())
             }
             Protocol::H1 => (!self.h1.borrow().is_empty(), false),
         };
@@ -78,7 +79,8 @@ impl Slot {
         let options = &self.local.options;
         match self.protocol {
             Protocol::H2 => {
-                self.h2.borrow().len() + self.connecting.get() < options.h2_max_connections_per_instance
+                let usable = self.h2.borrow().iter().filter(|one| !one.is_retired()).count();
+                usable + self.connecting.get() < options.h2_max_connections_per_instance
             }
             Protocol::H1 => self.open() + self.connecting.get() < options.max_connections_per_instance,
         }

@@ -107,7 +107,11 @@ fn more_waiting_calls_than_the_bound_are_refused_at_once() {
     run(async {
         let mut builder = Builder::new();
         builder.max_concurrent_streams(1);
-        let server = Server::start(builder, |_, _respond| std::future::pending()).await;
+        let server = Server::start(builder, |_, respond| async move {
+            std::future::pending::<()>().await;
+            drop(respond);
+        })
+        .await;
         let limits = PoolOptions { h2_max_connections_per_instance: 1, max_pending: 2, ..options() };
         let client = Client::new(H2, &[server.address], limits);
         let calls = (0..4).map(|_| client.send_within(get("/x"), Duration::from_millis(200)));

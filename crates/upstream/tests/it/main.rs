@@ -1,6 +1,9 @@
 //! The pool against real servers on port 0.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 mod faults;
 mod h1_calls;
 mod h2_calls;
+mod sharing;
 mod support;

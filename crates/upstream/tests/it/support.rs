@@ -62,14 +62,13 @@ pub struct Client {
     pub shared: Arc<Shared>,
     pub pool: Pool,
     pub service: ServiceHandle,
-    pub protocol: Protocol,
 }
 
 impl Client {
     pub fn new(protocol: Protocol, addresses: &[SocketAddr], options: PoolOptions) -> Client {
         let shared = Arc::new(Shared::new());
         let service = shared.apply(&roster(protocol, addresses)).remove(0);
-        Client { pool: Pool::new(0, shared.clone(), options), shared, service, protocol }
+        Client { pool: Pool::new(0, shared.clone(), options), shared, service }
     }
 
     pub async fn send(&self, request: Request<Outgoing<Channel>>) -> Result<Reply, CallError> {

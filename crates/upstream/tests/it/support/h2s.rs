@@ -82,9 +82,11 @@ impl Server {
     }
 }
 
+/// Answers, unless the caller gave up.
 pub fn answer(mut respond: SendResponse<Bytes>, text: &'static str) {
-    let mut body = respond.send_response(Response::new(()), false).unwrap();
-    body.send_data(Bytes::from_static(text.as_bytes()), true).unwrap();
+    if let Ok(mut body) = respond.send_response(Response::new(()), false) {
+        let _ = body.send_data(Bytes::from_static(text.as_bytes()), true);
+    }
 }
 
 pub fn trailers(status: &'static str) -> HeaderMap {
