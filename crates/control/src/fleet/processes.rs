@@ -1,0 +1,188 @@
+//! Each process as it was last seen, and what they see of the instances.
+
+use super::view;
+use crate::follow::OWN;
+use std::collections::BTreeMap;
+use tenet_api::telemetry::v1::{Process, ProcessStats, Snapshot};
+use tenet_telemetry::{CounterId, GaugeId};
+
+#[derive(Default)]
+pub(super) struct Processes {
+    /// By the address they are followed at.
+    all: BTreeMap<String, Followed>,
+}
+
+/// One followed process.
+#[derive(Default)]
+struct Followed {
+    up: bool,
+    why: String,
+    since_unix_ms: i64,
+    /// Its latest second, kept after it was lost.
+    latest: Option<Snapshot>,
+    cpu_cores: f64,
+    received_per_s: f64,
+    sent_per_s: f64,
+}
+
+impl Processes {
+    pub(super) fn new(gateways: &[String]) -> Processes {
+        let waiting = || Followed { why: "not reached yet".into(), ..Followed::default() };
+        Processes { all: gateways.iter().map(|address| (address.clone(), waiting())).collect() }
+    }
+
+    /// Whether this second was not taken in before: a new run of the process, or a later second of the same.
+    pub(super) fn is_news(&self, address: &str, snapshot: &Snapshot) -> bool {
+        let Some(latest) = self.all.get(address).and_then(|followed| followed.latest.as_ref()) else {
+            return true;
+        };
+        run(latest) != run(snapshot) || snapshot.sequence > latest.sequence
+    }
+
+    pub(super) fn seen(&mut self, address: &str, snapshot: Snapshot, now_unix_ms: i64) {
+        let followed = self.all.entry(address.to_owned()).or_default();
+        if !followed.up {
+            followed.up = true;
+            followed.why.clear();
+            followed.since_unix_ms = now_unix_ms;
+        }
+        if let Some(before) = followed.latest.as_ref().filter(|before| run(before) == run(&snapshot)) {
+            let seconds = (snapshot.closed_unix_ms - before.closed_unix_ms).max(1) as f64 / 1e3;
+            let rate = |of: fn(&ProcessStats) -> u64| {
+                let value = |snapshot: &Snapshot| snapshot.stats.as_ref().map_or(0, of);
+                value(&snapshot).saturating_sub(value(before)) as f64 / seconds
+            };
+            followed.cpu_cores = rate(|stats| stats.cpu_user_us + stats.cpu_system_us) / 1e6;
+            followed.received_per_s =
+                rate(|stats| stats.devices.iter().map(|device| device.received_bytes).sum());
+            followed.sent_per_s = rate(|stats| stats.devices.iter().map(|device| device.sent_bytes).sum());
+        }
+        // Its rows are in the ring and the totals; here only the state counts.
+        followed.latest = Some(Snapshot { rows: Vec::new(), labels: None, ..snapshot });
+    }
+
+    pub(super) fn lost(&mut self, address: &str, why: &str, now_unix_ms: i64) {
+        let followed = self.all.entry(address.to_owned()).or_default();
+        if followed.up || followed.since_unix_ms == 0 {
+            followed.since_unix_ms = now_unix_ms;
+        }
+        followed.up = false;
+        why.clone_into(&mut followed.why);
+    }
+
+    pub(super) fn name(&self, address: &str) -> String {
+        let latest = self.all.get(address).and_then(|followed| followed.latest.as_ref());
+        latest.and_then(|latest| latest.process.as_ref()).map_or(address, |process| &process.name).to_owned()
+    }
+
+    /// The latest second of each process that is up.
+    pub(super) fn latest(&self) -> Vec<&Snapshot> {
+        self.all
+            .values()
+            .filter(|followed| followed.up)
+            .filter_map(|followed| followed.latest.as_ref())
+            .collect()
+    }
+
+    /// The instances that processes which are up know, by service, zone and name.
+    pub(super) fn instances(&self) -> Vec<view::Instance> {
+        let mut merged: BTreeMap<(String, String, String, String), view::Instance> = BTreeMap::new();
+        for instance in self.latest().into_iter().flat_map(|snapshot| &snapshot.instances) {
+            let key = (
+                instance.service.clone(),
+                instance.zone.clone(),
+                instance.id.clone(),
+                instance.address.clone(),
+            );
+            let entry = merged.entry(key).or_insert_with(|| view::Instance {
+                service: instance.service.clone(),
+                id: instance.id.clone(),
+                address: instance.address.clone(),
+                zone: instance.zone.clone(),
+                seen_by: 0,
+                healthy_by: 0,
+                open_connections: 0,
+                in_flight: 0,
+            });
+            entry.seen_by += 1;
+            entry.healthy_by += u32::from(instance.healthy);
+            entry.open_connections += instance.open_connections;
+            entry.in_flight += instance.in_flight;
+        }
+        merged.into_values().collect()
+    }
+
+    /// The declared counters that are not zero.
+    pub(super) fn counters(&self) -> Vec<view::Counter> {
+        let latest = self.latest();
+        let sum = |id: &CounterId| {
+            let name = id.family().name;
+            let held =
+                latest.iter().flat_map(|snapshot| &snapshot.counters).filter(|metric| metric.name == name);
+            view::Counter { name, value: held.fold(0i64, |sum, metric| sum.saturating_add(metric.value)) }
+        };
+        CounterId::ALL.iter().map(sum).filter(|counter| counter.value != 0).collect()
+    }
+
+    pub(super) fn alarms(&self) -> Vec<view::Alarm> {
+        let of = |snapshot: &&Snapshot| {
+            let name = snapshot.process.as_ref().map_or("", |process| &process.name).to_owned();
+            snapshot.alarms.iter().map(move |alarm| view::Alarm::new(&name, alarm)).collect::<Vec<_>>()
+        };
+        self.latest().iter().flat_map(of).collect()
+    }
+
+    /// All processes, gateways first, then this one.
+    pub(super) fn views(&self, now_unix_ms: i64) -> Vec<view::Process> {
+        let gateways = self.all.iter().filter(|(address, _)| *address != OWN);
+        let own = self.all.iter().filter(|(address, _)| *address == OWN);
+        gateways.chain(own).map(|(address, followed)| followed.view(address, now_unix_ms)).collect()
+    }
+}
+
+/// What tells one run of a process from the next.
+fn run(snapshot: &Snapshot) -> Option<(&str, i64, u32)> {
+    let process: &Process = snapshot.process.as_ref()?;
+    Some((&process.name, process.started_unix_ms, process.pid))
+}
+
+impl Followed {
+    fn view(&self, address: &str, now_unix_ms: i64) -> view::Process {
+        let empty = Snapshot::default();
+        let latest = self.latest.as_ref().unwrap_or(&empty);
+        let process = latest.process.clone().unwrap_or_default();
+        let stats = latest.stats.clone().unwrap_or_default();
+        let gauge = |id: GaugeId| {
+            let name = id.family().name;
+            latest.gauges.iter().find(|metric| metric.name == name).map_or(0, |metric| metric.value)
+        };
+        // Of a process that is gone nothing is shown as if it still were so.
+        let alive = |value: u64| if self.up { value } else { 0 };
+        let live = |value: f64| if self.up { value } else { 0.0 };
+        let name = if process.name.is_empty() { address.to_owned() } else { process.name };
+        view::Process {
+            name,
+            role: process.role,
+            zone: process.zone,
+            address: address.to_owned(),
+            up: self.up,
+            why: self.why.clone(),
+            since: if self.since_unix_ms == 0 { now_unix_ms } else { self.since_unix_ms },
+            release: process.release,
+            epoch: process.epoch,
+            version: process.version,
+            pid: process.pid,
+            started: process.started_unix_ms,
+            cpu: live(self.cpu_cores),
+            resident_bytes: alive(stats.resident_bytes),
+            open_descriptors: alive(stats.open_descriptors),
+            max_descriptors: stats.max_descriptors,
+            threads: alive(stats.threads),
+            received: live(self.received_per_s),
+            sent: live(self.sent_per_s),
+            connections: if self.up { gauge(GaugeId::Connections) } else { 0 },
+            in_flight: if self.up { gauge(GaugeId::InFlight) } else { 0 },
+            draining: self.up && gauge(GaugeId::Draining) > 0,
+        }
+    }
+}

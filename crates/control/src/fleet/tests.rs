@@ -1,0 +1,1 @@
+//! Tests of the fleet over snapshots made by collectors.
