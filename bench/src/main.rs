@@ -1,3 +1,66 @@
 //! `tenet-bench`: measures proxies side by side on one core; `cargo xtask bench` builds and runs it.
+//!
+//! ```text
+//!   core 1                         core 0                core 1
+//!   load generator ── HTTP ──►  one proxy at a time  ──► backend (fixed answers)
+//! ```
+//!
+//! What counts is the proxy's own user and system CPU, read from /proc before and after: it does not depend on how
+//! fast the rest of the machine is. All proxies run at once and are measured in turns, round after round, so that a
+//! slow spell of the machine meets all of them.
 
-fn main() {}
+mod allocations;
+mod backend;
+mod callgrind;
+mod connections;
+mod contract;
+mod cpu;
+mod gateway;
+mod instructions;
+mod load;
+mod machine;
+mod peers;
+mod report;
+mod statistics;
+mod template;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What a step answers: nothing, or a message for the one at the terminal.
+type Outcome<T = ()> = Result<T, String>;
+
+/// Measure the gateway.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// CPU per request and latency at fixed rates, beside nginx, HAProxy and Envoy.
+    Gateway(gateway::Arguments),
+    /// Instructions per request, by callgrind.
+    Instructions(callgrind::Arguments),
+    /// Allocations per request, by callgrind.
+    Allocations(callgrind::Arguments),
+    /// How evenly two threads share HTTP/2 load over 1, 4 and 64 connections.
+    Connections(connections::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Gateway(arguments) => gateway::run(&arguments),
+        Command::Instructions(arguments) => instructions::run(&arguments),
+        Command::Allocations(arguments) => allocations::run(&arguments),
+        Command::Connections(arguments) => connections::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("tenet-bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

