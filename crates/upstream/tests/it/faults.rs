@@ -350,3 +350,48 @@ fn an_unused_connection_is_closed_after_its_time() {
         assert_eq!(server.accepted.get(), 2);
     });
 }
+
+#[test]
+fn a_dropped_pool_closes_its_connections_after_what_they_carry() {
+    run(async {
+        let server = Server::start(Builder::new(), |_, mut respond| async move {
+            let mut body = respond.send_response(Response::new(()), false).unwrap();
+            body.send_data(Bytes::from_static(b"begun"), false).unwrap();
+            sleep(Duration::from_millis(50)).await;
+            body.send_data(Bytes::from_static(b"-done"), true).unwrap();
+        })
+        .await;
+        let client = Client::new(H2, &[server.address], options());
+        let reply = client.send(get("/x")).await.unwrap();
+        drop(client);
+        assert_eq!(text(reply.response.into_body()).await.unwrap(), "begun-done");
+        eventually("the connection closes", || server.open.get() == 0).await;
+    });
+}
+
+#[test]
+fn a_deadline_shorter_than_a_connect_ends_the_call_unsent() {
+    run(async {
+        let client = Client::new(H2, &[mute().await], options());
+        let started = Instant::now();
+        let error = client.send_within(get("/x"), Duration::from_millis(60)).await.unwrap_err();
+        assert_eq!((error.failure.code(), error.sent, error.zone), (Code::DeadlineExceeded, false, Some(0)));
+        assert!(started.elapsed() < Duration::from_millis(250));
+        eventually("the connect's own end is noted", || client.views()[0].health == Health::Failing).await;
+        assert_eq!(client.open(), 0);
+    });
+}
+
+#[test]
+fn an_instance_that_speaks_something_else_is_not_sent_anything() {
+    run(async {
+        let other = crate::support::h1::Server::start(|_, _| {
+            crate::support::h1::Act::Answer("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        })
+        .await;
+        let client = Client::new(H2, &[other.address], options());
+        let error = client.send(get("/x")).await.unwrap_err();
+        assert_eq!((error.failure.code(), error.sent), (Code::ConnectFailed, false));
+        assert!(error.failure.cause().unwrap().contains("HTTP/2"), "{}", error.failure);
+    });
+}

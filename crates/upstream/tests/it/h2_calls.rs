@@ -403,3 +403,38 @@ fn answers_that_break_the_protocol_are_named_so() {
         assert_eq!(failure.code(), Code::UpstreamProtocol);
     });
 }
+
+#[test]
+fn a_full_body_larger_than_every_window_arrives_whole() {
+    run(async {
+        let server = Server::start(Builder::new(), |request, mut respond| async move {
+            let mut source = request.into_body();
+            let mut whole = 0;
+            while let Some(Ok(data)) = source.data().await {
+                whole += data.len();
+                source.flow_control().release_capacity(data.len()).unwrap();
+            }
+            let head = Response::builder().header("whole", whole).body(()).unwrap();
+            respond.send_response(head, true).unwrap();
+        })
+        .await;
+        let client = Client::new(H2, &[server.address], options());
+        let body = Outgoing::Full(Bytes::from(vec![7; 1 << 20]));
+        let reply = client.send(request("POST", "/much", body)).await.unwrap();
+        assert_eq!(reply.response.headers()["whole"], (1 << 20).to_string());
+    });
+}
+
+#[test]
+fn a_field_http2_forbids_is_our_failure_and_never_sent() {
+    run(async {
+        let server = Server::named("x").await;
+        let client = Client::new(H2, &[server.address], options());
+        let mut forbidden = get("/x");
+        forbidden.headers_mut().insert("connection", "keep-alive".parse().unwrap());
+        let error = client.send(forbidden).await.unwrap_err();
+        assert_eq!((error.failure.code(), error.sent), (Code::Internal, false));
+        assert_eq!(client.get("/x").await.unwrap(), "x");
+        assert_eq!((server.requests.get(), server.accepted.get(), client.in_flight()), (1, 1, 0));
+    });
+}
