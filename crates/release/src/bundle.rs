@@ -69,7 +69,7 @@ pub(crate) fn load_options(config: &Config) -> LoadOptions {
         .filter(|service| service.auto_bindings)
         .flat_map(|service| service.serves.iter().cloned())
         .collect();
-    LoadOptions { auto_bindings, ..LoadOptions::default() }
+    LoadOptions { auto_bindings }
 }
 
 fn section<'a>(rest: &mut &'a [u8], name: &str) -> Result<&'a [u8], BundleError> {

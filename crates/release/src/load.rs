@@ -35,6 +35,20 @@ impl Release {
         }
     }
 
+    /// The `build` commands of the project, without compiling contracts: a build may be what writes them.
+    ///
+    /// Fails as [`Release::load`] does on what can be said of `tenet.toml` alone.
+    pub fn build_commands(project: &Path) -> Result<Vec<String>, Problems> {
+        let path = project.join(CONFIG_FILE);
+        let file = path.display().to_string();
+        let text = read_text(&path, &file)?;
+        let (config, document): (Config, Document<'_>) = strict::read(&file, &text)?;
+        let mut problems = Problems::new();
+        check::config(&config, &document, &mut problems);
+        problems.sort();
+        problems.or(config.build)
+    }
+
     fn assemble(project: &Path, config: Config, contract: Contract) -> Release {
         let bytes = write(&config, &contract);
         let content = &bytes[..bytes.len() - size_of::<ReleaseHash>()];

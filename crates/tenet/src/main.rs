@@ -1,3 +1,36 @@
 //! The binary: command line, roles, `tenet up`.
+//!
+//! ```text
+//!   tenet check | docs | explain | contract pull | errors     read a project, print, end     (commands/)
+//!   tenet up                                                  the supervisor of one machine   (up/)
+//!     ├─ tenet gateway × n   tenet console   tenet traffic    one role a process              (roles/, traffic/)
+//!     └─ the project's services
+//!   tenet reload | restart                                    speak to a running `up`
+//! ```
 
-fn main() {}
+mod cli;
+mod commands;
+mod listeners;
+mod logging;
+mod project;
+mod roles;
+mod traffic;
+mod up;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+/// Measured on the gateway's small, short-lived buffers against the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("{failed}");
+            ExitCode::FAILURE
+        }
+    }
+}

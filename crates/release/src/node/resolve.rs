@@ -1,16 +1,14 @@
 //! Three sources become facts: the file, the environment, the flags. The later wins; each is strict.
 
 use super::facts::Kind;
-use super::{FACTS, Fact, NodeFacts, SERVICE_VARIABLES, TlsFiles};
-use crate::problems::{Place, Problem, Problems, did_you_mean};
+use super::{FACTS, NodeFacts, SERVICE_VARIABLES, TlsFiles};
+use crate::problems::{Place, Problem, Problems, did_you_mean, nearest};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
-/// Variables with Tenet's prefix that are not facts: logging, and what a parent process leaves behind.
-const OTHER_VARIABLES: [&str; 1] = ["TENET_LOG"];
 /// More threads than this is a typing error: no machine has as many cores.
 const MAX_THREADS: usize = 1024;
 
@@ -149,10 +147,16 @@ fn from_environment(
     let Some(key) = name.strip_prefix("TENET_") else { return };
     if let Some(fact) = FACTS.iter().find(|fact| fact.key.to_uppercase() == key) {
         values.insert(fact.key, (value.to_owned(), Source::Environment(name.to_owned())));
-    } else if !OTHER_VARIABLES.contains(&name) && !SERVICE_VARIABLES.contains(&name) {
-        let known: Vec<String> = FACTS.iter().map(Fact::variable).collect();
-        let hint = did_you_mean(name, known.iter().map(String::as_str));
+        return;
+    }
+    if SERVICE_VARIABLES.contains(&name) {
+        return;
+    }
+    // The prefix is not closed as a file is: services and tools have variables of their own. What is nearly a fact is not one.
+    let known: Vec<String> = FACTS.iter().map(|fact| fact.key.to_uppercase()).collect();
+    if let Some(near) = nearest(key, known.iter().map(String::as_str)) {
         let place = Place::Named(format!("environment {name}"));
+        let hint = Some(format!("did you mean `TENET_{near}`?"));
         problems.push(Problem::new(place, format!("unknown variable `{name}`")).with_hint(hint));
     }
 }
@@ -260,7 +264,13 @@ mod tests {
         let resolved = resolve(
             &given(
                 "name = \"g\"\nzone = \"a\"\nlisten = [\"0.0.0.0:80\", \"[::]:80\"]\nthreads = 3\n",
-                &[("TENET_ZONE", "b"), ("TENET_NAME", "h"), ("TENET_LOG", "debug"), ("PATH", "/bin")],
+                &[
+                    ("TENET_ZONE", "b"),
+                    ("TENET_NAME", "h"),
+                    ("TENET_LOG", "debug"),
+                    ("TENET_CACHE", "/x"),
+                    ("PATH", "/bin"),
+                ],
                 &[("name", "i")],
             ),
             8,
@@ -292,20 +302,21 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_where_it_stands() {
-        let rows: &[(&str, &[(&str, &str)], &str)] = &[
-            ("lisen = 1", &[], "node.toml:1:1\n"),
-            ("lisen = 1", &[], "did you mean `listen`?"),
-            ("listen = 80", &[], "listen: found a integer, expected addresses"),
-            ("threads = 0", &[], "threads: found \"0\", expected a whole number"),
-            ("threads = \"2\"", &[], "threads: found a string"),
-            ("", &[("TENET_LISTN", "x")], "did you mean `TENET_LISTEN`?"),
-            ("", &[("TENET_LISTEN", "localhost")], "listen: found \"localhost\""),
-            ("tls_cert = \"c.pem\"", &[], "found `tls_cert` without `tls_key`"),
-            ("", &[("TENET_PROXY_PROTOCOL", "yes")], "expected true or false"),
-            ("control = [\"a\"]", &[], "expected hosts with a port"),
+        let rows = [
+            ("lisen = 1", vec![], "node.toml:1:1\n"),
+            ("lisen = 1", vec![], "did you mean `listen`?"),
+            ("listen = 80", vec![], "listen: found a integer, expected addresses"),
+            ("threads = 0", vec![], "threads: found \"0\", expected a whole number"),
+            ("threads = \"2\"", vec![], "threads: found a string"),
+            ("", vec![("TENET_LISTN", "x")], "did you mean `TENET_LISTEN`?"),
+            ("", vec![("TENET_ZONES", "x")], "did you mean `TENET_ZONE`?"),
+            ("", vec![("TENET_LISTEN", "localhost")], "listen: found \"localhost\""),
+            ("tls_cert = \"c.pem\"", vec![], "found `tls_cert` without `tls_key`"),
+            ("", vec![("TENET_PROXY_PROTOCOL", "yes")], "expected true or false"),
+            ("control = [\"a\"]", vec![], "expected hosts with a port"),
         ];
         for (file, environment, expected) in rows {
-            let text = resolve(&given(file, environment, &[]), 1).unwrap_err().to_string();
+            let text = resolve(&given(file, &environment, &[]), 1).unwrap_err().to_string();
             assert!(text.contains(expected), "{file} {environment:?}: {text}");
         }
     }

@@ -1,0 +1,123 @@
+//! `tenet reload`: load and check, prepare everywhere, switch once. A bad release changes nothing.
+
+use super::admin;
+use super::gateways::START_TIME;
+use super::plan;
+use super::services::Instance;
+use super::supervisor::{Supervisor, Tell};
+use crate::cli::Failed;
+use bytes::Bytes;
+use serde_json::json;
+use std::time::Duration;
+use tenet_release::{Current, Release};
+
+/// How long instances stay after they left the roster: gateways read it every second, and calls under way need their end.
+pub const SETTLE: Duration = Duration::from_secs(2);
+
+impl Supervisor {
+    /// Brings the project's current files into service, or says what is wrong with them.
+    pub async fn reload(&mut self, tell: &Tell<'_>) -> Result<(), Failed> {
+        let project = self.project.clone();
+        // Compiling contracts takes its time; children must not wait for it.
+        let loaded = tokio::task::spawn_blocking(move || crate::project::load(&project)).await;
+        let release = loaded.map_err(|error| Failed::while_doing("loading the release failed", &error))??;
+        if release.hash == self.release.hash {
+            tell.say(&format!("nothing to do: release {} serves already", release.hash.short()));
+            return Ok(());
+        }
+        let epoch = self.epoch + 1;
+        self.dir.keep(&release).map_err(|error| Failed::while_doing("the release cannot be kept", &error))?;
+        tell.say(&format!(
+            "release {} loads; preparing it on {} gateways",
+            release.hash.short(),
+            self.gateways.len()
+        ));
+        self.prepare(&release).await?;
+        let before = std::mem::replace(&mut self.release, release);
+        let leaving = match self.change_instances(tell).await {
+            Ok(leaving) => leaving,
+            Err(failed) => {
+                self.release = before;
+                return Err(failed);
+            }
+        };
+        // Those who leave stay listed until nobody runs the old release.
+        self.write_roster(&leaving)?;
+        let current = Current { hash: self.release.hash, epoch };
+        self.dir
+            .switch(current)
+            .map_err(|error| Failed::while_doing("the switch cannot be written", &error))?;
+        // From here on a gateway that restarts reads the new one: there is no way back, and none is needed.
+        self.epoch = epoch;
+        self.commit(current, tell).await;
+        self.write_roster(&[])?;
+        if !leaving.is_empty() {
+            tokio::time::sleep(SETTLE).await;
+            self.stop_instances(leaving).await;
+        }
+        self.write_state()?;
+        tell.say(&format!("release {} serves everywhere, epoch {epoch}", self.release.hash.short()));
+        Ok(())
+    }
+
+    /// Every gateway compiles the release; one refusal refuses it for all. A gateway that is down reads it when it is back.
+    async fn prepare(&self, release: &Release) -> Result<(), Failed> {
+        let bytes = Bytes::from(release.to_bytes());
+        for (gateway, admin) in self.gateways.iter().zip(&self.sockets.admin) {
+            if gateway.pid().is_none() {
+                continue;
+            }
+            let id = &gateway.spec().id;
+            let answer =
+                tokio::time::timeout(START_TIME, admin::post(admin.address, "/-/prepare", bytes.clone()))
+                    .await
+                    .map_err(|_| Failed(format!("error: {id} did not prepare within {START_TIME:?}")))?
+                    .map_err(|error| Failed(format!("error: {id} cannot prepare: {error}")))?;
+            if answer.status != 200 {
+                return Err(Failed(format!("error: {id} refuses the release: {}", answer.reason())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Switches every gateway. One that does not answer is replaced: its successor reads the switch from disk.
+    async fn commit(&mut self, current: Current, tell: &Tell<'_>) {
+        let body = Bytes::from(json!({ "hash": current.hash, "epoch": current.epoch }).to_string());
+        for index in 0..self.gateways.len() {
+            let address = self.sockets.admin[index].address;
+            let posted =
+                tokio::time::timeout(START_TIME, admin::post(address, "/-/commit", body.clone())).await;
+            let reason = match posted {
+                Ok(Ok(answer)) if answer.status == 200 => continue,
+                Ok(Ok(answer)) => answer.reason(),
+                Ok(Err(error)) => error,
+                Err(_) => format!("no answer within {START_TIME:?}"),
+            };
+            let id = self.gateways[index].spec().id.clone();
+            tell.say(&format!("{id} did not switch ({reason}) and is replaced"));
+            if let Err(Failed(text)) = self.replace_gateway(index, tell).await {
+                tell.say(&text);
+            }
+        }
+    }
+
+    /// Starts what the new release asks for and does not run yet; answers those that it no longer asks for.
+    async fn change_instances(&mut self, tell: &Tell<'_>) -> Result<Vec<Instance>, Failed> {
+        let wanted = plan::children(&self.release.config);
+        let fresh: Vec<_> = wanted
+            .iter()
+            .filter(|plan| self.instances.iter().all(|running| running.plan != **plan))
+            .cloned()
+            .collect();
+        if !fresh.is_empty() {
+            tell.say(&format!("starting {} instances", fresh.len()));
+        }
+        let started = self.start_instances(fresh).await?;
+        let (staying, leaving) = std::mem::take(&mut self.instances)
+            .into_iter()
+            .partition(|running| wanted.contains(&running.plan));
+        self.instances = staying;
+        self.instances.extend(started);
+        Ok(leaving)
+    }
+}

@@ -1,0 +1,50 @@
+//! `tenet restart`: a successor on the same sockets first, then the predecessor drains. No connection is refused.
+
+use super::child::Child;
+use super::gateways::START_TIME;
+use super::reload::SETTLE;
+use super::supervisor::{Supervisor, Tell};
+use crate::cli::Failed;
+
+impl Supervisor {
+    /// Replaces the gateways one after another, then, if asked, the instances.
+    pub async fn restart(&mut self, services: bool, tell: &Tell<'_>) -> Result<(), Failed> {
+        for index in 0..self.gateways.len() {
+            self.replace_gateway(index, tell).await?;
+        }
+        if services {
+            for index in 0..self.instances.len() {
+                self.replace_instance(index, tell).await?;
+            }
+        }
+        self.write_state()
+    }
+
+    /// If the successor does not serve, it is stopped and the predecessor goes on.
+    pub async fn replace_gateway(&mut self, index: usize, tell: &Tell<'_>) -> Result<(), Failed> {
+        let spec = self.gateway_spec(index, &self.sockets.admin[index]);
+        let id = spec.id.clone();
+        let mut successor = Child::start(spec, &self.output);
+        if let Err(reason) = successor.ready(START_TIME).await {
+            successor.kill();
+            successor.ended().await;
+            return Err(Failed(format!("error: {reason}; the gateway that ran goes on")));
+        }
+        let mut predecessor = std::mem::replace(&mut self.gateways[index], successor);
+        predecessor.stop().await;
+        tell.say(&format!("{id} was replaced"));
+        Ok(())
+    }
+
+    async fn replace_instance(&mut self, index: usize, tell: &Tell<'_>) -> Result<(), Failed> {
+        let plan = self.instances[index].plan.clone();
+        let id = plan.id.clone();
+        let Some(successor) = self.start_instances(vec![plan]).await?.pop() else { return Ok(()) };
+        let predecessor = std::mem::replace(&mut self.instances[index], successor);
+        self.write_roster(&[])?;
+        tokio::time::sleep(SETTLE).await;
+        self.stop_instances(vec![predecessor]).await;
+        tell.say(&format!("{id} was replaced"));
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The project's own services: started on ports of ours, listed in the roster, replaced when their plan changes.
+
+use super::child::{Child, Spec};
+use super::plan::{Planned, url_variable};
+use super::ready::Ready;
+use super::spawn::Program;
+use super::supervisor::Supervisor;
+use crate::cli::Failed;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tenet_release::roster::{Roster, RosterInstance};
+
+/// Time for an instance to accept connections after it was started.
+pub const START_TIME: Duration = Duration::from_secs(30);
+/// Time for an instance to end after it was asked to; longer than what the SDK takes to drain.
+const GRACE: Duration = Duration::from_secs(12);
+
+/// A running instance.
+pub struct Instance {
+    /// What it was planned as.
+    pub plan: Planned,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The release it was started with.
+    pub version: String,
+    /// Its process.
+    pub child: Child,
+}
+
+impl Supervisor {
+    /// Starts instances and waits until all serve. If one does not, all of these are stopped again.
+    pub async fn start_instances(&mut self, plans: Vec<Planned>) -> Result<Vec<Instance>, Failed> {
+        let mut started = Vec::new();
+        for plan in plans {
+            let port =
+                self.ports.free().map_err(|error| Failed::while_doing("no port for a service", &error))?;
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let version = self.release.hash.short();
+            let child = Child::start(self.instance_spec(&plan, address, &version), &self.output);
+            started.push(Instance { plan, address, version, child });
+        }
+        for instance in &started {
+            if let Err(reason) = instance.child.ready(START_TIME).await {
+                for instance in &started {
+                    instance.child.ask_to_stop();
+                }
+                for mut instance in started {
+                    instance.child.ended().await;
+                }
+                return Err(Failed(format!("error: {reason}")));
+            }
+        }
+        Ok(started)
+    }
+
+    fn instance_spec(&self, plan: &Planned, address: SocketAddr, version: &str) -> Spec {
+        let private = format!("http://{}", self.sockets.private.address);
+        let mut env: Vec<(String, String)> = [
+            ("TENET_LISTEN", address.to_string()),
+            ("TENET_ZONE", plan.zone.clone()),
+            ("TENET_INSTANCE", plan.id.clone()),
+            ("TENET_SERVICE", plan.service.clone()),
+            ("TENET_VERSION", version.to_owned()),
+            ("TENET_PRIVATE_URL", private.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        env.extend(plan.calls.iter().map(|called| (url_variable(called), private.clone())));
+        env.extend(plan.env.clone());
+        let program =
+            Program { words: plan.words.clone(), folder: self.project.clone(), env, sockets: Vec::new() };
+        Spec { id: plan.id.clone(), program, ready: Ready::Connects(address), grace: GRACE }
+    }
+
+    /// Writes who is there: the instances that run here and those that `tenet.toml` fixes elsewhere.
+    ///
+    /// `leaving` are still reachable but no longer planned; they stay listed where nobody took their name.
+    pub fn write_roster(&self, leaving: &[Instance]) -> Result<(), Failed> {
+        let mut roster = Roster::from_config(&self.release.config);
+        for instance in self.instances.iter().chain(leaving) {
+            let listed = roster.services.entry(instance.plan.service.clone()).or_default();
+            if listed.iter().all(|other| other.id != instance.plan.id) {
+                listed.push(RosterInstance {
+                    id: instance.plan.id.clone(),
+                    address: instance.address,
+                    zone: instance.plan.zone.clone(),
+                    version: instance.version.clone(),
+                });
+            }
+        }
+        roster
+            .write(&self.dir.roster_path())
+            .map_err(|error| Failed::while_doing("the roster cannot be written", &error))
+    }
+
+    /// Stops instances that no gateway calls any more and gives their ports back.
+    pub async fn stop_instances(&mut self, leaving: Vec<Instance>) {
+        for instance in &leaving {
+            instance.child.ask_to_stop();
+        }
+        for mut instance in leaving {
+            instance.child.ended().await;
+            self.ports.give_back(instance.address.port());
+        }
+    }
+}

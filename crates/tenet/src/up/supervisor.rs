@@ -1,0 +1,265 @@
+//! The supervisor itself: what it holds, how it starts, what it waits for.
+
+use super::child::Child;
+use super::control::{Answers, Asked, Control, Order};
+use super::output::Output;
+use super::ports::Ports;
+use super::services::Instance;
+use super::sockets::Sockets;
+use super::{announce, build, lock, plan, state};
+use crate::cli::{Failed, UpArgs};
+use crate::project;
+use std::path::{Path, PathBuf};
+use tenet_release::{Current, Release, ReleaseDir};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::LocalSet;
+
+/// Everything that runs, and what it was started from.
+pub struct Supervisor {
+    pub args: UpArgs,
+    pub project: PathBuf,
+    pub run: PathBuf,
+    pub dir: ReleaseDir,
+    pub release: Release,
+    pub epoch: u64,
+    pub output: Output,
+    pub ports: Ports,
+    pub sockets: Sockets,
+    pub instances: Vec<Instance>,
+    pub gateways: Vec<Child>,
+    pub console: Option<Child>,
+    pub traffic: Option<Child>,
+}
+
+/// Where an operation says what it does: the terminal of `up`, and the command that asked.
+pub struct Tell<'a> {
+    output: &'a Output,
+    answers: Option<&'a Answers>,
+}
+
+impl Tell<'_> {
+    /// One line.
+    pub fn say(&self, line: &str) {
+        self.output.say(line);
+        if let Some(answers) = self.answers {
+            answers.say(line);
+        }
+    }
+}
+
+/// What the supervisor listens to.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    user: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Waits until somebody wants us to end: SIGINT or SIGTERM.
+    pub async fn terminate(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Waits for an order by signal: SIGHUP reloads, SIGUSR2 restarts the gateways.
+    async fn order(hangup: &mut Signal, user: &mut Signal) -> Order {
+        tokio::select! {
+            _ = hangup.recv() => Order::Reload,
+            _ = user.recv() => Order::Restart { services: false },
+        }
+    }
+}
+
+/// From the first line to the last.
+pub async fn run(args: UpArgs) -> Result<(), Failed> {
+    LocalSet::new().run_until(up(args)).await
+}
+
+async fn up(args: UpArgs) -> Result<(), Failed> {
+    let mut signals =
+        Signals::new().map_err(|error| Failed::while_doing("cannot listen to signals", &error))?;
+    let output = Output::new();
+    let folder = project::folder(&args.project);
+    let project = folder
+        .canonicalize()
+        .map_err(|error| Failed::while_doing(&format!("no project at {}", folder.display()), &error))?;
+    let dir = ReleaseDir::of_project(&project);
+    let run = dir.root().join("run");
+    let _lock = lock::take(&run)?;
+    state::remove(&run);
+    let control =
+        Control::listen(&run).map_err(|error| Failed::while_doing("cannot listen for orders", &error))?;
+    let release = tokio::select! {
+        release = load(&project, &args, &output) => release?,
+        () = signals.terminate() => return Ok(()),
+    };
+    let epoch = dir
+        .epoch_for(release.hash)
+        .map_err(|error| Failed::while_doing("the state folder cannot be used", &error))?;
+    let sockets = Sockets::bind(&args)?;
+    let mut supervisor = Supervisor {
+        args,
+        project,
+        run,
+        dir,
+        release,
+        epoch,
+        output,
+        ports: Ports::new(rand::random()),
+        sockets,
+        instances: Vec::new(),
+        gateways: Vec::new(),
+        console: None,
+        traffic: None,
+    };
+    let started = tokio::select! {
+        started = supervisor.start() => started,
+        () = signals.terminate() => {
+            supervisor.drain(&mut signals).await;
+            return Ok(());
+        }
+    };
+    if let Err(failed) = started {
+        supervisor.drain(&mut signals).await;
+        return Err(failed);
+    }
+    supervisor.serve(&mut signals, &control).await;
+    supervisor.drain(&mut signals).await;
+    Ok(())
+}
+
+/// Builds what the project names and loads the release. `tenet.toml` is read before the build, so that a mistake in it costs
+/// no build, and contracts after it, because a build may write them.
+async fn load(project: &Path, args: &UpArgs, output: &Output) -> Result<Release, Failed> {
+    if !args.no_build {
+        let commands = Release::build_commands(project).map_err(Failed::new)?;
+        build::run(project, &commands, output).await?;
+    }
+    let project = project.to_owned();
+    tokio::task::spawn_blocking(move || project::load(&project))
+        .await
+        .map_err(|error| Failed::while_doing("loading the release failed", &error))?
+}
+
+impl Supervisor {
+    async fn start(&mut self) -> Result<(), Failed> {
+        let plans = plan::children(&self.release.config);
+        if !plans.is_empty() {
+            self.output.say(&format!("starting {} instances", plans.len()));
+        }
+        self.instances = self.start_instances(plans).await?;
+        self.write_roster(&[])?;
+        self.dir
+            .keep(&self.release)
+            .and_then(|_| self.dir.switch(Current { hash: self.release.hash, epoch: self.epoch }))
+            .map_err(|error| Failed::while_doing("the release cannot be kept", &error))?;
+        self.output.say(&format!("starting {} gateways and the console", self.sockets.admin.len()));
+        self.start_gateways().await?;
+        self.start_console().await?;
+        self.write_state()?;
+        self.announce();
+        if let Some(rps) = self.args.traffic {
+            self.start_traffic(rps);
+        }
+        Ok(())
+    }
+
+    /// Serves until somebody wants us to end. Orders run one at a time; the wish to end interrupts them.
+    async fn serve(&mut self, signals: &mut Signals, control: &Control) {
+        loop {
+            let Signals { interrupt, terminate, hangup, user } = &mut *signals;
+            let (order, answers) = tokio::select! {
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
+                order = Signals::order(hangup, user) => (order, None),
+                Asked { order, answers } = control.next() => (order, Some(answers)),
+            };
+            let done = tokio::select! {
+                done = self.obey(order, answers.as_ref()) => done,
+                () = signals.terminate() => return,
+            };
+            if let Some(answers) = answers {
+                answers.done(done).await;
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order, answers: Option<&Answers>) -> bool {
+        let output = self.output.clone();
+        let tell = Tell { output: &output, answers };
+        let result = match order {
+            Order::Reload => self.reload(&tell).await,
+            Order::Restart { services } => self.restart(services, &tell).await,
+        };
+        if let Err(Failed(text)) = &result {
+            tell.say(text);
+            if order == Order::Reload {
+                output.say(&format!("release {} goes on", self.release.hash.short()));
+            }
+        }
+        result.is_ok()
+    }
+
+    /// Writes `up.json` as things are now.
+    pub fn write_state(&self) -> Result<(), Failed> {
+        let gateways = self.gateways.iter().zip(&self.sockets.admin).map(|(gateway, admin)| state::Gateway {
+            id: gateway.spec().id.clone(),
+            admin: admin.address,
+            pid: gateway.pid(),
+        });
+        let instances = self.instances.iter().map(|instance| state::Instance {
+            id: instance.plan.id.clone(),
+            address: instance.address,
+            pid: instance.child.pid(),
+        });
+        let state = state::State {
+            pid: std::process::id(),
+            public: self.sockets.public.address,
+            private: self.sockets.private.address,
+            console: self.sockets.console.address,
+            gateways: gateways.collect(),
+            instances: instances.collect(),
+            release: self.release.hash,
+            epoch: self.epoch,
+        };
+        state::write(&self.run, &state)
+            .map_err(|error| Failed::while_doing("up.json cannot be written", &error))
+    }
+
+    fn announce(&self) {
+        let sockets = &self.sockets;
+        let say = |line: &str| self.output.say(line);
+        say("");
+        say(&format!(
+            "{} is up: release {}, epoch {}",
+            self.release.name,
+            self.release.hash.short(),
+            self.epoch
+        ));
+        say(&format!("  gateway  http://{}  ({} processes)", sockets.public.address, self.gateways.len()));
+        say(&format!("  console  http://{}", sockets.console.address));
+        say(&format!("  private  http://{}  (services call each other here)", sockets.private.address));
+        for (gateway, admin) in self.gateways.iter().zip(&sockets.admin) {
+            say(&format!("  admin    http://{}/metrics  ({})", admin.address, gateway.spec().id));
+        }
+        let tries = announce::tries(&self.release.config, &self.release.contract, sockets.public.address);
+        if !tries.is_empty() {
+            say("try:");
+            tries.iter().for_each(|line| say(&format!("  {line}")));
+        }
+        say("Ctrl-C drains and ends.");
+        say("");
+    }
+}
