@@ -53,6 +53,8 @@ async fn ready(State(process): State<Arc<Process>>) -> (StatusCode, &'static str
 async fn status(State(process): State<Arc<Process>>) -> Json<Value> {
     let program = process.current();
     Json(json!({
+        // Two processes share the socket during a restart: the answer says which one gave it.
+        "pid": std::process::id(),
         "release": program.hash.to_string(),
         "epoch": program.epoch,
         "draining": process.draining(),

@@ -105,6 +105,8 @@ pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, io: Io, prefix: BytesMut)
     }
 }
 
+// One is alive a connection, and boxing the request would cost each an allocation.
+#[allow(clippy::large_enum_variant)]
 enum Next {
     Stream(Request<RecvStream>, SendResponse<Bytes>),
     StreamsDone,

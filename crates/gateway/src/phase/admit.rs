@@ -56,7 +56,8 @@ fn http2_head(exchange: &Exchange) -> Result<(), Failure> {
     if head.method == http::Method::TRACE || head.method == http::Method::CONNECT {
         return Err(Failure::new(Code::UnknownMethod, format!("{} is not served", head.method)));
     }
-    if !target.starts_with('/') && !(target == "*" && head.method == http::Method::OPTIONS) {
+    let asterisk = target == "*" && head.method == http::Method::OPTIONS;
+    if !asterisk && !target.starts_with('/') {
         return Err(Failure::new(
             Code::MalformedRequest,
             ":path does not begin with a slash (RFC 9113 §8.3.1)",
