@@ -10,8 +10,21 @@ use std::path::{Path, PathBuf};
 use tenet_contract::template::Segment;
 use tenet_contract::{Contract, Found, LoadOptions, Router, Source, Template, Verb, load};
 
-/// Bindings of the corpus that match the same requests within one API, by the second one's name in the finding.
-const WRITTEN_TWICE: &[&str] = &[];
+/// APIs of the corpus that bind the same requests twice, to two services or two methods, and how often. Loading them
+/// is refused naming each pair, as it must be; their files by themselves load as far as they are of one mind.
+const WRITTEN_TWICE: &[(&str, usize)] = &[
+    ("google/cloud/bigquery/storage/v1", 5),
+    ("google/cloud/bigquery/storage/v1beta1", 1),
+    ("google/cloud/bigquery/storage/v1beta2", 5),
+    ("google/cloud/discoveryengine/v1", 15),
+    ("google/cloud/discoveryengine/v1alpha", 15),
+    ("google/cloud/discoveryengine/v1beta", 15),
+    ("google/cloud/iap/v1", 3),
+];
+
+/// Firestore tells documents from collections by counting segments, which templates cannot say: every path of this
+/// binding is also one of the more specific `documents/{id}/**/{collection_id}` or `documents/{collection_id}`.
+const SHADOWED: &str = "GET /v1/{name=projects/*/databases/*/documents/*/**}";
 
 #[test]
 fn every_service_of_the_corpus_loads_and_routes() {
@@ -26,7 +39,7 @@ fn every_service_of_the_corpus_loads_and_routes() {
     println!("{} files, {} distinct templates, {} refused", files.len(), templates.len(), refused.len());
     assert!(refused.is_empty(), "{refused:#?}");
 
-    let (mut apis, mut endpoints, mut hits) = (0, 0, 0);
+    let (mut apis, mut refused_apis, mut endpoints, mut hits) = (0, 0, 0, 0);
     let (mut services, mut methods) = (BTreeSet::new(), BTreeSet::new());
     let mut trouble = Vec::new();
     for api in apis_of(&root, &files) {
@@ -40,7 +53,17 @@ fn every_service_of_the_corpus_loads_and_routes() {
                 endpoints += contract.endpoints.len();
                 hits += route(&contract, &mut trouble);
             }
-            Err(found) => trouble.extend(found.iter().map(|finding| format!("{api}: {finding}"))),
+            Err(found) => {
+                let twice = found
+                    .iter()
+                    .filter(|finding| finding.message.contains("matches the same requests as"))
+                    .count();
+                if twice == found.0.len() && WRITTEN_TWICE.contains(&(api.as_str(), twice)) {
+                    refused_apis += 1;
+                } else {
+                    trouble.push(format!("{api}: {found}"));
+                }
+            }
         }
     }
     println!(
@@ -48,7 +71,7 @@ fn every_service_of_the_corpus_loads_and_routes() {
         services.len(),
         methods.len()
     );
-    trouble.retain(|one| !WRITTEN_TWICE.iter().any(|known| one.contains(known)));
+    println!("{refused_apis} of the APIs refused for the bindings they are known to write twice");
     assert!(trouble.is_empty(), "{} findings:\n{}", trouble.len(), trouble.join("\n"));
     assert_eq!(endpoints, hits);
 }
@@ -64,29 +87,36 @@ fn route(contract: &Contract, trouble: &mut Vec<String>) -> usize {
     let router = router.build();
     let mut hits = 0;
     for (index, endpoint) in contract.endpoints.iter().enumerate() {
-        let path = sample(&endpoint.template);
         let method = match &endpoint.verb {
             Verb::Any => http::Method::OPTIONS,
             Verb::Method(name) => http::Method::from_bytes(name.as_bytes()).unwrap(),
         };
-        match router.find(&method, &path) {
-            Found::Match { value, captures } if *value == index => {
-                assert_eq!(captures.len(), endpoint.template.variables().len());
-                hits += 1;
+        // `**/{x}` and `**` overlap wherever the first can match; a path too short for it is then the other's own.
+        let found = ["/rest/of/it", "/rest", ""].iter().any(|rest| {
+            let path = sample(&endpoint.template, rest);
+            match router.find(&method, &path) {
+                Found::Match { value, captures } => {
+                    *value == index && captures.len() == endpoint.template.variables().len()
+                }
+                _ => false,
             }
-            other => trouble.push(format!("{} as {path} gives {other:?}", endpoint.name)),
+        });
+        if found || endpoint.name == SHADOWED {
+            hits += 1;
+        } else {
+            trouble.push(format!("{} is never found", endpoint.name));
         }
     }
     hits
 }
 
-fn sample(template: &Template) -> String {
+fn sample(template: &Template, rest: &str) -> String {
     let mut path = String::new();
     for (index, segment) in template.segments().iter().enumerate() {
         match segment {
             Segment::Literal(text) => path.push_str(&format!("/{text}")),
             Segment::One => path.push_str(&format!("/one-{index}")),
-            Segment::Rest => path.push_str("/rest/of/it"),
+            Segment::Rest => path.push_str(rest),
         }
     }
     if let Some(verb) = template.verb() {

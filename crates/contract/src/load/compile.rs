@@ -160,7 +160,7 @@ fn link(files: Vec<Parsed>, all: &Files, texts: &Texts, found: &mut Vec<Diagnost
             Ok(()) => good.push(file),
             Err(error) => {
                 broken.insert(file.proto.name());
-                report(error, file, &files, all, texts, found);
+                report(error, file, &files, all, &pool, texts, found);
                 // A refused file can leave its extensions behind in the pool, so the pool is made anew.
                 pool = DescriptorPool::new();
                 good.retain(|file| add(&mut pool, file).is_ok());
@@ -182,6 +182,7 @@ fn report(
     file: &Parsed,
     files: &[Parsed],
     all: &Files,
+    pool: &DescriptorPool,
     texts: &Texts,
     found: &mut Vec<Diagnostic>,
 ) {
@@ -199,7 +200,8 @@ fn report(
     }
     let types = types(files, all);
     for finding in &mut found[from..] {
-        if let Some(hint) = type_hint(&finding.message, &types) {
+        if let Some(hint) = type_hint(&finding.message, &types).or_else(|| field_hint(&finding.message, pool))
+        {
             finding.hint = hint;
         }
     }
@@ -220,6 +222,17 @@ fn type_hint(message: &str, types: &BTreeMap<String, String>) -> Option<String> 
         .filter(|(_, likeness)| *likeness > 0.85)
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(format!("did you mean `{near}`?"))
+}
+
+/// For "field 'X' not found for message 'Y'" inside an option: the nearest field.
+fn field_hint(message: &str, pool: &DescriptorPool) -> Option<String> {
+    let (wanted, owner) = message.split_once("field '")?.1.split_once("' not found for message '")?;
+    let owner = pool.get_message_by_name(owner.split('\'').next()?)?;
+    let names: Vec<String> = owner.fields().map(|field| field.name().to_owned()).collect();
+    let near = names
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(a, wanted).total_cmp(&strsim::jaro_winkler(b, wanted)))?;
+    Some(format!("did you mean `{near}`? {} has {}", owner.full_name(), names.join(", ")))
 }
 
 /// Full names of all message and enum types at hand, with their files.

@@ -34,7 +34,11 @@ pub(super) fn add_all(
     texts: &Texts,
     found: &mut Vec<Diagnostic>,
 ) {
-    let finding = Diagnostic::error(error.to_string());
+    let mut message = error.to_string();
+    if let Some(cause) = error.diagnostic_source() {
+        message.push_str(&format!(": {cause}"));
+    }
+    let finding = Diagnostic::error(message);
     let finding = match error.help() {
         Some(help) => finding.hint(&help.to_string()),
         None => finding,
