@@ -16,12 +16,12 @@ use prost_reflect::{DescriptorPool, MethodDescriptor, ServiceDescriptor};
 
 /// Reads everything the platform wants to know; what is wrong is added to `found`.
 pub(crate) fn contract(
-    pool: DescriptorPool,
+    pool: &DescriptorPool,
     texts: &Texts,
     options: &LoadOptions,
     found: &mut Vec<Diagnostic>,
 ) -> Contract {
-    let mut work = Work { texts, comments: Comments::new(&pool), found, places: Vec::new() };
+    let mut work = Work { texts, comments: Comments::new(pool), found, places: Vec::new() };
     let mut contract =
         Contract { pool: pool.clone(), services: Vec::new(), methods: Vec::new(), endpoints: Vec::new() };
     let mut services: Vec<ServiceDescriptor> = pool.services().collect();

@@ -50,7 +50,8 @@ pub fn load(source: &Source, options: &LoadOptions) -> Result<Contract, Diagnost
                 .push(Diagnostic::error(format!("cannot read the descriptor set: {error}")).in_file(&shown)),
         }
     }
-    if files.is_empty() && found.is_empty() {
+    // Nothing named is an empty contract (a fleet of plain HTTP upstreams); something named that holds nothing is a mistake.
+    if files.is_empty() && found.is_empty() && *source != Source::default() {
         let roots: Vec<String> = source.roots.iter().map(|root| root.display().to_string()).collect();
         found.push(
             Diagnostic::error(format!("no .proto file found below {}", roots.join(", ")))
@@ -73,7 +74,7 @@ fn finish(
     options: &LoadOptions,
 ) -> Result<Contract, Diagnostics> {
     let (pool, texts) = compile::compile(files, &mut found);
-    let contract = extract::contract(pool, &texts, options, &mut found);
+    let contract = extract::contract(&pool, &texts, options, &mut found);
     if found.is_empty() {
         return Ok(contract);
     }

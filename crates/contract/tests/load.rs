@@ -1,4 +1,5 @@
 //! Contracts as authors write them: what is read, what is refused, and in which words.
+#![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
 use std::path::Path;
 use std::time::Duration;

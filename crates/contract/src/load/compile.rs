@@ -24,7 +24,7 @@ pub(super) fn compile(files: Files, found: &mut Vec<Diagnostic>) -> (DescriptorP
         work.visit(name, &mut Vec::new());
     }
     let Work { files, texts, linked, found, .. } = work;
-    let pool = link(linked, &files, &texts, found);
+    let pool = link(&linked, &files, &texts, found);
     (pool, texts)
 }
 
@@ -147,11 +147,11 @@ impl Work<'_> {
 }
 
 /// Adds files to a pool one by one, so that each broken one is reported and the rest still checked.
-fn link(files: Vec<Parsed>, all: &Files, texts: &Texts, found: &mut Vec<Diagnostic>) -> DescriptorPool {
+fn link(files: &[Parsed], all: &Files, texts: &Texts, found: &mut Vec<Diagnostic>) -> DescriptorPool {
     let mut pool = DescriptorPool::new();
     let mut good: Vec<&Parsed> = Vec::new();
     let mut broken: BTreeSet<&str> = BTreeSet::new();
-    for file in &files {
+    for file in files {
         if file.proto.dependency.iter().any(|import| broken.contains(import.as_str())) {
             broken.insert(file.proto.name());
             continue;
@@ -160,7 +160,7 @@ fn link(files: Vec<Parsed>, all: &Files, texts: &Texts, found: &mut Vec<Diagnost
             Ok(()) => good.push(file),
             Err(error) => {
                 broken.insert(file.proto.name());
-                report(error, file, &files, all, &pool, texts, found);
+                report(error, file, files, all, &pool, texts, found);
                 // A refused file can leave its extensions behind in the pool, so the pool is made anew.
                 pool = DescriptorPool::new();
                 good.retain(|file| add(&mut pool, file).is_ok());

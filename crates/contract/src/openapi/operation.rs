@@ -15,7 +15,7 @@ pub(super) fn operation(
     contract: &Contract,
     endpoint: &Endpoint,
     path: &Path,
-    id: String,
+    id: &str,
     info: &Info,
     names: &Names,
     schemas: &mut Schemas<'_>,

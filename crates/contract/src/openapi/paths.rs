@@ -65,7 +65,7 @@ pub(super) fn paths(
                 let count = nth.entry(endpoint.method).or_default();
                 let id = names.operation_id(contract, endpoint.method, *count);
                 *count += 1;
-                item.insert(key, operation::operation(contract, endpoint, &path, id, info, names, schemas));
+                item.insert(key, operation::operation(contract, endpoint, &path, &id, info, names, schemas));
             }
         }
     }

@@ -67,7 +67,7 @@ impl<'a> Schemas<'a> {
     pub(super) fn message(&mut self, message: &MessageDescriptor) -> Value {
         match special(message.full_name()) {
             Some(schema) => schema,
-            None => self.reference(message.full_name().to_owned(), Named::Message(message.clone())),
+            None => self.reference(message.full_name(), Named::Message(message.clone())),
         }
     }
 
@@ -125,14 +125,14 @@ impl<'a> Schemas<'a> {
                 json!({ "type": "null" })
             }
             Kind::Enum(enumeration) => {
-                self.reference(enumeration.full_name().to_owned(), Named::Enum(enumeration.clone()))
+                self.reference(enumeration.full_name(), Named::Enum(enumeration.clone()))
             }
             kind => scalar(&kind),
         }
     }
 
-    fn reference(&mut self, full_name: String, named: Named) -> Value {
-        let key = self.key(&full_name);
+    fn reference(&mut self, full_name: &str, named: Named) -> Value {
+        let key = self.key(full_name);
         let reference = json!({ "$ref": format!("#/components/schemas/{key}") });
         if !self.done.contains_key(&key) {
             // Holds the place, so that a recursive message is opened once.
