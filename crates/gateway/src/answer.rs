@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tenet_error::Code;
+use std::time::Duration;
+use tenet_error::{Code, Failure};
 use tenet_upstream::Incoming;
 
 /// A response on its way to the caller.
@@ -61,4 +62,9 @@ impl Answer {
         };
         self
     }
+}
+
+/// The failure of an upstream that sent nothing for `longest`.
+pub fn silent(longest: Duration) -> Failure {
+    Failure::from(Code::DeadlineExceeded).with_cause(format!("the instance sent nothing for {longest:?}"))
 }

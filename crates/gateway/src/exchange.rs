@@ -116,6 +116,13 @@ impl Exchange {
         tokio::time::Instant::from_std(self.started + within)
     }
 
+    /// How long an upstream may send nothing in the middle of its answer. A gRPC stream may rest as long as a call may last;
+    /// its keep-alive shows that the instance lives.
+    pub fn silence(&self, grpc: bool) -> Duration {
+        let config = self.program.config();
+        if grpc { config.max_deadline.duration() } else { config.limits.idle_time.duration() }
+    }
+
     /// Ends the exchange: one recorded outcome.
     pub fn finish(&self, code: Code) {
         if self.recorded.replace(true) {

@@ -168,14 +168,15 @@ impl Worker {
     pub fn random(&self) -> u128 {
         self.random.borrow_mut().random()
     }
-}
 
-/// A caught panic as a failure: the caller learns nothing of it but that it happened.
-pub fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let said = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".into());
-    Failure::from(Code::Panic).with_cause(said)
+    /// A caught panic as a failure: the caller learns nothing of it but that it happened.
+    pub fn panicked(&self, panic: &(dyn Any + Send)) -> Failure {
+        self.count(CounterId::Panics, 1);
+        let said = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".into());
+        Failure::from(Code::Panic).with_cause(said)
+    }
 }

@@ -10,8 +10,8 @@ use super::io::Io;
 use crate::answer::Answer;
 use crate::body::RequestBody;
 use crate::exchange::{Exchange, Head, Peer, Protocol};
+use crate::phase;
 use crate::worker::Worker;
-use crate::{phase, worker};
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use std::cell::RefCell;
@@ -159,7 +159,7 @@ async fn exchange(worker: &Rc<Worker>, peer: &Rc<Peer>, wire: &Shared, head: Req
             return false;
         }
         Some(Ok(answer)) => answer,
-        Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker::panicked(panic.as_ref())),
+        Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
     };
     let close = !keep_alive || worker.draining() || !wire.borrow_mut().body_can_be_passed_over();
     let written = respond::write(exchange, wire, answer, version, head_request, close).await;

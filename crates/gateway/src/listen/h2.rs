@@ -8,9 +8,9 @@ pub use body::H2Body;
 
 use super::io::Io;
 use crate::exchange::{Exchange, Head, Peer, Protocol};
+use crate::phase;
 use crate::watch::Watch;
 use crate::worker::Worker;
-use crate::{phase, worker};
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use guarded::{Guard, Guarded};
@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tenet_error::{Code, Failure};
+use tenet_telemetry::{CounterId, GaugeId};
 
 /// Streams the peer reset that h2 remembers, to tell late frames from wrong ones.
 const RESET_STREAMS_REMEMBERED: usize = 50;
@@ -162,7 +163,7 @@ fn spawn_stream(
     guard: &Rc<Guard>,
 ) {
     let id = respond.stream_id().as_u32();
-    let running = Running::begin(open, guard, id);
+    let running = Running::begin(worker, open, guard, id);
     let (worker, peer) = (worker.clone(), peer.clone());
     tokio::task::spawn_local(async move {
         let _running = running;
@@ -190,9 +191,12 @@ fn spawn_stream(
             .await
         };
         let answer = match served {
-            None => return exchange.finish(Code::Cancelled),
+            None => {
+                worker.count(CounterId::Http2StreamsReset, 1);
+                return exchange.finish(Code::Cancelled);
+            }
             Some(Ok(answer)) => answer,
-            Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker::panicked(panic.as_ref())),
+            Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
         };
         respond::write(exchange, respond, answer, headers_only).await;
     });
@@ -200,21 +204,24 @@ fn spawn_stream(
 
 /// A stream being served; counts itself out when dropped, whatever happened.
 struct Running {
+    worker: Rc<Worker>,
     open: Rc<Cell<usize>>,
     guard: Rc<Guard>,
     id: u32,
 }
 
 impl Running {
-    fn begin(open: &Rc<Cell<usize>>, guard: &Rc<Guard>, id: u32) -> Running {
+    fn begin(worker: &Rc<Worker>, open: &Rc<Cell<usize>>, guard: &Rc<Guard>, id: u32) -> Running {
+        worker.gauge(GaugeId::Streams, 1);
         open.set(open.get() + 1);
         guard.accepted(id);
-        Running { open: open.clone(), guard: guard.clone(), id }
+        Running { worker: worker.clone(), open: open.clone(), guard: guard.clone(), id }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.worker.gauge(GaugeId::Streams, -1);
         self.open.set(self.open.get() - 1);
         self.guard.finished(self.id);
         if self.open.get() == 0 {

@@ -228,6 +228,7 @@ async fn every_second(
     mut roster: RosterFile,
 ) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut upstream = UpstreamTotals::default();
     loop {
         second.tick().await;
         match roster.changed() {
@@ -249,13 +250,35 @@ async fn every_second(
                 Err(error) => tracing::error!("the certificate in use stays: {error}"),
             }
         }
-        report_upstream(&process);
+        report_upstream(&process, &mut upstream);
         process.collector.tick(SystemTime::now());
     }
 }
 
-fn report_upstream(process: &Process) {
+/// What upstream had done when it was last asked. Instances that leave take their totals with them, so a sum may shrink; it
+/// counts from there.
+#[derive(Default)]
+struct UpstreamTotals {
+    attempts: u64,
+    connects: u64,
+    connect_failures: u64,
+}
+
+fn report_upstream(process: &Process, before: &mut UpstreamTotals) {
     let view = process.upstream.view();
+    let now = UpstreamTotals {
+        attempts: view.iter().map(|instance| instance.calls).sum(),
+        connects: view.iter().map(|instance| instance.connects).sum(),
+        connect_failures: view.iter().map(|instance| instance.connect_failures).sum(),
+    };
+    let collector = &process.collector;
+    collector.count(CounterId::Attempts, now.attempts.saturating_sub(before.attempts));
+    collector.count(CounterId::UpstreamConnects, now.connects.saturating_sub(before.connects));
+    collector.count(
+        CounterId::UpstreamConnectFailures,
+        now.connect_failures.saturating_sub(before.connect_failures),
+    );
+    *before = now;
     let open: u64 = view.iter().map(|instance| instance.open_connections).sum();
     process.collector.set_gauge(GaugeId::UpstreamConnections, open as i64);
     let instances = view.into_iter().map(|instance| tenet_telemetry::InstanceView {

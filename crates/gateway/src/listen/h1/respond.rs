@@ -141,13 +141,18 @@ async fn stream_out(
     framing: Framing,
 ) -> Result<(), Failure> {
     let chunked = framing == Framing::Chunked;
+    let longest = exchange.silence(false);
     loop {
+        wire.borrow().watch.arm(longest);
         let mut idle = false;
         let frame = poll_fn(|cx| match Pin::new(&mut incoming).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(frame),
             Poll::Pending => {
                 if wire.borrow_mut().poll_gone(cx).is_ready() {
                     return Poll::Ready(Some(Err(Code::Cancelled.into())));
+                }
+                if wire.borrow().watch.poll_passed(cx).is_ready() {
+                    return Poll::Ready(Some(Err(crate::answer::silent(longest))));
                 }
                 // Nothing more is there now: what was gathered leaves.
                 if wire.borrow().output.is_empty() || idle {

@@ -2,7 +2,7 @@
 
 use crate::answer::{Answer, Body};
 use crate::exchange::Exchange;
-use crate::phase::record;
+use crate::phase::{record, respond};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
@@ -36,7 +36,8 @@ pub async fn write(exchange: Exchange, mut respond: SendResponse<Bytes>, answer:
     let Ok(mut stream) = respond.send_response(response, ends) else {
         return exchange.finish(Code::Cancelled);
     };
-    let code = match body {
+    let grpc = matches!(body, Body::Stream { grpc: true, .. });
+    let delivered = match body {
         _ if ends => Ok(code),
         Body::Full(bytes) => {
             exchange.response_bytes.set(bytes.len() as u64);
@@ -45,14 +46,25 @@ pub async fn write(exchange: Exchange, mut respond: SendResponse<Bytes>, answer:
         Body::Stream { incoming, grpc, .. } => stream_out(&exchange, &mut stream, incoming, grpc, code).await,
         Body::Empty | Body::Head { .. } => Ok(code),
     };
-    match code {
+    match delivered {
         Ok(code) => exchange.finish(code),
         Err(failure) => {
-            let reason =
-                if failure.code() == Code::Cancelled { Reason::CANCEL } else { Reason::INTERNAL_ERROR };
-            stream.send_reset(reason);
+            break_off(&mut stream, &failure, grpc);
             record::failed_midway(&exchange, &failure);
         }
+    }
+}
+
+/// Ends a stream whose body cannot be completed: a gRPC caller that is still there is told why, any other sees a reset, which
+/// cannot be mistaken for the body's end.
+fn break_off(stream: &mut SendStream<Bytes>, failure: &Failure, grpc: bool) {
+    if failure.code() == Code::Cancelled {
+        return stream.send_reset(Reason::CANCEL);
+    }
+    let mut trailers = HeaderMap::new();
+    respond::grpc_status(failure, &mut trailers);
+    if !grpc || stream.send_trailers(trailers).is_err() {
+        stream.send_reset(Reason::INTERNAL_ERROR);
     }
 }
 
@@ -81,10 +93,16 @@ async fn stream_out(
     grpc: bool,
     mut code: Code,
 ) -> Result<Code, Failure> {
+    let silence = exchange.worker.watch();
+    let longest = exchange.silence(grpc);
     loop {
+        silence.arm(longest);
         let frame = poll_fn(|cx| match poll_gone(stream, cx) {
             Poll::Ready(failure) => Poll::Ready(Some(Err(failure))),
-            Poll::Pending => Pin::new(&mut incoming).poll_frame(cx),
+            Poll::Pending => match Pin::new(&mut incoming).poll_frame(cx) {
+                Poll::Pending => silence.poll_passed(cx).map(|()| Some(Err(crate::answer::silent(longest)))),
+                ready => ready,
+            },
         })
         .await;
         let frame = match frame {
