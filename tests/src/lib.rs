@@ -10,9 +10,11 @@
 
 pub mod backend;
 pub mod binary;
+pub mod door;
 pub mod gateway;
 pub mod h2c;
 pub mod http1;
+pub mod ledger;
 pub mod process;
 pub mod project;
 pub mod raw;
@@ -20,6 +22,7 @@ pub mod skip;
 pub mod up;
 
 pub use backend::{Answer, Call, GrpcBackend, HttpBackend};
+pub use door::Door;
 pub use gateway::Gateway;
 pub use project::Project;
 pub use up::Up;
