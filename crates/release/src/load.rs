@@ -4,6 +4,8 @@ use crate::bundle::{load_options, write};
 use crate::problems::{Place, Problem, Problems};
 use crate::strict::{self, Document};
 use crate::{CONFIG_FILE, Config, Release, ReleaseHash, check};
+use prost::Message as _;
+use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
 use std::path::Path;
 use tenet_contract::{Contract, Severity, Source};
 
@@ -114,7 +116,13 @@ fn compile(
             ));
         }
     }
-    match tenet_contract::load(&source, &load_options(config)) {
+    let options = load_options(config);
+    let loaded = if source.roots.is_empty() && source.descriptor_sets.is_empty() {
+        Contract::from_descriptor_set(&no_contract(), &options)
+    } else {
+        tenet_contract::load(&source, &options)
+    };
+    match loaded {
         Ok(contract) => Some(contract),
         Err(diagnostics) => {
             let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
@@ -122,4 +130,14 @@ fn compile(
             None
         }
     }
+}
+
+/// Plain HTTP needs no contract. The compiler would take nothing at all for a mistake, so it is given one empty file.
+fn no_contract() -> Vec<u8> {
+    let file = FileDescriptorProto {
+        name: Some("tenet/none.proto".to_owned()),
+        syntax: Some("proto3".to_owned()),
+        ..FileDescriptorProto::default()
+    };
+    FileDescriptorSet { file: vec![file] }.encode_to_vec()
 }

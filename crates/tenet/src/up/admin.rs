@@ -36,26 +36,34 @@ impl Answer {
 
 /// `GET path`.
 pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
-    call(address, Method::GET, path, Bytes::new()).await
+    call(address, Method::GET, path, None, Bytes::new()).await
 }
 
-/// `POST path` with a body.
-pub async fn post(address: SocketAddr, path: &str, body: Bytes) -> Result<Answer, String> {
-    call(address, Method::POST, path, body).await
+/// `POST path` with a body of this media type.
+pub async fn post(address: SocketAddr, path: &str, media_type: &str, body: Bytes) -> Result<Answer, String> {
+    call(address, Method::POST, path, Some(media_type), body).await
 }
 
-async fn call(address: SocketAddr, method: Method, path: &str, body: Bytes) -> Result<Answer, String> {
+async fn call(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    media_type: Option<&str>,
+    body: Bytes,
+) -> Result<Answer, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{address}{path}: {error}");
     let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
         .header("host", address.to_string())
-        .header("connection", "close")
-        .body(Full::new(body))
-        .map_err(|error| failed(&error))?;
+        .header("connection", "close");
+    if let Some(media_type) = media_type {
+        request = request.header("content-type", media_type);
+    }
+    let request = request.body(Full::new(body)).map_err(|error| failed(&error))?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
         let status = response.status().as_u16();

@@ -55,6 +55,11 @@ impl Supervisor {
             tokio::time::sleep(SETTLE).await;
             self.stop_instances(leaving).await;
         }
+        if let (Some(mut traffic), Some(rps)) = (self.traffic.take(), self.args.traffic) {
+            // What it sends is part of the release.
+            traffic.stop().await;
+            self.start_traffic(rps);
+        }
         self.write_state()?;
         tell.say(&format!("release {} serves everywhere, epoch {epoch}", self.release.hash.short()));
         Ok(())
@@ -68,11 +73,11 @@ impl Supervisor {
                 continue;
             }
             let id = &gateway.spec().id;
-            let answer =
-                tokio::time::timeout(START_TIME, admin::post(admin.address, "/-/prepare", bytes.clone()))
-                    .await
-                    .map_err(|_| Failed(format!("error: {id} did not prepare within {START_TIME:?}")))?
-                    .map_err(|error| Failed(format!("error: {id} cannot prepare: {error}")))?;
+            let posted = admin::post(admin.address, "/-/prepare", "application/octet-stream", bytes.clone());
+            let answer = tokio::time::timeout(START_TIME, posted)
+                .await
+                .map_err(|_| Failed(format!("error: {id} did not prepare within {START_TIME:?}")))?
+                .map_err(|error| Failed(format!("error: {id} cannot prepare: {error}")))?;
             if answer.status != 200 {
                 return Err(Failed(format!("error: {id} refuses the release: {}", answer.reason())));
             }
@@ -85,9 +90,8 @@ impl Supervisor {
         let body = Bytes::from(json!({ "hash": current.hash, "epoch": current.epoch }).to_string());
         for index in 0..self.gateways.len() {
             let address = self.sockets.admin[index].address;
-            let posted =
-                tokio::time::timeout(START_TIME, admin::post(address, "/-/commit", body.clone())).await;
-            let reason = match posted {
+            let posted = admin::post(address, "/-/commit", "application/json", body.clone());
+            let reason = match tokio::time::timeout(START_TIME, posted).await {
                 Ok(Ok(answer)) if answer.status == 200 => continue,
                 Ok(Ok(answer)) => answer.reason(),
                 Ok(Err(error)) => error,
