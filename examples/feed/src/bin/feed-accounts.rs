@@ -1,0 +1,6 @@
+//! The accounts service of the example feed.
+
+#[tokio::main]
+async fn main() -> Result<(), tenet_service::Error> {
+    tenet_example_feed::accounts::service(tenet_example_feed::journal().as_deref()).serve().await
+}
