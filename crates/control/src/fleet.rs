@@ -92,6 +92,7 @@ impl Fleet {
             counters: view::counters(),
             events: state.events.iter().cloned().collect(),
             sparks: state.ring.sparks(second),
+            second,
         }
     }
 

@@ -199,7 +199,7 @@ impl Ring {
         summary
     }
 
-    /// The last minute of requests of every endpoint that had any.
+    /// The last minute of requests of everything, each group and each endpoint that had any.
     pub(super) fn sparks(&self, second: i64) -> Vec<view::Spark> {
         let from = second - SPARK_SECONDS + 1;
         let mut sparks: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
@@ -210,8 +210,9 @@ impl Ring {
             }
         }
         let spark = |(number, counts)| match self.subjects.get(number)? {
-            Subject::Endpoint(key) => Some(view::Spark { key: view::Key::from(key), counts }),
-            _ => None,
+            Subject::Total => Some(view::Spark::Total { counts }),
+            Subject::Group(group) => Some(view::Spark::Group { group: group.clone(), counts }),
+            Subject::Endpoint(key) => Some(view::Spark::Endpoint { key: view::Key::from(key), counts }),
         };
         sparks.into_iter().filter_map(spark).collect()
     }

@@ -16,6 +16,8 @@ pub(crate) struct Hello {
     pub(crate) counters: Vec<CounterRow>,
     pub(crate) events: Vec<Event>,
     pub(crate) sparks: Vec<Spark>,
+    /// The second that the sparks end with.
+    pub(crate) second: i64,
 }
 
 /// A row of the error catalogue.
@@ -148,12 +150,22 @@ impl Endpoint {
     }
 }
 
-/// The last minute of an endpoint's requests, oldest first.
+/// The last minute of a subject's requests, oldest first.
 #[derive(Serialize)]
-pub(crate) struct Spark {
-    #[serde(flatten)]
-    pub(crate) key: Key,
-    pub(crate) counts: Vec<u64>,
+#[serde(tag = "of", rename_all = "lowercase")]
+pub(crate) enum Spark {
+    Total {
+        counts: Vec<u64>,
+    },
+    Group {
+        group: String,
+        counts: Vec<u64>,
+    },
+    Endpoint {
+        #[serde(flatten)]
+        key: Key,
+        counts: Vec<u64>,
+    },
 }
 
 /// Columns of equal length.

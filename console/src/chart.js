@@ -1,0 +1,134 @@
+// A chart over time: uPlot in a box of fixed height, with its own legend that also reads out the cursor.
+
+import uPlot from '../vendor/uplot.js';
+import { useEffect, useRef, useState } from '../vendor/preact-hooks.js';
+import { clock } from './format.js';
+import { html } from './html.js';
+import { colour, onTheme } from './palette.js';
+
+/**
+ * @typedef {{ label: string, colour: string, width?: number, fill?: boolean, dash?: number[] }} Line
+ * @typedef {object} Props
+ * @property {string} title
+ * @property {Line[]} lines
+ * @property {number[]} seconds
+ * @property {(number | null)[][]} columns One for each line.
+ * @property {(value: number | null | undefined) => string} format
+ * @property {boolean} [log] A logarithmic axis, for latencies.
+ * @property {number} range Seconds shown.
+ * @property {string} group Charts of one group move their cursors together.
+ */
+
+const HEIGHT = 168;
+
+/**
+ * The colour with another opacity.
+ * @param {string} rgb
+ * @param {number} alpha
+ */
+const faded = (rgb, alpha) => rgb.replace(/^rgba?\(([^)]*)\)$/, (_, parts) => `rgba(${parts.split(',').slice(0, 3)}, ${alpha})`);
+
+/**
+ * Without the zeros that keep a changing number steady: an axis stands still.
+ * @param {string} text
+ */
+const plain = (text) => text.replace(/(\.\d*?)0+(?=\s|$)/, '$1').replace(/\.(?=\s|$)/, '');
+
+/**
+ * @param {Props} props
+ * @param {number} width
+ * @param {(index: number | null) => void} onCursor
+ * @returns {uPlot.Options}
+ */
+function options({ lines, format, log, group, range }, width, onCursor) {
+  const axis = { stroke: () => colour('muted'), font: '11px system-ui, sans-serif', ticks: { show: false } };
+  const grid = { stroke: () => colour('grid'), width: 1 };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: group, setSeries: false }, drag: { x: false, y: false }, points: { size: 6 } },
+    scales: {
+      x: { time: true, range: (_, _low, high) => [high - range, high] },
+      y: log
+        ? { distr: 3, range: (_, low, high) => (low > 0 && high > 0 ? decades(low, high) : [1e5, 1e9]) }
+        : { range: (_, _low, high) => [0, Math.max(high ?? 0, 1) * 1.08] },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, size: 24, space: 46, values: (_, splits) => splits.map((s) => clock(s * 1000).slice(0, range >= 300 ? 5 : 8)) },
+      { ...axis, grid, size: 52, space: 30, values: (_, splits) => splits.map((v) => (v === null ? '' : plain(format(v)))) },
+    ],
+    series: [
+      {},
+      ...lines.map((line) => ({
+        label: line.label,
+        stroke: () => colour(line.colour),
+        width: line.width ?? 1.5,
+        dash: line.dash,
+        fill: line.fill ? () => faded(colour(line.colour), 0.14) : undefined,
+        points: { show: false },
+        spanGaps: false,
+      })),
+    ],
+    hooks: { setCursor: [(/** @type {uPlot} */ plot) => onCursor(plot.cursor.idx ?? null)] },
+  };
+}
+
+/**
+ * Bounds that hold both values, on steps of 1, 2 and 5 so that the axis rests.
+ * @param {number} low
+ * @param {number} high
+ * @returns {[number, number]}
+ */
+export function decades(low, high) {
+  const steps = [1, 2, 5, 10];
+  const base = (/** @type {number} */ value) => 10 ** Math.floor(Math.log10(value));
+  const below = base(low) * (steps.findLast((step) => step * base(low) <= low * 1.0001) ?? 1);
+  const above = base(high) * (steps.find((step) => step * base(high) >= high * 0.9999) ?? 10);
+  return above / below >= 10 ? [below, above] : [below, below * 10];
+}
+
+/** @param {Props} props */
+export function Chart(props) {
+  const { title, lines, seconds, columns, format } = props;
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const plot = useRef(/** @type {uPlot | null} */ (null));
+  const [cursor, setCursor] = useState(/** @type {number | null} */ (null));
+
+  useEffect(() => {
+    const target = box.current;
+    if (!target) return;
+    const data = /** @type {uPlot.AlignedData} */ ([seconds, ...columns]);
+    const made = new uPlot(options(props, target.clientWidth || 300, setCursor), data, target);
+    plot.current = made;
+    const resize = new ResizeObserver(() => made.setSize({ width: target.clientWidth, height: HEIGHT }));
+    resize.observe(target);
+    const unsubscribe = onTheme(() => made.redraw(false, true));
+    return () => {
+      resize.disconnect();
+      unsubscribe();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [props.range, props.log]);
+
+  useEffect(() => {
+    plot.current?.setData(/** @type {uPlot.AlignedData} */ ([seconds, ...columns]));
+  }, [seconds, columns]);
+
+  const at = cursor !== null && cursor < seconds.length ? cursor : seconds.length - 1;
+  const value = (/** @type {number} */ line) => format(columns[line]?.[at]);
+  const told = lines.map((line, i) => `${line.label} ${value(i)}`).join(', ');
+  return html`
+    <figure class="chart" aria-label=${`${title}: ${told}`}>
+      <figcaption>
+        <b>${title}</b>
+        <span class="legend">
+          ${lines.map((line, i) => html`<span class="key"><i class=${`swatch ${line.colour}`}></i>${line.label} <b>${value(i)}</b></span>`)}
+        </span>
+      </figcaption>
+      <div class="plot" ref=${box} aria-hidden="true"></div>
+    </figure>
+  `;
+}

@@ -1,0 +1,73 @@
+// What the console's server sends (crates/control/src/fleet/view.rs) and what the page keeps.
+// Durations are nanoseconds, times milliseconds since 1970, unless a name says otherwise.
+
+export interface Point {
+  count: number; refused: number; failed: number;
+  p50: number | null; p90: number | null; p99: number | null; max: number | null;
+}
+
+export interface Numbers {
+  count: number; rate: number; refused: number; failed: number;
+  codes: [string, number][];
+  min: number | null; avg: number | null; p50: number | null; p90: number | null; p99: number | null; max: number | null;
+  request_bytes: number; response_bytes: number;
+  now: Point;
+}
+
+export interface EndpointKey { name: string; method: string; group: string; service: string }
+export type Endpoint = EndpointKey & Numbers;
+export type Group = { name: string } & Numbers;
+
+export interface Instance {
+  service: string; id: string; address: string; zone: string;
+  seen_by: number; healthy_by: number; open_connections: number; in_flight: number;
+}
+
+export interface Process {
+  name: string; role: string; zone: string; address: string; up: boolean; why: string; since: number;
+  release: string; epoch: number; version: string; pid: number; started: number;
+  cpu: number; resident_bytes: number; open_descriptors: number; max_descriptors: number; threads: number;
+  received: number; sent: number; connections: number; in_flight: number; draining: boolean;
+}
+
+export interface Event { number: number; process: string; kind: string; at: number; subject: string; text: string }
+export interface Alarm { process: string; severity: 'warning' | 'critical'; subject: string; text: string; since: number }
+export interface Code { name: string; http: number; blame: string; title: string }
+
+export type Spark = { counts: number[] } & ({ of: 'total' } | { of: 'group'; group: string } | ({ of: 'endpoint' } & EndpointKey));
+
+export interface Hello {
+  project: string; boot: number; codes: Code[]; counters: { name: string; help: string }[];
+  events: Event[]; sparks: Spark[]; second: number;
+}
+
+export interface Live {
+  boot: number; second: number; window: number; total: Numbers; groups: Group[]; endpoints: Endpoint[];
+  instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
+  alarms: Alarm[]; events: Event[];
+}
+
+export interface Series {
+  seconds: number[]; count: number[]; refused: number[]; failed: number[];
+  p50: (number | null)[]; p90: (number | null)[]; p99: (number | null)[]; max: (number | null)[];
+}
+
+/** What the charts show: everything, a group, or an endpoint. */
+export type Scope = { kind: 'total' } | { kind: 'group'; name: string } | { kind: 'endpoint'; key: EndpointKey };
+
+/** A row of the table: an endpoint or group that is or was seen, idle ones with zeros. */
+export interface Row { id: string; scope: Scope; name: string; group: string; service: string; numbers: Numbers; spark: number[] }
+
+export interface Model {
+  hello: Hello | null;
+  live: Live | null;
+  endpoints: Map<string, Row>;
+  groups: Map<string, Row>;
+  /** Requests a second of everything, for the tile. */
+  spark: number[];
+  /** The last second that the small charts hold. */
+  sparked: number;
+  events: Event[];
+}
+
+export type Connection = 'connecting' | 'live' | 'lost';
