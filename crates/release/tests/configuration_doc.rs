@@ -81,7 +81,12 @@ fn every_node_fact_is_documented_with_its_default_and_meaning() {
     assert_eq!(rows.len(), FACTS.len());
     for fact in &FACTS {
         let default = if fact.default.is_empty() { "none" } else { fact.default };
-        assert_eq!(rows.get(fact.key).map(String::as_str), Some(default.replace('`', "").as_str()), "{}", fact.key);
+        assert_eq!(
+            rows.get(fact.key).map(String::as_str),
+            Some(default.replace('`', "").as_str()),
+            "{}",
+            fact.key
+        );
         assert!(document.contains(fact.meaning), "{}: {:?} is not in the document", fact.key, fact.meaning);
     }
 }
