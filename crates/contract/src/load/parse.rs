@@ -1,7 +1,9 @@
 //! Turns one source into its descriptor, and the compiler's errors into findings.
 
 use super::Texts;
+use crate::edition::Edition;
 use crate::{Diagnostic, edition};
+use prost::Message;
 use prost_types::FileDescriptorProto;
 
 /// Parses one file; every syntax error becomes a finding.
@@ -11,16 +13,55 @@ pub(super) fn parse(
     texts: &Texts,
     found: &mut Vec<Diagnostic>,
 ) -> Option<FileDescriptorProto> {
-    if let Some(offset) = edition::declaration(text) {
-        let finding = Diagnostic::error("editions are read from compiled descriptor sets only, not from source")
-            .hint("compile the file with `protoc --include_imports --include_source_info --descriptor_set_out=FILE` and name FILE under `descriptor_sets`");
-        found.push(texts.at_offset(finding, name, offset));
-        return None;
+    if let Some(edition) = edition::declaration(text) {
+        return parse_edition(name, text.len(), &edition, texts, found);
     }
     match protox::file::File::from_source(name, text) {
         Ok(file) => Some(file.into()),
         Err(error) => {
             add_all(&error, name, text.len(), texts, found);
+            None
+        }
+    }
+}
+
+/// An editions file, read by the rules of proto3 and then lowered with its features.
+fn parse_edition(
+    name: &str,
+    end: usize,
+    edition: &Edition,
+    texts: &Texts,
+    found: &mut Vec<Diagnostic>,
+) -> Option<FileDescriptorProto> {
+    const COMPILED: &str = "what is not read from source is read from a compiled file: name the output of `protoc \
+        --include_imports --include_source_info --descriptor_set_out=FILE` under `descriptor_sets`";
+    let number = match edition.name.as_str() {
+        "2023" => 1000,
+        "2024" => 1001,
+        other => {
+            let finding = Diagnostic::error(format!("edition \"{other}\" is not known"))
+                .hint("expected \"2023\" or \"2024\"");
+            found.push(texts.at_offset(finding, name, edition.offset));
+            return None;
+        }
+    };
+    let parsed = match protox::file::File::from_source(name, &edition.as_proto3) {
+        Ok(file) => FileDescriptorProto::from(file),
+        Err(error) => {
+            let from = found.len();
+            add_all(&error, name, end, texts, found);
+            found[from..].iter_mut().filter(|f| f.hint.is_empty()).for_each(|f| f.hint = COMPILED.to_owned());
+            return None;
+        }
+    };
+    let bytes = FileDescriptorProto { syntax: Some("editions".into()), ..parsed }.encode_to_vec();
+    let lowered = edition::lower(edition::with_number(bytes, number));
+    match lowered
+        .and_then(|bytes| FileDescriptorProto::decode(bytes.as_slice()).map_err(|error| error.to_string()))
+    {
+        Ok(proto) => Some(proto),
+        Err(message) => {
+            found.push(texts.at_offset(Diagnostic::error(message).hint(COMPILED), name, edition.offset));
             None
         }
     }
