@@ -16,6 +16,7 @@ mod body;
 mod date;
 mod exchange;
 mod listen;
+mod pace;
 mod phase;
 mod process;
 mod program;

@@ -7,7 +7,7 @@
 mod build;
 mod plan;
 
-pub use build::{BuildError, build, check};
+pub use build::{BuildError, build, check, upstream_roster, zones};
 pub use plan::{Grpc, Http, Plan, Rest};
 
 use crate::reference::Reference;

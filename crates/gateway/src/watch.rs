@@ -2,14 +2,14 @@
 //!
 //! Header, body, idle and write times are bounds against slow or absent peers, and nearly every one of them is armed and
 //! disarmed without ever firing. A timer wheel entry for each would cost more than the parsing it guards, so arming here is
-//! one store to a cell. The price is resolution: a bound fires up to [`TICK`] late.
+//! one store to a cell. The price is resolution: a bound fires up to two [`TICK`]s late.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// How often armed moments are checked, and so how late one may fire.
+/// How often armed moments are checked.
 pub const TICK: Duration = Duration::from_millis(100);
 
 /// A thread's armed moments.
@@ -95,9 +95,11 @@ impl Reaper {
 }
 
 impl Watch {
-    /// Arms the moment `after` from now, replacing what was armed.
+    /// Arms the moment `after` from now, replacing what was armed. It never fires early, and at most two ticks late.
     pub fn arm(&self, after: Duration) {
-        self.slot.at_ms.set(self.reaper.now_ms.get() + after.as_millis() as u64);
+        // The clock read here is up to a tick old.
+        let after = after.saturating_add(TICK).as_millis() as u64;
+        self.slot.at_ms.set(self.reaper.now_ms.get().saturating_add(after));
     }
 
     /// Nothing is awaited now.
@@ -139,9 +141,9 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(watch.poll_passed(&mut cx).is_pending());
         watch.arm(Duration::from_millis(50));
-        reaper.now_ms.set(50);
+        reaper.now_ms.set(150);
         assert!(watch.poll_passed(&mut cx).is_pending());
-        reaper.now_ms.set(51);
+        reaper.now_ms.set(151);
         assert!(watch.poll_passed(&mut cx).is_ready());
         watch.disarm();
         assert!(watch.poll_passed(&mut cx).is_pending());

@@ -9,7 +9,8 @@ use crate::program::Door;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tenet_telemetry::CounterId;
+use tenet_error::{Code, Failure, problem_json};
+use tenet_telemetry::{CounterId, Key, Recorder, Sample};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -41,7 +42,7 @@ pub async fn run(process: Arc<Process>, listener: TcpListener, listening: Listen
         };
         let limit = process.current().limits().connections as usize;
         if listening.door == Door::Public && process.open_connections() >= limit {
-            process.collector.count(CounterId::ConnectionsRefused, 1);
+            refuse(&process, &listening, &stream);
             continue;
         }
         let _ = stream.set_nodelay(true);
@@ -56,5 +57,25 @@ pub async fn run(process: Arc<Process>, listener: TcpListener, listening: Listen
         if threads[index].send(Accepted { stream, address, listening: listening.clone() }).is_err() {
             open.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// Answers a connection beyond the limit as far as that costs nothing: in the clear, one write that may fail. What it would have
+/// asked is unknown, so the record has no endpoint.
+fn refuse(process: &Process, listening: &Listening, stream: &tokio::net::TcpStream) {
+    process.collector.count(CounterId::ConnectionsRefused, 1);
+    let mut recorder = Recorder::new(0);
+    let key = Key::unrouted(Code::Overloaded);
+    recorder.record(&Sample { key, latency_ns: 0, request_bytes: 0, response_bytes: 0 });
+    process.collector.submit(&process.current().names, recorder.take());
+    if listening.tls.is_none() && !listening.proxy_protocol {
+        let body =
+            problem_json(&Failure::new(Code::Overloaded, "too many connections are open"), 503, "-", &[]);
+        let head = format!(
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let _ = stream.try_write(&[head.as_bytes(), &body].concat());
     }
 }

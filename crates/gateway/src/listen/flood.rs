@@ -10,6 +10,8 @@
 const ALLOWANCE: i32 = 1_000;
 /// What a HEADERS or non-empty DATA frame adds back, up to [`ALLOWANCE`].
 const EARNED: i32 = 10;
+/// What every second adds back: a keep-alive PING now and then on an idle connection is no flood, however long it lives.
+const EARNED_PER_SECOND: u64 = 10;
 
 const DATA: u8 = 0x0;
 const HEADERS: u8 = 0x1;
@@ -105,6 +107,19 @@ impl Default for Allowance {
 }
 
 impl Allowance {
+    /// Time has passed since the last refill.
+    pub fn refill(&mut self, seconds: u64) {
+        let earned = seconds.saturating_mul(EARNED_PER_SECOND).min(ALLOWANCE as u64) as i32;
+        self.left = (self.left + earned).min(ALLOWANCE);
+    }
+
+    /// Accounts one outbound frame: a reader of much data answers it with many WINDOW_UPDATEs.
+    pub fn earn(&mut self, frame: Frame) {
+        if frame.kind == DATA && frame.length > 0 {
+            self.left = (self.left + EARNED).min(ALLOWANCE);
+        }
+    }
+
     /// Accounts one inbound frame; `false` once the connection has used up its allowance.
     pub fn spend(&mut self, frame: Frame) -> bool {
         match frame.kind {
@@ -186,6 +201,16 @@ mod tests {
             .take_while(|_| rapid.spend(of(HEADERS, 20)) && rapid.spend(of(RST_STREAM, 4)))
             .count();
         assert!(resets < 1_000, "{resets}");
+        let mut reader = Allowance::default();
+        for _ in 0..100_000 {
+            reader.earn(of(DATA, 16_384));
+            assert!(reader.spend(of(0x8, 4)) && reader.spend(of(0x8, 4)));
+        }
+        let mut idle = Allowance::default();
+        for _ in 0..100_000 {
+            idle.refill(1);
+            assert!(idle.spend(of(0x6, 8)));
+        }
         let mut honest = Allowance::default();
         for _ in 0..100_000 {
             assert!(honest.spend(of(HEADERS, 50)) && honest.spend(of(DATA, 100)));

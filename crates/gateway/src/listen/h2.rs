@@ -168,7 +168,6 @@ fn spawn_stream(
     tokio::task::spawn_local(async move {
         let _running = running;
         let (parts, receive) = request.into_parts();
-        let headers_only = parts.method == http::Method::HEAD;
         let head = match head_of(parts) {
             Ok(head) => head,
             Err(failure) => {
@@ -198,7 +197,7 @@ fn spawn_stream(
             Some(Ok(answer)) => answer,
             Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
         };
-        respond::write(exchange, respond, answer, headers_only).await;
+        respond::write(exchange, respond, answer).await;
     });
 }
 

@@ -29,7 +29,7 @@ pub async fn call(
     let headers = forward::grpc_to_grpc(exchange, left);
     let mut request = Request::new(match body {
         Some(RequestBody::H2(body)) => {
-            Outgoing::Stream(Bounded::new(RequestBody::H2(body.without_body_time()), u64::MAX))
+            Outgoing::Stream(Bounded::new(RequestBody::H2(body.without_pace()), u64::MAX))
         }
         Some(body) => Outgoing::Stream(Bounded::new(body, u64::MAX)),
         None => Outgoing::Empty,

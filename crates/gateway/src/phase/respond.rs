@@ -166,10 +166,13 @@ fn is_zero_weight(parameter: &[u8]) -> bool {
         .is_some_and(|q| q.starts_with(b"0") && q.iter().all(|b| matches!(b, b'0' | b'.')))
 }
 
+/// The media ranges named, but for those a zero weight rules out.
 fn ranges(accept: &[u8]) -> impl Iterator<Item = &[u8]> {
-    accept
-        .split(|b| *b == b',')
-        .map(|range| range.split(|b| *b == b';').next().unwrap_or_default().trim_ascii())
+    accept.split(|b| *b == b',').filter_map(|range| {
+        let mut parts = range.split(|b| *b == b';').map(<[u8]>::trim_ascii);
+        let essence = parts.next().unwrap_or_default();
+        (!parts.any(is_zero_weight)).then_some(essence)
+    })
 }
 
 #[cfg(test)]
@@ -199,6 +202,8 @@ mod tests {
             ("*/*", Form::Problem),
             ("application/json", Form::Status),
             ("application/problem+json, application/json", Form::Problem),
+            ("application/json;q=0", Form::Problem),
+            ("application/json, application/problem+json;q=0", Form::Status),
             ("text/html", Form::Problem),
         ] {
             let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);

@@ -25,7 +25,7 @@ const ALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// Finds where the request goes, and names its endpoint.
 ///
 /// # Errors
-/// `RouteNotFound`, `MethodNotAllowed` with what is, or, for gRPC, an unknown method.
+/// `RouteNotFound`, or `MethodNotAllowed` or `UnknownMethod` with what is allowed.
 pub fn find<'p>(exchange: &Exchange, program: &Program, path: &'p str) -> Result<Routed<'p>, Failure> {
     let head = &exchange.head;
     let door = exchange.peer.door;
@@ -81,7 +81,16 @@ fn with_implied(allow: Option<String>) -> String {
     allow
 }
 
+/// A method that no contract can have bound by its usual name is unknown here, not merely unwelcome on this path
+/// (RFC 9110 §15.6.2). One that a contract binds elsewhere by `custom` counts as unknown too: nobody but its own path knows it.
 fn not_allowed(head: &crate::exchange::Head, allow: &str) -> Failure {
+    if !ALL_METHODS.split(", ").any(|known| known == head.method.as_str()) {
+        return Failure::new(
+            Code::UnknownMethod,
+            format!("{} is not a method served here, the path has {allow}", head.method),
+        )
+        .with_allow(allow.into());
+    }
     Failure::new(Code::MethodNotAllowed, format!("{} is not among {allow}", head.method))
         .with_allow(allow.into())
 }
@@ -132,6 +141,23 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
             assert_eq!(is_grpc(&headers), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_method_nobody_knows_is_unknown_and_not_merely_unwelcome() {
+        for (method, code) in
+            [("DELETE", Code::MethodNotAllowed), ("BREW", Code::UnknownMethod), ("get", Code::UnknownMethod)]
+        {
+            let head = crate::exchange::Head {
+                method: method.parse().unwrap(),
+                target: http::uri::PathAndQuery::from_static("/"),
+                authority: None,
+                headers: HeaderMap::new(),
+                protocol: Protocol::Http11,
+            };
+            let failure = not_allowed(&head, "GET, HEAD");
+            assert_eq!((failure.code(), failure.allow()), (code, Some("GET, HEAD")), "{method}");
         }
     }
 

@@ -88,7 +88,8 @@ impl Process {
 
     fn build(&self, release: &Arc<Release>, epoch: u64) -> Result<Program, AdoptError> {
         let roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        program::build(release, epoch, &roster, &self.upstream).map_err(|error| AdoptError(error.to_string()))
+        program::build(release, epoch, &roster, &self.current().names.zones, &self.upstream)
+            .map_err(|error| AdoptError(error.to_string()))
     }
 
     /// Takes over what `current.json` on disk names, where it is newer: what SIGHUP asks for.
@@ -106,20 +107,26 @@ impl Process {
         Ok(true)
     }
 
-    /// Takes over a roster, where it is another. Zones that no program has named yet come with a new program of the same
-    /// epoch, because its label tables change.
+    /// Takes over a roster, where it is another. Only zones that the program does not name yet need a new program of the
+    /// same epoch, because its label tables grow.
     ///
     /// # Errors
     /// When the program cannot be built anew; the roster before goes on.
-    pub fn adopt_roster(&self, roster: Roster) -> Result<bool, AdoptError> {
+    pub fn adopt_roster(&self, roster: &Roster) -> Result<bool, AdoptError> {
         {
             let mut known = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-            if *known == roster {
+            if *known == *roster {
                 return Ok(false);
             }
-            *known = roster;
+            *known = roster.clone();
         }
         let current = self.current();
+        let config = &current.release.config;
+        let zones = program::zones(config, roster, &current.names.zones);
+        if zones == current.names.zones {
+            self.upstream.apply(&program::upstream_roster(config, roster, &zones));
+            return Ok(true);
+        }
         self.switch(self.build(&current.release, current.epoch)?);
         Ok(true)
     }

@@ -84,7 +84,7 @@ impl Gateway {
         let release = Arc::new(options.release.clone());
         let upstream = Arc::new(Shared::new());
         let roster = Roster::read(&facts.roster).unwrap_or_else(|_| Roster::from_config(&release.config));
-        let program = program::build(&release, options.epoch, &roster, &upstream)?;
+        let program = program::build(&release, options.epoch, &roster, &[], &upstream)?;
         let collector = Arc::new(Collector::new(ProcessInfo {
             name: facts.name.clone(),
             role: "gateway".into(),
@@ -233,7 +233,7 @@ async fn every_second(
         second.tick().await;
         match roster.changed() {
             Ok(None) => {}
-            Ok(Some(roster)) => match process.adopt_roster(roster) {
+            Ok(Some(roster)) => match process.adopt_roster(&roster) {
                 Ok(true) => tracing::info!("a new roster is in force"),
                 Ok(false) => {}
                 Err(error) => tracing::error!("the roster was not taken over: {error}"),

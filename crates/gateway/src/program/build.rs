@@ -19,7 +19,7 @@ use tenet_upstream::{Instance, Protocol, ServiceHandle, ServiceRoster, Shared};
 #[error("{0}")]
 pub struct BuildError(pub String);
 
-/// Compiles `release`; its services get the instances in `roster`, or those fixed in `tenet.toml`.
+/// Compiles `release`; zones in `known` keep their numbers. Its services get the instances in `roster`, or those fixed in `tenet.toml`.
 ///
 /// # Errors
 /// Names the endpoint, template or setting that cannot be compiled. Nothing has changed then, but that upstream knows
@@ -28,12 +28,13 @@ pub fn build(
     release: &Arc<Release>,
     epoch: u64,
     roster: &Roster,
+    known: &[String],
     shared: &Shared,
 ) -> Result<Program, BuildError> {
     let config = &release.config;
     let contract = &release.contract;
     let codec = Codec::compile(&contract.pool).map_err(|error| BuildError(error.to_string()))?;
-    let zones = zones(config, roster);
+    let zones = zones(config, roster, known);
     let services = shared.apply(&upstream_roster(config, roster, &zones));
     let handles: BTreeMap<&str, &ServiceHandle> =
         config.services.keys().map(String::as_str).zip(&services).collect();
@@ -104,16 +105,20 @@ pub fn build(
 /// # Errors
 /// As [`build`].
 pub fn check(release: &Arc<Release>) -> Result<(), BuildError> {
-    build(release, 0, &Roster::default(), &Shared::new()).map(drop)
+    build(release, 0, &Roster::default(), &[], &Shared::new()).map(drop)
 }
 
-/// Zone names by number; number 0 is none.
-fn zones(config: &Config, roster: &Roster) -> Vec<String> {
-    let fixed = config.services.values().flat_map(|service| service.instances.iter().map(|i| i.zone.clone()));
-    let planned = config.services.values().flat_map(|service| service.zones.iter().flatten().cloned());
-    let live = roster.services.values().flatten().map(|instance| instance.zone.clone());
-    let named: BTreeSet<String> = fixed.chain(planned).chain(live).filter(|zone| !zone.is_empty()).collect();
-    std::iter::once(String::new()).chain(named).collect()
+/// Zone names by number; number 0 is none. Known ones keep their numbers: programs of one process share instances, and
+/// an instance has one number.
+pub fn zones(config: &Config, roster: &Roster, known: &[String]) -> Vec<String> {
+    let fixed = config.services.values().flat_map(|service| service.instances.iter().map(|i| &i.zone));
+    let planned = config.services.values().flat_map(|service| service.zones.iter().flatten());
+    let live = roster.services.values().flatten().map(|instance| &instance.zone);
+    let named: BTreeSet<&String> = fixed.chain(planned).chain(live).filter(|zone| !zone.is_empty()).collect();
+    let mut zones = if known.is_empty() { vec![String::new()] } else { known.to_vec() };
+    let new: Vec<String> = named.into_iter().filter(|zone| !zones.contains(zone)).cloned().collect();
+    zones.extend(new);
+    zones
 }
 
 /// The roster as upstream takes it: one row a service of the configuration, in its order.

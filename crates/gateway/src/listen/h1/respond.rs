@@ -63,7 +63,7 @@ pub async fn write(
     match delivered {
         Ok(code) => {
             exchange.finish(code);
-            !close || framing != Framing::Close
+            framing != Framing::Close
         }
         Err(failure) => {
             record::failed_midway(&exchange, &failure);

@@ -1,6 +1,7 @@
 //! A request body arriving on an HTTP/2 stream.
 
 use crate::exchange::Exchange;
+use crate::pace::Pace;
 use crate::watch::Watch;
 use bytes::Bytes;
 use h2::{Reason, RecvStream};
@@ -8,8 +9,7 @@ use http_body::{Body, Frame};
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 use tenet_error::{Code, Failure};
 
 /// A request body on an HTTP/2 stream. The window is given back when the phases take the data, so a slow upstream holds the
@@ -17,7 +17,8 @@ use tenet_error::{Code, Failure};
 pub struct H2Body {
     receive: RecvStream,
     watch: Watch,
-    body_time: Duration,
+    /// `None` for a stream of calls, which may rest between messages as long as its deadline allows.
+    pace: Option<Pace>,
     received: Rc<Cell<u64>>,
     data_done: bool,
 }
@@ -31,25 +32,26 @@ impl H2Body {
         Some(H2Body {
             receive,
             watch: exchange.worker.watch(),
-            body_time: exchange.program.limits().body_time.duration(),
+            pace: Some(Pace::of(exchange)),
             received: exchange.request_bytes.clone(),
             data_done: false,
         })
     }
 
-    /// A stream of calls may rest between messages as long as its deadline allows: no body time.
-    pub fn without_body_time(mut self) -> H2Body {
-        self.body_time = Duration::ZERO;
+    /// Lifts the bounds on how fast it arrives.
+    pub fn without_pace(mut self) -> H2Body {
+        self.pace = None;
         self
     }
 
     fn waiting(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        self.watch.poll_passed(cx).map(|()| Some(Err(Code::BodyTimeout.into())))
+        let Some(pace) = &self.pace else { return Poll::Pending };
+        self.watch.poll_passed(cx).map(|()| Some(Err(pace.paused())))
     }
 
     fn arm(&self) {
-        if !self.body_time.is_zero() {
-            self.watch.arm(self.body_time);
+        if let Some(pace) = &self.pace {
+            self.watch.arm(pace.pause());
         }
     }
 }
@@ -79,6 +81,9 @@ impl Body for H2Body {
                     this.received.set(this.received.get() + data.len() as u64);
                     // Cannot fail: exactly what was received is released.
                     let _ = this.receive.flow_control().release_capacity(data.len());
+                    if let Some(pace) = &this.pace {
+                        pace.check(this.received.get())?;
+                    }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(failed(&error)))),
@@ -95,10 +100,7 @@ impl Body for H2Body {
             Poll::Ready(Ok(Some(trailers))) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
             Poll::Ready(Ok(None)) => Poll::Ready(None),
             Poll::Ready(Err(error)) => Poll::Ready(Some(Err(failed(&error)))),
-            Poll::Pending => {
-                ready!(this.watch.poll_passed(cx));
-                Poll::Ready(Some(Err(Code::BodyTimeout.into())))
-            }
+            Poll::Pending => this.waiting(cx),
         }
     }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const HEADERS: u8 = 0x1;
@@ -18,6 +19,7 @@ const PREFACE: u64 = 24;
 /// What was seen on one connection, shared between its transport and its driver.
 pub struct Guard {
     allowance: RefCell<Allowance>,
+    refilled: Cell<Instant>,
     inbound: RefCell<FrameScanner>,
     outbound: RefCell<FrameScanner>,
     serving: RefCell<HashSet<u32>>,
@@ -33,6 +35,7 @@ impl Guard {
     pub fn new() -> Guard {
         Guard {
             allowance: RefCell::default(),
+            refilled: Cell::new(Instant::now()),
             inbound: RefCell::new(FrameScanner::after(PREFACE)),
             outbound: RefCell::default(),
             serving: RefCell::default(),
@@ -101,6 +104,11 @@ impl Guard {
 
     fn inbound(&self, bytes: &[u8]) {
         let mut allowance = self.allowance.borrow_mut();
+        let seconds = self.refilled.get().elapsed().as_secs();
+        if seconds > 0 {
+            self.refilled.set(Instant::now());
+            allowance.refill(seconds);
+        }
         self.inbound.borrow_mut().feed(bytes, |frame| {
             if !allowance.spend(frame) {
                 self.flooded.set(true);
@@ -110,6 +118,7 @@ impl Guard {
 
     fn outbound(&self, bytes: &[u8]) {
         self.outbound.borrow_mut().feed(bytes, |frame| {
+            self.allowance.borrow_mut().earn(frame);
             if flood::is_own_refusal(frame) {
                 self.refusals.set(self.refusals.get() + 1);
             }

@@ -17,12 +17,11 @@ use tenet_error::{Code, Failure};
 const AT_ONCE: usize = 16 << 10;
 
 /// Writes the answer and records the exchange.
-pub async fn write(exchange: Exchange, mut respond: SendResponse<Bytes>, answer: Answer, head_request: bool) {
+pub async fn write(exchange: Exchange, mut respond: SendResponse<Bytes>, answer: Answer) {
     let Answer { status, headers, body, code } = answer;
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    let body = if head_request { headless(body) } else { body };
     let length = match &body {
         Body::Full(bytes) => Some(bytes.len() as u64),
         Body::Stream { length, .. } | Body::Head { length } => *length,
@@ -65,14 +64,6 @@ fn break_off(stream: &mut SendStream<Bytes>, failure: &Failure, grpc: bool) {
     respond::grpc_status(failure, &mut trailers);
     if !grpc || stream.send_trailers(trailers).is_err() {
         stream.send_reset(Reason::INTERNAL_ERROR);
-    }
-}
-
-fn headless(body: Body) -> Body {
-    match body {
-        Body::Full(bytes) => Body::Head { length: Some(bytes.len() as u64) },
-        Body::Stream { length, .. } => Body::Head { length },
-        other => other,
     }
 }
 
