@@ -29,6 +29,18 @@ const HEIGHT = 168;
 const faded = (rgb, alpha) => rgb.replace(/^rgba?\(([^)]*)\)$/, (_, parts) => `rgba(${parts.split(',').slice(0, 3)}, ${alpha})`);
 
 /**
+ * The values of a line that have none beside them.
+ * @param {uPlot} plot
+ * @param {number} line
+ * @returns {number[]}
+ */
+function alone(plot, line) {
+  const values = plot.data[line];
+  const has = (/** @type {number} */ i) => values[i] !== null && values[i] !== undefined;
+  return [...values.keys()].filter((i) => has(i) && !has(i - 1) && !has(i + 1));
+}
+
+/**
  * Without the zeros that keep a changing number steady: an axis stands still.
  * @param {string} text
  */
@@ -46,7 +58,7 @@ function options({ lines, format, log, group, range }, width, onCursor) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: group, setSeries: false }, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
@@ -56,7 +68,7 @@ function options({ lines, format, log, group, range }, width, onCursor) {
         : { range: (_, _low, high) => [0, Math.max(high ?? 0, 1) * 1.08] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, space: 46, values: (_, splits) => splits.map((s) => clock(s * 1000).slice(0, range >= 300 ? 5 : 8)) },
+      { ...axis, grid: { show: false }, size: 24, space: 36, values: (_, splits) => splits.map((s) => clock(s * 1000).slice(0, range >= 300 ? 5 : 8)) },
       { ...axis, grid, size: 52, space: 30, values: (_, splits) => splits.map((v) => (v === null ? '' : plain(format(v)))) },
     ],
     series: [
@@ -67,7 +79,8 @@ function options({ lines, format, log, group, range }, width, onCursor) {
         width: line.width ?? 1.5,
         dash: line.dash,
         fill: line.fill ? () => faded(colour(line.colour), 0.14) : undefined,
-        points: { show: false },
+        // A second between two without requests has no line to be seen on.
+        points: { show: true, size: 4, fill: () => colour(line.colour), stroke: () => colour(line.colour), filter: alone },
         spanGaps: false,
       })),
     ],

@@ -213,7 +213,9 @@ fn event(kind: EventKind, subject: &str, text: &str) -> Event {
     Event { kind, at: SystemTime::now(), subject: subject.into(), text: text.into() }
 }
 
-async fn gateway(listener: std::net::TcpListener, number: u64, quiet: bool, flap: bool) {
+/// One gateway, in a thread and runtimes of its own. Serving can be cut off as a crash would; feeding goes on.
+fn gateway(listener: std::net::TcpListener, number: u64, quiet: bool, flap: bool) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
     let collector = Arc::new(Collector::new(ProcessInfo {
         name: format!("gateway-{number}"),
         role: "gateway".into(),
@@ -223,21 +225,26 @@ async fn gateway(listener: std::net::TcpListener, number: u64, quiet: bool, flap
         version: "0.1.0".into(),
         started: SystemTime::now(),
     }));
-    tokio::spawn(feed(Arc::clone(&collector), number, quiet));
-    tokio::spawn(keep_time(Arc::clone(&collector)));
-    listener.set_nonblocking(true).expect("a listener of our own");
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let feeding = runtime()?;
+    feeding.spawn(feed(Arc::clone(&collector), number, quiet));
+    feeding.spawn(keep_time(Arc::clone(&collector)));
     loop {
-        let listener = listener.try_clone().expect("a descriptor is free");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener of our own");
-        let server = tonic::transport::Server::builder().add_service(watch_service(Arc::clone(&collector)));
-        let serve = server.serve_with_incoming(TcpListenerStream::new(listener));
+        let serving = runtime()?;
+        let (listener, collector) = (listener.try_clone()?, Arc::clone(&collector));
+        serving.spawn(async move {
+            let server = tonic::transport::Server::builder().add_service(watch_service(collector));
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => server.serve_with_incoming(TcpListenerStream::new(listener)).await,
+                Err(_) => Ok(()),
+            }
+        });
+        std::thread::sleep(Duration::from_secs(20));
         if flap {
-            // Dropping the server leaves its connections' tasks running only until their streams end; silence is
-            // what the console has to notice then.
-            let _ = tokio::time::timeout(Duration::from_secs(20), serve).await;
-            tokio::time::sleep(Duration::from_secs(10)).await;
+            serving.shutdown_background();
+            std::thread::sleep(Duration::from_secs(10));
         } else {
-            let _ = serve.await;
+            std::thread::sleep(Duration::MAX);
         }
     }
 }
@@ -251,7 +258,8 @@ async fn main() -> std::io::Result<()> {
     for number in 1..=2 {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         gateways.push(listener.local_addr()?.to_string());
-        tokio::spawn(gateway(listener, number, has("--quiet"), has("--flap") && number == 2));
+        let (quiet, flap) = (has("--quiet"), has("--flap") && number == 2);
+        std::thread::spawn(move || gateway(listener, number, quiet, flap));
     }
     let listener = std::net::TcpListener::bind(address.map_or("127.0.0.1:0", |address| address))?;
     println!("console at http://{}", listener.local_addr()?);
