@@ -79,7 +79,7 @@ impl Codec {
     ) -> Result<(), JsonError> {
         run(self, json, options, out, unknown, false, |parser, depth| {
             let place = Place::ROOT.member(field.json_name.as_bytes());
-            parser.field(field, depth, &place).map(drop)
+            parser.field(field, depth, &place).map(drop).map_err(|fault| fault.placed(|| place.path()))
         })
     }
 }
@@ -109,12 +109,11 @@ fn run<'c>(
 impl<'c> Parser<'_, 'c> {
     /// One message value in whatever form its type has. Its bytes are appended without tag or length.
     fn message(&mut self, message: &'c Message, depth: u32, place: &Place<'_>) -> Outcome {
-        let Some(depth) = depth.checked_sub(1) else {
-            return Err(Fault::new(self.reader.pos, "messages are nested too deeply"));
-        };
+        let inside = depth.checked_sub(1);
+        let inside = inside.ok_or_else(|| Fault::new(self.reader.pos, "messages are nested too deeply"))?;
         match message.shape {
-            Shape::Plain => self.object(message, depth, place, false),
-            Shape::Any => self.any(depth, place),
+            Shape::Plain => self.object(message, inside, place, false),
+            Shape::Any => self.any(inside, place),
             Shape::Timestamp => self.timestamp(),
             Shape::Duration => self.duration(),
             Shape::FieldMask => self.field_mask(),

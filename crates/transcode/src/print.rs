@@ -99,7 +99,9 @@ fn run<'c>(
 impl<'c> Printer<'c> {
     /// One message in whatever form its type has.
     fn message(&mut self, message: &'c Message, wire: &[u8], depth: u32) -> Outcome {
-        let Some(depth) = depth.checked_sub(1) else {
+        // A Value is no level of its own: the list or object in it is, as when it is read.
+        let levels = u32::from(message.shape != Shape::Value);
+        let Some(depth) = depth.checked_sub(levels) else {
             return Err(Unprintable::new("messages are nested too deeply"));
         };
         let printed = match message.shape {

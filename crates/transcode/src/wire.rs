@@ -10,9 +10,6 @@ pub(crate) const START_GROUP: u8 = 3;
 pub(crate) const END_GROUP: u8 = 4;
 pub(crate) const FIXED32: u8 = 5;
 
-/// Field numbers end here (29 bits).
-pub(crate) const MAX_FIELD_NUMBER: u32 = (1 << 29) - 1;
-
 /// Unknown groups may nest this deep, as known messages may.
 const MAX_GROUP_DEPTH: usize = 100;
 

@@ -11,6 +11,8 @@ struct Frame {
     fields: SmallVec<[u64; 4]>,
     oneofs: SmallVec<[u64; 1]>,
     required: usize,
+    /// Required fields may still come from elsewhere.
+    partial: bool,
 }
 
 /// Sets a bit; false when it was set before.
@@ -30,13 +32,13 @@ impl<'c> Parser<'_, 'c> {
         place: &Place<'_>,
         in_any: bool,
     ) -> Outcome {
-        let partial = std::mem::take(&mut self.partial);
         let start = self.reader.pos;
         self.reader.expect(b'{', "an object")?;
         let mut frame = Frame {
             fields: SmallVec::from_elem(0, message.fields.len().div_ceil(64)),
             oneofs: SmallVec::from_elem(0, message.oneofs.div_ceil(64)),
             required: 0,
+            partial: std::mem::take(&mut self.partial),
         };
         let mut expected = 0;
         let mut more = !self.reader.closes(b'}');
@@ -59,7 +61,7 @@ impl<'c> Parser<'_, 'c> {
             member.map_err(|fault| fault.placed(|| place.path()))?;
             more = self.reader.more(b'}')?;
         }
-        if frame.required < message.required && !partial {
+        if frame.required < message.required && !frame.partial {
             return Err(missing(message, &frame, start).placed(|| place.path()));
         }
         Ok(())
@@ -102,7 +104,10 @@ impl<'c> Parser<'_, 'c> {
             self.field(field, depth, place)?
         };
         if !is_set {
-            return Ok(());
+            return match field.required && !frame.partial {
+                true => Err(Fault::new(key, "the field is required and cannot be null")),
+                false => Ok(()),
+            };
         }
         frame.required += usize::from(field.required);
         match field.oneof {
@@ -153,5 +158,5 @@ fn missing(message: &Message, frame: &Frame, offset: usize) -> Fault {
         field.required && frame.fields[index / 64] & 1 << (index % 64) == 0
     });
     let name = absent.map_or("", |(_, field)| &*field.json_name);
-    Fault::new(offset, format!("the required field \"{name}\" is missing or null"))
+    Fault::new(offset, format!("the required field \"{name}\" is missing"))
 }
