@@ -1,9 +1,10 @@
 //! Why a service could not start or went down: always the place, what was found and what was expected.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 /// Why a service could not start, or why a channel cannot be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Error {
     /// An environment variable holds something that cannot be read.
     #[error("{name}={found:?}: expected {expected}")]
@@ -45,4 +46,17 @@ pub enum Error {
     /// Signals cannot be listened for.
     #[error("cannot listen for signals")]
     Signals(#[source] std::io::Error),
+}
+
+impl fmt::Debug for Error {
+    /// As `Display`, with its sources: this is what a `main` that returns it prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
 }

@@ -1,0 +1,106 @@
+//! The built binaries as an orchestrator sees them: facts from the environment, signals, exit codes.
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tenet_example_feed::api::payments::v1::payments_client::PaymentsClient;
+use tenet_example_feed::api::payments::v1::{
+    Card, CreateChargeRequest, GetChargeRequest, create_charge_request,
+};
+use tenet_example_feed::google::r#type::Money;
+use tenet_service::channel_to;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_feed-payments");
+
+/// A process that is killed with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts on a free port and waits for the line that says where.
+    fn start() -> (Running, http::Uri) {
+        let mut command = Command::new(BINARY);
+        command
+            .env("TENET_LISTEN", "127.0.0.1:0")
+            .env("TENET_INSTANCE", "payments-a-1")
+            .env("TENET_LOG", "info");
+        let mut child = command.env_remove("FEED_JOURNAL").stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .take(20)
+            .find_map(|line| {
+                Some(line.unwrap().split_once("address=")?.1.split(' ').next().unwrap().to_owned())
+            })
+            .expect("it says where it serves");
+        // Its log must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        (Running(child), format!("http://{address}").parse().unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code, within a bound.
+    fn ended(&mut self) -> Option<i32> {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(15) {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it does not end");
+    }
+}
+
+fn slow_charge() -> tonic::Request<CreateChargeRequest> {
+    let mut request = tonic::Request::new(CreateChargeRequest {
+        user_id: "u1".into(),
+        amount: Some(Money { currency_code: "EUR".into(), units: 1, nanos: 0 }),
+        source: Some(create_charge_request::Source::Card(Card {
+            token: "tok_slow".into(),
+            last4: String::new(),
+        })),
+        ..Default::default()
+    });
+    request.set_timeout(Duration::from_millis(1500));
+    request
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_lets_calls_end_and_exits_with_zero() {
+    let (mut running, uri) = Running::start();
+    let mut client = PaymentsClient::new(channel_to(uri));
+    let answer =
+        client.get_charge(GetChargeRequest { charge_id: "ch_u1_s0".into(), ..Default::default() }).await;
+    assert_eq!(answer.unwrap().metadata().get("tenet-instance").unwrap(), "payments-a-1");
+    let mut other = client.clone();
+    let in_flight = tokio::spawn(async move { other.create_charge(slow_charge()).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    running.signal("-TERM");
+    // The call ends by its own deadline, not by the drain.
+    assert_eq!(in_flight.await.unwrap().unwrap_err().code(), tonic::Code::DeadlineExceeded);
+    assert_eq!(tokio::task::spawn_blocking(move || running.ended()).await.unwrap(), Some(0));
+}
+
+#[test]
+fn sigint_ends_it_too_and_bad_facts_end_the_start() {
+    let (mut running, _) = Running::start();
+    running.signal("-INT");
+    assert_eq!(running.ended(), Some(0));
+
+    let output = Command::new(BINARY).env("TENET_LISTEN", "nowhere").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("TENET_LISTEN=\"nowhere\": expected an IP address and a port"), "{text}");
+}
