@@ -41,6 +41,18 @@ function alone(plot, line) {
 }
 
 /**
+ * The steps of a logarithmic axis that get a line: over two decades only the powers of ten, below that 1, 2 and 5.
+ * @param {uPlot} plot
+ * @param {number[]} steps
+ */
+function round(plot, steps) {
+  const { min, max } = plot.scales.y;
+  const wide = min && max ? max / min > 100 : true;
+  const leading = (/** @type {number} */ step) => Math.round(step / 10 ** Math.floor(Math.log10(step) + 1e-9));
+  return steps.map((step) => ((wide ? [1, 10] : [1, 2, 5, 10]).includes(leading(step)) ? step : null));
+}
+
+/**
  * Without the zeros that keep a changing number steady: an axis stands still.
  * @param {string} text
  */
@@ -54,7 +66,7 @@ const plain = (text) => text.replace(/(\.\d*?)0+(?=\s|$)/, '$1').replace(/\.(?=\
  */
 function options({ lines, format, log, group, range }, width, onCursor) {
   const axis = { stroke: () => colour('muted'), font: '11px system-ui, sans-serif', ticks: { show: false } };
-  const grid = { stroke: () => colour('grid'), width: 1 };
+  const grid = { stroke: () => colour('grid'), width: 1, filter: log ? round : undefined };
   return {
     width,
     height: HEIGHT,

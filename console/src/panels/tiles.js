@@ -47,10 +47,10 @@ export function Tiles({ model }) {
         <p><b>${sum('in_flight')}</b></p>
         <small>${sum('connections')} connections</small>
       </div>
-      <div class=${`tile ${healthy < instances.length || up.length < gateways.length ? 'bad' : ''}`}>
+      <div class=${`tile ${healthy < instances.length ? 'bad' : ''}`}>
         <h2>Instances</h2>
         <p><b>${healthy}</b> <small>of ${instances.length}</small></p>
-        <small>${up.length} of ${gateways.length} gateways</small>
+        <small class=${up.length < gateways.length ? 'error' : ''}>${up.length} of ${gateways.length} gateways</small>
       </div>
     </section>
   `;

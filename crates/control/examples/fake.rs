@@ -214,7 +214,7 @@ fn event(kind: EventKind, subject: &str, text: &str) -> Event {
 }
 
 /// One gateway, in a thread and runtimes of its own. Serving can be cut off as a crash would; feeding goes on.
-fn gateway(listener: std::net::TcpListener, number: u64, quiet: bool, flap: bool) -> std::io::Result<()> {
+fn gateway(listener: &std::net::TcpListener, number: u64, quiet: bool, flap: bool) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let collector = Arc::new(Collector::new(ProcessInfo {
         name: format!("gateway-{number}"),
@@ -259,7 +259,7 @@ async fn main() -> std::io::Result<()> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         gateways.push(listener.local_addr()?.to_string());
         let (quiet, flap) = (has("--quiet"), has("--flap") && number == 2);
-        std::thread::spawn(move || gateway(listener, number, quiet, flap));
+        std::thread::spawn(move || gateway(&listener, number, quiet, flap));
     }
     let listener = std::net::TcpListener::bind(address.map_or("127.0.0.1:0", |address| address))?;
     println!("console at http://{}", listener.local_addr()?);

@@ -97,7 +97,7 @@ async fn watch(fleet: &Fleet, collector: &Collector, address: &str, told: &mut T
                 continue;
             }
             Ok(Ok(None)) => "the process ended the stream".to_owned(),
-            Ok(Err(status)) => status.message().to_owned(),
+            Ok(Err(status)) => format!("the connection was lost ({})", status.message()),
             Err(_) => format!("silent for {SILENCE_MAX:?}"),
         };
         return if any { Ended::After(why) } else { Ended::Never(why) };
