@@ -1,5 +1,8 @@
 //! A project folder becomes a release: the same everywhere, whole or refused with everything that is wrong.
 
+// A panic is the report of a test, also in what only tests call.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;

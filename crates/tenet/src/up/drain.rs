@@ -11,8 +11,8 @@ impl Supervisor {
         // Scripts that wait for `up` must not find one that is ending.
         state::remove(&self.run);
         let traffic: Vec<Child> = self.traffic.take().into_iter().collect();
-        let gateways = std::mem::take(&mut self.gateways);
-        let instances = std::mem::take(&mut self.instances).into_iter().map(|one| one.child).collect();
+        let gateways: Vec<Child> = self.gateways.drain(..).chain(self.retiring.drain(..)).collect();
+        let instances = self.instances.drain(..).chain(self.leaving.drain(..)).map(|one| one.child).collect();
         let console: Vec<Child> = self.console.take().into_iter().collect();
         let mut forced = false;
         for mut step in [traffic, gateways, instances, console] {

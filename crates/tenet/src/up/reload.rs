@@ -8,10 +8,11 @@ use super::supervisor::{Supervisor, Tell};
 use crate::cli::Failed;
 use bytes::Bytes;
 use serde_json::json;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tenet_release::{Current, Release};
 
-/// How long instances stay after they left the roster: gateways read it every second, and calls under way need their end.
+/// How long a change of the roster takes to be known: gateways read it every second, and calls under way need their end.
 pub const SETTLE: Duration = Duration::from_secs(2);
 
 impl Supervisor {
@@ -34,27 +35,23 @@ impl Supervisor {
         ));
         self.prepare(&release).await?;
         let before = std::mem::replace(&mut self.release, release);
-        let leaving = match self.change_instances(tell).await {
-            Ok(leaving) => leaving,
+        let fresh = match self.change_instances(tell).await {
+            Ok(fresh) => fresh,
             Err(failed) => {
                 self.release = before;
                 return Err(failed);
             }
         };
-        // Those who leave stay listed until nobody runs the old release.
-        self.write_roster(&leaving)?;
         let current = Current { hash: self.release.hash, epoch };
-        self.dir
-            .switch(current)
-            .map_err(|error| Failed::while_doing("the switch cannot be written", &error))?;
+        if let Err(failed) = self.publish(current).await {
+            self.release = before;
+            self.take_back(&fresh).await;
+            return Err(failed);
+        }
         // From here on a gateway that restarts reads the new one: there is no way back, and none is needed.
         self.epoch = epoch;
         self.commit(current, tell).await;
-        self.write_roster(&[])?;
-        if !leaving.is_empty() {
-            tokio::time::sleep(SETTLE).await;
-            self.stop_instances(leaving).await;
-        }
+        self.retire_instances().await?;
         if let (Some(mut traffic), Some(rps)) = (self.traffic.take(), self.args.traffic) {
             // What it sends is part of the release.
             traffic.stop().await;
@@ -105,8 +102,9 @@ impl Supervisor {
         }
     }
 
-    /// Starts what the new release asks for and does not run yet; answers those that it no longer asks for.
-    async fn change_instances(&mut self, tell: &Tell<'_>) -> Result<Vec<Instance>, Failed> {
+    /// Starts what the new release asks for and does not run yet, and sets apart those that it no longer asks for. Answers where
+    /// the new ones listen.
+    async fn change_instances(&mut self, tell: &Tell<'_>) -> Result<Vec<SocketAddr>, Failed> {
         let wanted = plan::children(&self.release.config);
         let fresh: Vec<_> = wanted
             .iter()
@@ -121,7 +119,44 @@ impl Supervisor {
             .into_iter()
             .partition(|running| wanted.contains(&running.plan));
         self.instances = staying;
+        self.leaving = leaving;
+        let addresses = started.iter().map(|instance| instance.address).collect();
         self.instances.extend(started);
-        Ok(leaving)
+        Ok(addresses)
+    }
+
+    /// Makes the change known on disk. Those who leave stay listed until nobody runs the old release; those who came are known to
+    /// every gateway before anybody calls them.
+    async fn publish(&self, current: Current) -> Result<(), Failed> {
+        if self.write_roster()? {
+            tokio::time::sleep(SETTLE).await;
+        }
+        self.dir.switch(current).map_err(|error| Failed::while_doing("the switch cannot be written", &error))
+    }
+
+    /// Undoes [`Supervisor::change_instances`].
+    async fn take_back(&mut self, fresh: &[SocketAddr]) {
+        let (started, before): (Vec<Instance>, _) =
+            std::mem::take(&mut self.instances).into_iter().partition(|one| fresh.contains(&one.address));
+        self.instances = before;
+        let leaving = std::mem::take(&mut self.leaving);
+        self.instances.extend(leaving);
+        self.leaving = started;
+        if let Err(Failed(text)) = self.retire_instances().await {
+            self.output.say(&text);
+        }
+    }
+
+    /// Takes those who leave off the roster, and stops them once no gateway calls them any more.
+    pub async fn retire_instances(&mut self) -> Result<(), Failed> {
+        let leaving = std::mem::take(&mut self.leaving);
+        let listed = self.write_roster();
+        // Until they have ended they are the supervisor's: the wish to end may interrupt this.
+        self.leaving = leaving;
+        if !self.leaving.is_empty() {
+            tokio::time::sleep(SETTLE).await;
+            self.stop_leaving().await;
+        }
+        listed.map(|_| ())
     }
 }

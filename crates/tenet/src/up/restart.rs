@@ -2,7 +2,6 @@
 
 use super::child::Child;
 use super::gateways::START_TIME;
-use super::reload::SETTLE;
 use super::supervisor::{Supervisor, Tell};
 use crate::cli::Failed;
 
@@ -30,8 +29,14 @@ impl Supervisor {
             successor.ended().await;
             return Err(Failed(format!("error: {reason}; the gateway that ran goes on")));
         }
-        let mut predecessor = std::mem::replace(&mut self.gateways[index], successor);
-        predecessor.stop().await;
+        let predecessor = std::mem::replace(&mut self.gateways[index], successor);
+        predecessor.ask_to_stop();
+        // Ours until it has ended: the wish to end may interrupt this, and then it still drains.
+        self.retiring.push(predecessor);
+        for gateway in &mut self.retiring {
+            gateway.ended().await;
+        }
+        self.retiring.clear();
         tell.say(&format!("{id} was replaced"));
         Ok(())
     }
@@ -41,9 +46,8 @@ impl Supervisor {
         let id = plan.id.clone();
         let Some(successor) = self.start_instances(vec![plan]).await?.pop() else { return Ok(()) };
         let predecessor = std::mem::replace(&mut self.instances[index], successor);
-        self.write_roster(&[])?;
-        tokio::time::sleep(SETTLE).await;
-        self.stop_instances(vec![predecessor]).await;
+        self.leaving.push(predecessor);
+        self.retire_instances().await?;
         tell.say(&format!("{id} was replaced"));
         Ok(())
     }

@@ -72,12 +72,12 @@ impl Supervisor {
         Spec { id: plan.id.clone(), program, ready: Ready::Connects(address), grace: GRACE }
     }
 
-    /// Writes who is there: the instances that run here and those that `tenet.toml` fixes elsewhere.
+    /// Writes who is there: the instances that run here and those that `tenet.toml` fixes elsewhere. Says whether that changed.
     ///
-    /// `leaving` are still reachable but no longer planned; they stay listed where nobody took their name.
-    pub fn write_roster(&self, leaving: &[Instance]) -> Result<(), Failed> {
+    /// Those who are leaving are still reachable; they stay listed where nobody took their name.
+    pub fn write_roster(&self) -> Result<bool, Failed> {
         let mut roster = Roster::from_config(&self.release.config);
-        for instance in self.instances.iter().chain(leaving) {
+        for instance in self.instances.iter().chain(&self.leaving) {
             let listed = roster.services.entry(instance.plan.service.clone()).or_default();
             if listed.iter().all(|other| other.id != instance.plan.id) {
                 listed.push(RosterInstance {
@@ -88,19 +88,23 @@ impl Supervisor {
                 });
             }
         }
-        roster
-            .write(&self.dir.roster_path())
-            .map_err(|error| Failed::while_doing("the roster cannot be written", &error))
+        let path = self.dir.roster_path();
+        if Roster::read(&path).is_ok_and(|before| before == roster) {
+            return Ok(false);
+        }
+        roster.write(&path).map_err(|error| Failed::while_doing("the roster cannot be written", &error))?;
+        Ok(true)
     }
 
     /// Stops instances that no gateway calls any more and gives their ports back.
-    pub async fn stop_instances(&mut self, leaving: Vec<Instance>) {
-        for instance in &leaving {
+    pub async fn stop_leaving(&mut self) {
+        for instance in &self.leaving {
             instance.child.ask_to_stop();
         }
-        for mut instance in leaving {
+        for instance in &mut self.leaving {
             instance.child.ended().await;
             self.ports.give_back(instance.address.port());
         }
+        self.leaving.clear();
     }
 }

@@ -26,7 +26,11 @@ pub struct Supervisor {
     pub ports: Ports,
     pub sockets: Sockets,
     pub instances: Vec<Instance>,
+    /// Instances that no longer belong but may still be called.
+    pub leaving: Vec<Instance>,
     pub gateways: Vec<Child>,
+    /// Gateways that have a successor and drain.
+    pub retiring: Vec<Child>,
     pub console: Option<Child>,
     pub traffic: Option<Child>,
 }
@@ -120,7 +124,9 @@ async fn up(args: UpArgs) -> Result<(), Failed> {
         ports: Ports::new(rand::random()),
         sockets,
         instances: Vec::new(),
+        leaving: Vec::new(),
         gateways: Vec::new(),
+        retiring: Vec::new(),
         console: None,
         traffic: None,
     };
@@ -160,7 +166,7 @@ impl Supervisor {
             self.output.say(&format!("starting {} instances", plans.len()));
         }
         self.instances = self.start_instances(plans).await?;
-        self.write_roster(&[])?;
+        self.write_roster()?;
         self.dir
             .keep(&self.release)
             .and_then(|_| self.dir.switch(Current { hash: self.release.hash, epoch: self.epoch }))
