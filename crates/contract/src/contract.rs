@@ -29,7 +29,7 @@ pub struct Contract {
 pub struct Service {
     /// `feed.timeline.v1.Timeline`.
     pub full_name: String,
-    /// Endpoints of one group are measured together. Default: the protobuf package.
+    /// Endpoints of one group are measured together. Default: the protobuf package; without one, the service.
     pub group: String,
     /// Who is asked when it misbehaves; empty when the contract does not say.
     pub owner: String,

@@ -60,7 +60,11 @@ impl Work<'_> {
         let package = service.package_name();
         Service {
             full_name: service.full_name().to_owned(),
-            group: if policy.group.is_empty() { package.to_owned() } else { policy.group },
+            group: [policy.group.as_str(), package, service.full_name()]
+                .into_iter()
+                .find(|name| !name.is_empty())
+                .unwrap_or_default()
+                .to_owned(),
             owner: policy.owner,
             visibility: policy.visibility,
             comment: self.comments.of(&service.parent_file(), service.path()),
