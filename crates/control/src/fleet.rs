@@ -59,7 +59,7 @@ impl Fleet {
         if let Err(error) = state.totals.add_snapshot(&snapshot) {
             tracing::warn!(%address, %error, "a row of a snapshot was left out");
         }
-        let second = second_of(snapshot.closed_unix_ms, unix_ms(now));
+        let second = state.processes.place(address, &snapshot, unix_ms(now));
         state.ring.absorb(second, &snapshot);
         let process = snapshot.process.as_ref().map(|process| process.name.clone()).unwrap_or_default();
         for event in std::mem::take(&mut snapshot.events) {
@@ -139,13 +139,6 @@ impl Fleet {
 /// Milliseconds since 1970.
 pub(crate) fn unix_ms(at: SystemTime) -> i64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
-}
-
-/// The second a snapshot belongs to. Processes close at whole seconds, so rounding to the nearest keeps what
-/// comes a little early or late in its place; a clock that runs ahead of ours does not reach into the future.
-fn second_of(closed_unix_ms: i64, now_unix_ms: i64) -> i64 {
-    let nearest = |ms: i64| ms.saturating_add(500).div_euclid(1000);
-    nearest(closed_unix_ms).min(nearest(now_unix_ms))
 }
 
 #[cfg(test)]

@@ -176,7 +176,8 @@ impl Collector {
         }
     }
 
-    /// Closes the second. To be called once a second from one place, beside the data plane; [`crate::keep_time`] does.
+    /// Closes the second. To be called once a second from one place, beside the data plane, just after the
+    /// threads have handed in: [`crate::keep_time`] does, or whoever awaits [`crate::second_close`].
     pub fn tick(&self, now: SystemTime) {
         let stats = process_stats();
         let mut books = self.books();

@@ -29,7 +29,7 @@ mod totals;
 mod watch;
 mod wire;
 
-pub use clock::keep_time;
+pub use clock::{keep_time, second_close, second_edge};
 pub use collector::{Collector, HISTORY_SECONDS};
 pub use event::{Alarm, Event, EventKind, Severity};
 pub use exposition::write as write_openmetrics;

@@ -20,6 +20,8 @@ struct Followed {
     since_unix_ms: i64,
     /// Its latest second, kept after it was lost.
     latest: Option<Snapshot>,
+    /// The second of the latest.
+    second: i64,
     cpu_cores: f64,
     received_per_s: f64,
     sent_per_s: f64,
@@ -37,6 +39,23 @@ impl Processes {
             return true;
         };
         run(latest) != run(snapshot) || snapshot.sequence > latest.sequence
+    }
+
+    /// The second that a snapshot belongs to, in seconds since 1970. A clock that runs ahead of ours does not reach
+    /// into the future.
+    pub(super) fn place(&mut self, address: &str, snapshot: &Snapshot, now_unix_ms: i64) -> i64 {
+        let followed = self.all.entry(address.to_owned()).or_default();
+        let nominal = nominal_second(snapshot.closed_unix_ms);
+        let same_run = followed.latest.as_ref().filter(|latest| run(latest) == run(snapshot));
+        let next = same_run
+            .map(|latest| followed.second.saturating_add_unsigned(snapshot.sequence - latest.sequence));
+        // A process that closes near the border would fall now on this side, now on that; it stays on its side.
+        let stays = next.filter(|next| {
+            let offset_ms = snapshot.closed_unix_ms.saturating_sub(next.saturating_mul(1000));
+            (BORDER_MS - 1000 - BORDER_SLACK_MS..=BORDER_MS + BORDER_SLACK_MS).contains(&offset_ms)
+        });
+        followed.second = stays.unwrap_or(nominal).min(nominal_second(now_unix_ms));
+        followed.second
     }
 
     pub(super) fn seen(&mut self, address: &str, snapshot: Snapshot, now_unix_ms: i64) {
@@ -138,6 +157,18 @@ impl Processes {
         let own = self.all.iter().filter(|(address, _)| *address == OWN);
         gateways.chain(own).map(|(address, followed)| followed.view(address, now_unix_ms)).collect()
     }
+}
+
+/// What is closed up to this long after a whole second belongs to that second, what is closed later to the next.
+/// Processes close right after whole seconds, far from this border; and the live stream tells a second a little
+/// after it, when all of the second has arrived.
+const BORDER_MS: i64 = 250;
+
+/// How far over the border a process is still taken to be on its side.
+const BORDER_SLACK_MS: i64 = 50;
+
+fn nominal_second(unix_ms: i64) -> i64 {
+    unix_ms.saturating_add(999 - BORDER_MS).div_euclid(1000)
 }
 
 /// What tells one run of a process from the next.

@@ -187,6 +187,20 @@ fn the_ring_keeps_a_quarter_of_an_hour_and_is_not_fooled_by_clocks() {
 }
 
 #[test]
+fn a_process_that_closes_near_the_border_fills_every_second_once() {
+    let fleet = fleet();
+    let mut one = Gateway::new("g1", 0);
+    for s in 1..=20 {
+        one.record(1, Code::Ok, 10);
+        let mut snapshot = one.close(s);
+        snapshot.closed_unix_ms += if s % 2 == 0 { 230 } else { 270 };
+        fleet.absorb("one", snapshot, at(s + 1));
+    }
+    let history = fleet.history(&Subject::Total, second(22)).unwrap();
+    assert_eq!(history.count, [1; 20]);
+}
+
+#[test]
 fn instances_are_seen_through_all_gateways_that_are_up() {
     let fleet = fleet();
     let instance = |healthy| InstanceView {
