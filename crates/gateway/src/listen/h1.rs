@@ -161,7 +161,11 @@ async fn exchange(worker: &Rc<Worker>, peer: &Rc<Peer>, wire: &Shared, head: Req
         Some(Ok(answer)) => answer,
         Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
     };
-    let close = !keep_alive || worker.draining() || !wire.borrow_mut().body_can_be_passed_over();
+    let close = !keep_alive
+        || worker.draining()
+        // A body that stopped is not waited for a second time (RFC 9110 §15.5.9).
+        || answer.code == Code::BodyTimeout
+        || !wire.borrow_mut().body_can_be_passed_over();
     let written = respond::write(exchange, wire, answer, version, head_request, close).await;
     if !written {
         return false;
