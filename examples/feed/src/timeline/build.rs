@@ -80,7 +80,10 @@ pub(super) fn build(posts: &Posts, users: &[String], wanted: &Wanted) -> Result<
             {
                 continue;
             }
-            if !wanted.is_after(i128::from(post.seconds) * 1_000_000_000, &post.name()) {
+            // The name is made only where a page before must be told from this one.
+            if wanted.after.is_some()
+                && !wanted.is_after(i128::from(post.seconds) * 1_000_000_000, &post.name())
+            {
                 continue;
             }
             latest.push(Reverse((post.seconds, SeedKey(post))));
