@@ -69,11 +69,12 @@ fn refuse(process: &Process, listening: &Listening, stream: &tokio::net::TcpStre
     recorder.record(&Sample { key, latency_ns: 0, request_bytes: 0, response_bytes: 0 });
     process.collector.submit(&process.current().names, recorder.take());
     if listening.tls.is_none() && !listening.proxy_protocol {
+        let id = format!("{:032x}", rand::random::<u128>());
         let body =
-            problem_json(&Failure::new(Code::Overloaded, "too many connections are open"), 503, "-", &[]);
+            problem_json(&Failure::new(Code::Overloaded, "too many connections are open"), 503, &id, &[]);
         let head = format!(
             "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\n\
-             connection: close\r\ncontent-length: {}\r\n\r\n",
+             x-request-id: {id}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         let _ = stream.try_write(&[head.as_bytes(), &body].concat());
