@@ -3,12 +3,16 @@
 // A panic is the report of a test, also in what only tests call.
 #![allow(clippy::unwrap_used)]
 
+use prost_reflect::DescriptorPool;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use tenet_contract::{Contract, LoadOptions, Source};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
+use tonic_reflection::pb::{v1, v1alpha};
 
 const PROTO: &str = r#"syntax = "proto3";
 package shop.v1;
@@ -34,11 +38,76 @@ fn descriptors(folder: &Path) -> Vec<u8> {
     tenet_contract::load(&source, &LoadOptions::default()).unwrap().descriptor_set()
 }
 
-fn reflection(bytes: &[u8]) -> tonic_reflection::server::Builder<'_> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(bytes)
-        .with_service_name("shop.v1.Shop")
+/// A reflection server as most languages have it: it sends the bytes it was built with. (One that reads them into generated
+/// types first loses custom options.) Files come one by one, so that imports have to be asked for.
+struct Reflection(BTreeMap<String, Vec<u8>>);
+
+impl Reflection {
+    fn new(set: &[u8]) -> Reflection {
+        let pool = DescriptorPool::decode(set).unwrap();
+        let files = pool.files().map(|file| (file.name().to_owned(), file.encode_to_vec()));
+        Reflection(files.collect())
+    }
 }
+
+macro_rules! server {
+    ($version:ident) => {
+        #[tonic::async_trait]
+        impl $version::server_reflection_server::ServerReflection for Reflection {
+            type ServerReflectionInfoStream =
+                ReceiverStream<Result<$version::ServerReflectionResponse, tonic::Status>>;
+
+            async fn server_reflection_info(
+                &self,
+                request: tonic::Request<tonic::Streaming<$version::ServerReflectionRequest>>,
+            ) -> Result<tonic::Response<Self::ServerReflectionInfoStream>, tonic::Status> {
+                use $version::server_reflection_request::MessageRequest as Asked;
+                use $version::server_reflection_response::MessageResponse as Answer;
+                let mut questions = request.into_inner();
+                let (send, answers) = tokio::sync::mpsc::channel(4);
+                let files = self.0.clone();
+                tokio::spawn(async move {
+                    while let Ok(Some(question)) = questions.message().await {
+                        let file = |name: &str| match files.get(name) {
+                            Some(bytes) => Answer::FileDescriptorResponse($version::FileDescriptorResponse {
+                                file_descriptor_proto: vec![bytes.clone()],
+                            }),
+                            None => Answer::ErrorResponse($version::ErrorResponse {
+                                error_code: 5,
+                                error_message: format!("no {name}"),
+                            }),
+                        };
+                        let answer = match question.message_request {
+                            Some(Asked::ListServices(_)) => {
+                                let service = ["shop.v1.Shop", "grpc.reflection.v1.ServerReflection"]
+                                    .map(|name| $version::ServiceResponse { name: name.into() });
+                                Answer::ListServicesResponse($version::ListServiceResponse {
+                                    service: service.into(),
+                                })
+                            }
+                            Some(Asked::FileContainingSymbol(symbol)) if symbol == "shop.v1.Shop" => {
+                                file("shop/v1/shop.proto")
+                            }
+                            Some(Asked::FileByFilename(name)) => file(&name),
+                            other => panic!("{other:?}"),
+                        };
+                        let response = $version::ServerReflectionResponse {
+                            message_response: Some(answer),
+                            ..Default::default()
+                        };
+                        if send.send(Ok(response)).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                Ok(tonic::Response::new(ReceiverStream::new(answers)))
+            }
+        }
+    };
+}
+
+server!(v1);
+server!(v1alpha);
 
 /// Serves on a thread of its own until the test process ends.
 fn serve(router: impl FnOnce() -> Router + Send + 'static) -> SocketAddr {
@@ -79,10 +148,16 @@ fn contracts_come_from_either_version_of_reflection() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = descriptors(folder.path());
     let copy = bytes.clone();
-    let v1 = serve(move || Server::builder().add_service(reflection(&copy).build_v1().unwrap()));
-    check(v1, folder.path());
-    let v1alpha = serve(move || Server::builder().add_service(reflection(&bytes).build_v1alpha().unwrap()));
-    check(v1alpha, folder.path());
+    let server = serve(move || {
+        Server::builder()
+            .add_service(v1::server_reflection_server::ServerReflectionServer::new(Reflection::new(&copy)))
+    });
+    check(server, folder.path());
+    let server = serve(move || {
+        let service = Reflection::new(&bytes);
+        Server::builder().add_service(v1alpha::server_reflection_server::ServerReflectionServer::new(service))
+    });
+    check(server, folder.path());
 }
 
 #[test]

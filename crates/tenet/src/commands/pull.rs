@@ -3,8 +3,7 @@
 mod reflection;
 
 use crate::cli::Failed;
-use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use reflection::Files;
 use std::path::Path;
 use std::time::Duration;
 use tenet_contract::{Contract, LoadOptions};
@@ -16,24 +15,24 @@ const TIME: Duration = Duration::from_secs(30);
 /// Fetches every service of `server` and writes the descriptor set to `output`.
 pub fn run(server: &str, output: &Path) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::new)?;
-    let set = runtime.block_on(async {
+    let files = runtime.block_on(async {
         match tokio::time::timeout(TIME, fetch(server)).await {
             Ok(result) => result,
             Err(_) => Err(Failed(format!("error: {server} did not answer within {TIME:?}"))),
         }
     })?;
-    let bytes = set.encode_to_vec();
+    let bytes = files.descriptor_set();
     // What was pulled must also load: a set with holes is found now rather than at the next `tenet check`.
     let contract = Contract::from_descriptor_set(&bytes, &LoadOptions::default())
         .map_err(|found| Failed(format!("{found}\n\nthe contracts of {server} do not load")))?;
     std::fs::write(output, &bytes)
         .map_err(|error| Failed::while_doing(&format!("cannot write {}", output.display()), &error))?;
-    println!("{}: {} files, {} services", output.display(), set.file.len(), contract.services.len());
+    println!("{}: {} files, {} services", output.display(), files.len(), contract.services.len());
     println!("name it in tenet.toml:  [contracts] descriptor_sets = [{:?}]", output.display().to_string());
     Ok(())
 }
 
-async fn fetch(server: &str) -> Result<FileDescriptorSet, Failed> {
+async fn fetch(server: &str) -> Result<Files, Failed> {
     let channel = connect(server).await?;
     match reflection::v1::pull(channel.clone()).await {
         Err(status) if status.code() == tonic::Code::Unimplemented => {

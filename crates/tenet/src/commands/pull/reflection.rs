@@ -1,4 +1,7 @@
 //! The reflection exchange. Both versions of the protocol have the same shape and different types, so one macro writes both.
+//!
+//! Descriptors are kept as the bytes that came: read into generated types and written again they would lose every custom
+//! option, HTTP bindings among them.
 
 use prost::Message as _;
 use prost_types::FileDescriptorProto;
@@ -7,27 +10,47 @@ use std::collections::{BTreeMap, VecDeque};
 /// Most files taken from one server, so that a broken one cannot fill memory: all of googleapis is about 8,000.
 const MAX_FILES: usize = 20_000;
 
+/// Largest sum of descriptors taken from one server.
+const MAX_BYTES: usize = 256 << 20;
+
 /// Files by name, and the imports not seen yet.
 #[derive(Default)]
-struct Files {
-    seen: BTreeMap<String, FileDescriptorProto>,
+pub struct Files {
+    seen: BTreeMap<String, Vec<u8>>,
+    bytes: usize,
     wanted: VecDeque<String>,
 }
 
 impl Files {
     /// Takes serialised descriptors over and remembers which imports they lack.
-    fn add(&mut self, descriptors: &[Vec<u8>]) -> Result<(), tonic::Status> {
+    fn add(&mut self, descriptors: Vec<Vec<u8>>) -> Result<(), tonic::Status> {
         for bytes in descriptors {
             let file = FileDescriptorProto::decode(&bytes[..]).map_err(|error| {
                 tonic::Status::data_loss(format!("a file descriptor cannot be read: {error}"))
             })?;
             self.wanted.extend(file.dependency.iter().cloned());
-            self.seen.insert(file.name().to_owned(), file);
-            if self.seen.len() > MAX_FILES {
-                return Err(tonic::Status::resource_exhausted(format!("more than {MAX_FILES} files")));
+            self.bytes = self.bytes.saturating_add(bytes.len());
+            self.seen.insert(file.name().to_owned(), bytes);
+            if self.seen.len() > MAX_FILES || self.bytes > MAX_BYTES {
+                let message = format!("more than {MAX_FILES} files or {MAX_BYTES} bytes of descriptors");
+                return Err(tonic::Status::resource_exhausted(message));
             }
         }
         Ok(())
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// A serialised `google.protobuf.FileDescriptorSet` (`file = 1`), in the order of names.
+    pub fn descriptor_set(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes + 8 * self.seen.len());
+        for bytes in self.seen.values() {
+            prost::encoding::bytes::encode(1, bytes, &mut out);
+        }
+        out
     }
 
     /// The next import that no answer has brought.
@@ -46,7 +69,6 @@ macro_rules! reflection {
         /// The exchange in this version's types.
         pub mod $version {
             use super::Files;
-            use prost_types::FileDescriptorSet;
             use tonic::transport::Channel;
             use tonic::{Status, Streaming};
             use tonic_reflection::pb::$version as pb;
@@ -60,8 +82,8 @@ macro_rules! reflection {
                 answers: Streaming<pb::ServerReflectionResponse>,
             }
 
-            /// Every file that the server's services need, in the order of their names.
-            pub async fn pull(channel: Channel) -> Result<FileDescriptorSet, Status> {
+            /// Every file that the server's services need.
+            pub async fn pull(channel: Channel) -> Result<Files, Status> {
                 let (ask, asked) = tokio::sync::mpsc::channel(1);
                 // The server may answer only once it is asked, so the first question is sent before waiting for the stream.
                 let question = |question| pb::ServerReflectionRequest {
@@ -89,17 +111,17 @@ macro_rules! reflection {
                 // The reflection service itself is no contract of anybody's.
                 for service in services.iter().filter(|one| !one.name.starts_with("grpc.reflection.")) {
                     let wanted = MessageRequest::FileContainingSymbol(service.name.clone());
-                    files.add(&exchange.files(question(wanted)).await?)?;
+                    files.add(exchange.files(question(wanted)).await?)?;
                 }
                 while let Some(name) = files.missing() {
                     match exchange.files(question(MessageRequest::FileByFilename(name.clone()))).await {
-                        Ok(descriptors) => files.add(&descriptors)?,
+                        Ok(descriptors) => files.add(descriptors)?,
                         // Well-known imports come with Tenet; loading says which others are missing.
                         Err(status) if status.code() == tonic::Code::NotFound => {}
                         Err(status) => return Err(status),
                     }
                 }
-                Ok(FileDescriptorSet { file: files.seen.into_values().collect() })
+                Ok(files)
             }
 
             impl Exchange {
