@@ -8,8 +8,8 @@ mod query;
 
 use crate::table::{Kind, Repeat, Shape};
 use crate::{
-    Codec, CompileError, DEFAULT_DEPTH, JsonError, MessageId, ParseOptions, PrintOptions, RequestError, Unknowns,
-    WireError,
+    Codec, CompileError, DEFAULT_DEPTH, JsonError, MessageId, ParseOptions, PrintOptions, RequestError,
+    Unknowns, WireError,
 };
 use path::{FieldPath, Found};
 use std::ops::Range;
@@ -191,7 +191,9 @@ impl Binding {
             Body::Field(index) => {
                 codec.json_field_to_wire(&table.fields[index], data, options, out, unknown)?;
             }
-            Body::WholeHttp | Body::FieldHttp(_) if data.len() > options.max_output => return Err(too_large()),
+            Body::WholeHttp | Body::FieldHttp(_) if data.len() > options.max_output => {
+                return Err(too_large());
+            }
             Body::WholeHttp => http_body::write(content_type, data, out),
             Body::FieldHttp(index) => {
                 let field = &table.fields[index];
@@ -213,13 +215,13 @@ impl Binding {
     ) -> Result<(), RequestError> {
         let mut value = Vec::new();
         for (index, variable) in self.variables.iter().enumerate() {
-            let refused =
-                |message: String| RequestError::Parameter { name: variable.name.clone(), message };
+            let refused = |message: String| RequestError::Parameter { name: variable.name.clone(), message };
             let Some(raw) = captures.get(index) else {
                 return Err(refused("the path has no such part".to_owned()));
             };
             value.clear();
-            let decoded = percent::decode(raw.as_bytes(), percent::Place::path(variable.multi_segment), &mut value);
+            let decoded =
+                percent::decode(raw.as_bytes(), percent::Place::path(variable.multi_segment), &mut value);
             if !decoded {
                 return Err(refused("'%' is not followed by two hexadecimal digits".to_owned()));
             }
@@ -288,7 +290,12 @@ fn bound(codec: &Codec, input: MessageId, variable: &Variable) -> Result<Bound, 
 }
 
 /// The top-level field a binding names, and whether it is a `google.api.HttpBody`.
-fn top_field(codec: &Codec, message: MessageId, name: &str, what: &str) -> Result<(usize, bool), CompileError> {
+fn top_field(
+    codec: &Codec,
+    message: MessageId,
+    name: &str,
+    what: &str,
+) -> Result<(usize, bool), CompileError> {
     let table = codec.table(message.0);
     let Some(index) = table.by_name(name.as_bytes()) else {
         return Err(CompileError::new(&*table.full_name, format!("no field \"{name}\", which {what} names")));

@@ -11,6 +11,8 @@ struct Writer<'c> {
     codec: &'c Codec,
     out: &'c mut Vec<u8>,
     entries: Entries,
+    /// Records of values that closed enums do not have, taken out of packed lists: written after all fields.
+    late: Vec<u8>,
 }
 
 impl Codec {
@@ -23,7 +25,7 @@ impl Codec {
     pub fn canonical(&self, message: MessageId, wire: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
         let before = out.len();
         let table = self.table(message.0);
-        let mut writer = Writer { codec: self, out, entries: Entries::new() };
+        let mut writer = Writer { codec: self, out, entries: Entries::new(), late: Vec::new() };
         writer.message(table, wire, DEFAULT_DEPTH).map_err(|message| {
             writer.out.truncate(before);
             WireError { message_type: table.full_name.to_string(), message: message.to_owned() }
@@ -34,7 +36,7 @@ impl Codec {
 impl Writer<'_> {
     fn message(&mut self, message: &Message, wire: &[u8], depth: u32) -> Result<(), Malformed> {
         let depth = depth.checked_sub(1).ok_or("messages are nested too deeply")?;
-        let base = self.entries.len();
+        let (base, late) = (self.entries.len(), self.late.len());
         gather::gather(self.codec, message, wire, true, &mut self.entries)?;
         let end = self.entries.len();
         let mut at = base;
@@ -52,6 +54,7 @@ impl Writer<'_> {
             self.field(message, &message.fields[index as usize], wire, &runs, depth)?;
         }
         self.entries.truncate(base);
+        self.out.extend(self.late.drain(late..));
         Ok(())
     }
 
@@ -146,11 +149,13 @@ impl Writer<'_> {
             wire::put_tag(self.out, field.number, LEN);
             wire::open(self.out)
         });
-        let mut unknown: Vec<u64> = Vec::new();
         gather::elements::<Malformed>(message, field.kind, wire, runs, |record| {
             let codec = self.codec;
             match field.kind {
-                Kind::Enum(id) if !codec.enums[id as usize].holds(record.bits as i32) => unknown.push(record.bits),
+                Kind::Enum(id) if !codec.enums[id as usize].holds(record.bits as i32) => {
+                    wire::put_tag(&mut self.late, field.number, VARINT);
+                    wire::put_varint(&mut self.late, record.bits);
+                }
                 kind if packed.is_some() => put_bits(kind, kind.narrowed(record.bits), self.out),
                 _ => self.scalar(field, &record)?,
             }
@@ -165,10 +170,6 @@ impl Writer<'_> {
             }
             Some(start) => wire::close(self.out, start),
             None => {}
-        }
-        for bits in unknown {
-            wire::put_tag(self.out, field.number, VARINT);
-            wire::put_varint(self.out, bits);
         }
         Ok(())
     }

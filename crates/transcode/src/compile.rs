@@ -1,9 +1,9 @@
 //! Descriptor set → tables: names resolved, features decided, extensions put among the fields of what they extend.
 
+use crate::CompileError;
 use crate::descriptor::{EnumProto, FieldProto, FileProto, FileSet, MessageProto};
 use crate::features::{Features, Presence};
 use crate::table::{Codec, Enum, Field, Kind, Message, Names, Repeat, Shape};
-use crate::CompileError;
 use prost::Message as _;
 use std::collections::BTreeMap;
 
@@ -211,7 +211,10 @@ impl<'a> Compiler<'a> {
             return Err(CompileError::new(&item.name, message));
         }
         if fields.len() > MAX_FIELDS {
-            return Err(CompileError::new(&item.name, format!("{} fields; at most {MAX_FIELDS}", fields.len())));
+            return Err(CompileError::new(
+                &item.name,
+                format!("{} fields; at most {MAX_FIELDS}", fields.len()),
+            ));
         }
         Ok(finish(item, shape, message_set, fields))
     }
@@ -275,7 +278,10 @@ impl<'a> Compiler<'a> {
     fn kind(&self, place: &str, proto: &FieldProto) -> Result<Kind, CompileError> {
         let type_name = proto.type_name.trim_start_matches('.');
         let missing = |what: &str| {
-            CompileError::new(place, format!("its type, {what} \"{type_name}\", is not in the descriptor set"))
+            CompileError::new(
+                place,
+                format!("its type, {what} \"{type_name}\", is not in the descriptor set"),
+            )
         };
         Ok(match proto.r#type {
             1 => Kind::Double,

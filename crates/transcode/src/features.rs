@@ -45,7 +45,9 @@ impl Features {
             "" | "proto2" => Features::PROTO2,
             "proto3" => Features::PROTO3,
             "editions" if file.edition <= LATEST_EDITION => Features::EDITIONS,
-            "editions" => return Err(format!("edition {} is newer than 2024, the latest known", file.edition)),
+            "editions" => {
+                return Err(format!("edition {} is newer than 2024, the latest known", file.edition));
+            }
             other => return Err(format!("syntax \"{other}\" is none of proto2, proto3, editions")),
         };
         Ok(base.within(file.options.as_ref().and_then(|options| options.features)))

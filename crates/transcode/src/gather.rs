@@ -77,7 +77,9 @@ pub(crate) fn gather(
 fn classify(codec: &Codec, message: &Message, record: &Record<'_>) -> Result<u32, Malformed> {
     if message.message_set && record.number == 1 && record.wire_type == START_GROUP {
         let (type_id, _) = set_item(record.payload)?;
-        return Ok(type_id.and_then(|number| message.by_number(number)).map_or(UNKNOWN, |index| index as u32));
+        return Ok(type_id
+            .and_then(|number| message.by_number(number))
+            .map_or(UNKNOWN, |index| index as u32));
     }
     let Some(index) = message.by_number(record.number) else { return Ok(UNKNOWN) };
     let field = &message.fields[index];
@@ -86,7 +88,9 @@ fn classify(codec: &Codec, message: &Message, record: &Record<'_>) -> Result<u32
     }
     match field.kind {
         // A value a closed enum does not have counts as an unknown field, also where it would set a oneof.
-        Kind::Enum(id) if record.wire_type == VARINT && !codec.enums[id as usize].holds(record.bits as i32) => {
+        Kind::Enum(id)
+            if record.wire_type == VARINT && !codec.enums[id as usize].holds(record.bits as i32) =>
+        {
             Ok(UNKNOWN)
         }
         _ => Ok(index as u32),
@@ -312,4 +316,3 @@ fn keep_last_of_each_key(found: &mut SmallVec<[(MapEntry<'_>, bool); 4]>) {
         replaced.binary_search(&(at - 1)).is_err()
     });
 }
-

@@ -150,7 +150,8 @@ impl<'a> Reader<'a> {
         self.peek();
         let rest = &self.text[self.pos..];
         let length = number::token(rest);
-        let ends = !matches!(rest.get(length), Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-' | b'a'..=b'z'));
+        let ends =
+            !matches!(rest.get(length), Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-' | b'a'..=b'z'));
         if length == 0 || !ends {
             return Err(match rest.first() {
                 Some(b'-' | b'0'..=b'9') => Fault::new(self.pos, "this is not a JSON number"),
@@ -244,9 +245,9 @@ impl<'a> Reader<'a> {
     fn hex4(&self, at: usize) -> Result<u32, Fault> {
         let wrong = || Fault::new(at, "\\u is not followed by four hexadecimal digits");
         let digits = self.text.get(at..at + 6).filter(|six| six.starts_with(b"\\u")).ok_or_else(wrong)?;
-        digits[2..].iter().try_fold(0, |code, &digit| {
-            Ok(code << 4 | char::from(digit).to_digit(16).ok_or_else(wrong)?)
-        })
+        digits[2..]
+            .iter()
+            .try_fold(0, |code, &digit| Ok(code << 4 | char::from(digit).to_digit(16).ok_or_else(wrong)?))
     }
 
     /// Steps over one value of any kind, checking its form; without recursion.
@@ -311,8 +312,8 @@ pub(crate) fn plain_until(text: &[u8], mut at: usize) -> usize {
     const TOPS: u64 = 0x8080_8080_8080_8080;
     while let Some(Ok(chunk)) = text.get(at..at + 8).map(<[u8; 8]>::try_from) {
         let word = u64::from_le_bytes(chunk);
-        let quote = word ^ ONES * b'"' as u64;
-        let slash = word ^ ONES * b'\\' as u64;
+        let quote = word ^ (ONES * b'"' as u64);
+        let slash = word ^ (ONES * b'\\' as u64);
         let found = (quote.wrapping_sub(ONES) & !quote
             | slash.wrapping_sub(ONES) & !slash
             | word.wrapping_sub(ONES * 0x20) & !word)

@@ -20,8 +20,8 @@ fn fraction(text: &[u8]) -> Option<(i32, usize)> {
 fn put_fraction(nanos: u32, out: &mut Vec<u8>) {
     let (digits, value) = match nanos {
         0 => return,
-        _ if nanos % 1_000_000 == 0 => (3, nanos / 1_000_000),
-        _ if nanos % 1_000 == 0 => (6, nanos / 1_000),
+        _ if nanos.is_multiple_of(1_000_000) => (3, nanos / 1_000_000),
+        _ if nanos.is_multiple_of(1_000) => (6, nanos / 1_000),
         _ => (9, nanos),
     };
     out.push(b'.');

@@ -12,9 +12,10 @@ const DATA: u32 = 2;
 /// Whether a message is the well-known `google.api.HttpBody`.
 pub(super) fn is(message: &Message) -> bool {
     let has = |number: u32, kind: Kind| {
-        message.fields.iter().any(|field| {
-            field.number == number && field.kind == kind && field.repeat == Repeat::Single
-        })
+        message
+            .fields
+            .iter()
+            .any(|field| field.number == number && field.kind == kind && field.repeat == Repeat::Single)
     };
     &*message.full_name == "google.api.HttpBody" && has(CONTENT_TYPE, Kind::String) && has(DATA, Kind::Bytes)
 }
@@ -28,11 +29,7 @@ pub(super) fn write(content_type: &str, data: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Finds the parts in a response: in the whole of it, or in one field.
-pub(super) fn read(
-    message: &Message,
-    wire: &[u8],
-    field: Option<&Field>,
-) -> Result<ResponseKind, WireError> {
+pub(super) fn read(message: &Message, wire: &[u8], field: Option<&Field>) -> Result<ResponseKind, WireError> {
     let broken = |message_text: &str| WireError {
         message_type: message.full_name.to_string(),
         message: message_text.to_owned(),
@@ -50,8 +47,9 @@ pub(super) fn read(
             }
         }
     }
-    let content_type =
-        std::str::from_utf8(parts.content_type).map_err(|_| broken("its content_type is not UTF-8"))?.to_owned();
+    let content_type = std::str::from_utf8(parts.content_type)
+        .map_err(|_| broken("its content_type is not UTF-8"))?
+        .to_owned();
     Ok(ResponseKind::HttpBody { content_type, data: range_in(wire, parts.data) })
 }
 

@@ -100,7 +100,9 @@ fn enumerator(codec: &Codec, id: u32, value: &[u8]) -> Result<u64, String> {
         let number = number::integer(value).ok()?.signed(i32::MIN.into(), i32::MAX.into()).ok()?;
         table.holds(number as i32).then_some(number)
     });
-    number.map(|number| number as u64).ok_or_else(|| format!("expected a value of the enum {}", table.full_name))
+    number
+        .map(|number| number as u64)
+        .ok_or_else(|| format!("expected a value of the enum {}", table.full_name))
 }
 
 /// A message that has a form as one text.
@@ -113,8 +115,12 @@ fn message(
 ) -> Result<(), String> {
     let table = codec.table(id);
     let instant = match table.shape {
-        Shape::Timestamp => text::timestamp::parse(value).ok_or("expected an RFC 3339 time, such as 2006-01-02T15:04:05Z")?,
-        Shape::Duration => text::duration::parse(value).ok_or("expected a duration in seconds, such as 1.5s")?,
+        Shape::Timestamp => {
+            text::timestamp::parse(value).ok_or("expected an RFC 3339 time, such as 2006-01-02T15:04:05Z")?
+        }
+        Shape::Duration => {
+            text::duration::parse(value).ok_or("expected a duration in seconds, such as 1.5s")?
+        }
         Shape::Wrapper => return leaf(codec, &table.fields[0], value, options, out),
         Shape::FieldMask => {
             for path in value.split(|&byte| byte == b',').filter(|path| !path.is_empty()) {

@@ -64,7 +64,11 @@ mod tests {
         for (raw, place, expected) in rows {
             let mut out = Vec::new();
             let good = decode(raw.as_bytes(), place, &mut out);
-            assert_eq!(good.then(|| String::from_utf8_lossy(&out).into_owned()).as_deref(), expected, "{raw} {place:?}");
+            assert_eq!(
+                good.then(|| String::from_utf8_lossy(&out).into_owned()).as_deref(),
+                expected,
+                "{raw} {place:?}"
+            );
         }
     }
 }

@@ -88,7 +88,9 @@ impl Seen {
             if let Some(oneof) = field.oneof {
                 let set = self.oneofs.iter().find(|set| (set.0, set.1) == (holder, oneof));
                 match set {
-                    Some(set) if set.2 != mark => return Err("another field of the same oneof is given already"),
+                    Some(set) if set.2 != mark => {
+                        return Err("another field of the same oneof is given already");
+                    }
                     Some(_) => {}
                     None => self.oneofs.push((holder, oneof, mark)),
                 }

@@ -3,7 +3,6 @@
 /// Digits an integer of 64 bits can have; longer ones are out of range.
 const MAX_DIGITS: usize = 20;
 
-
 /// How many bytes of `text` are a number; 0 when it begins with none.
 pub(crate) fn token(text: &[u8]) -> usize {
     let digits = |from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -106,9 +105,10 @@ fn scaled(text: &[u8]) -> Result<u64, NotInteger> {
 fn exponent_of(text: &[u8]) -> i64 {
     const FAR: i64 = 1 << 40;
     let negative = text.get(1) == Some(&b'-');
-    let magnitude = text.iter().filter(|byte| byte.is_ascii_digit()).fold(0i64, |value, byte| {
-        (value * 10 + i64::from(byte - b'0')).min(FAR)
-    });
+    let magnitude = text
+        .iter()
+        .filter(|byte| byte.is_ascii_digit())
+        .fold(0i64, |value, byte| (value * 10 + i64::from(byte - b'0')).min(FAR));
     if negative { -magnitude } else { magnitude }
 }
 
@@ -135,9 +135,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Result<i128, NotInteger>) {
-        let found = integer(text.as_bytes()).map(|integer| {
-            i128::from(integer.magnitude) * if integer.negative { -1 } else { 1 }
-        });
+        let found = integer(text.as_bytes())
+            .map(|integer| i128::from(integer.magnitude) * if integer.negative { -1 } else { 1 });
         assert_eq!(found, expected, "{text}");
     }
 
@@ -161,7 +160,9 @@ mod tests {
         check("1.5", Err(NotInteger::Fraction));
         check("1e-1", Err(NotInteger::Fraction));
         check("1e-99999999999999999999", Err(NotInteger::Fraction));
-        for malformed in ["", "-", "01", "+1", "1.", ".5", "1e", " 1", "1 ", "0x10", "1a", "NaN", "--1", "-01"] {
+        for malformed in
+            ["", "-", "01", "+1", "1.", ".5", "1e", " 1", "1 ", "0x10", "1a", "NaN", "--1", "-01"]
+        {
             check(malformed, Err(NotInteger::Malformed));
         }
     }

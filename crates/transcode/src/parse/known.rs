@@ -9,7 +9,10 @@ use crate::wire::{self, FIXED64, LEN, VARINT};
 
 impl<'c> Parser<'_, 'c> {
     pub(super) fn timestamp(&mut self) -> Outcome {
-        self.instant(text::timestamp::parse, "an RFC 3339 time between the years 1 and 9999, with Z or an offset")
+        self.instant(
+            text::timestamp::parse,
+            "an RFC 3339 time between the years 1 and 9999, with Z or an offset",
+        )
     }
 
     pub(super) fn duration(&mut self) -> Outcome {
@@ -44,7 +47,10 @@ impl<'c> Parser<'_, 'c> {
             wire::put_tag(self.out, 1, LEN);
             let start = wire::open(self.out);
             if !text::mask::to_original(path, self.out) {
-                return Err(Fault::new(at, "expected paths of a field mask in lowerCamelCase, found '_' in one"));
+                return Err(Fault::new(
+                    at,
+                    "expected paths of a field mask in lowerCamelCase, found '_' in one",
+                ));
             }
             wire::close(self.out, start);
         }

@@ -154,9 +154,11 @@ fn is_empty_value(message: &Message, name: &[u8]) -> bool {
 
 #[cold]
 fn missing(message: &Message, frame: &Frame, offset: usize) -> Fault {
-    let absent = message.fields.iter().enumerate().find(|(index, field)| {
-        field.required && frame.fields[index / 64] & 1 << (index % 64) == 0
-    });
+    let absent = message
+        .fields
+        .iter()
+        .enumerate()
+        .find(|(index, field)| field.required && frame.fields[index / 64] & 1 << (index % 64) == 0);
     let name = absent.map_or("", |(_, field)| &*field.json_name);
     Fault::new(offset, format!("the required field \"{name}\" is missing"))
 }

@@ -22,7 +22,8 @@ impl<'c> Printer<'c> {
         let (seconds, nanos) = instant(wire)?;
         self.out.push(b'"');
         if !text::duration::print(seconds, nanos, self.out) {
-            let found = format!("{seconds} seconds and {nanos} nanoseconds are no duration within 10,000 years");
+            let found =
+                format!("{seconds} seconds and {nanos} nanoseconds are no duration within 10,000 years");
             return Err(Unprintable::new(found));
         }
         self.out.push(b'"');
@@ -41,7 +42,10 @@ impl<'c> Printer<'c> {
             if self.out.len() > start {
                 self.out.push(b',');
             }
-            let safe = record.payload.iter().all(|&byte| byte > 0x1f && byte.is_ascii() && !b"\"\\,".contains(&byte));
+            let safe = record
+                .payload
+                .iter()
+                .all(|&byte| byte > 0x1f && byte.is_ascii() && !b"\"\\,".contains(&byte));
             if !safe || !text::mask::to_json(record.payload, self.out) {
                 let path = String::from_utf8_lossy(record.payload);
                 return Err(Unprintable::new(format!("the path \"{path}\" has no lowerCamelCase form")));

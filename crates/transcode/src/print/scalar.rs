@@ -97,12 +97,7 @@ impl Printer<'_> {
     pub(super) fn map_key(&mut self, kind: Kind, record: &Record<'_>) -> Outcome {
         let quoted = matches!(
             kind,
-            Kind::String
-                | Kind::Int64
-                | Kind::Uint64
-                | Kind::Sint64
-                | Kind::Fixed64
-                | Kind::Sfixed64
+            Kind::String | Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64
         );
         if quoted {
             return self.scalar(kind, record);

@@ -13,9 +13,9 @@ pub(crate) fn parse(text: &[u8]) -> Option<(i64, i32)> {
     if digits == 0 {
         return None;
     }
-    let seconds = text[..digits].iter().fold(0i64, |value, byte| {
-        value.saturating_mul(10).saturating_add(i64::from(byte - b'0'))
-    });
+    let seconds = text[..digits]
+        .iter()
+        .fold(0i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
     let nanos = match &text[digits..] {
         [] => 0,
         [b'.', rest @ ..] => fraction(rest).filter(|&(_, taken)| taken == rest.len())?.0,
@@ -59,7 +59,9 @@ mod tests {
         check("1.000340012s", Some((1, 340_012)), "1.000340012s");
         check("-3.1s", Some((-3, -100_000_000)), "-3.100s");
         check("315576000000.999999999s", Some((MAX_SECONDS, 999_999_999)), "315576000000.999999999s");
-        for wrong in ["", "s", "1", "1.s", ".5s", "1.0000000000s", "+1s", "1 s", "--1s", "315576000001s", "1e3s"] {
+        for wrong in
+            ["", "s", "1", "1.s", ".5s", "1.0000000000s", "+1s", "1 s", "--1s", "315576000001s", "1e3s"]
+        {
             check(wrong, None, "");
         }
         check("99999999999999999999999s", None, "");

@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn doubles_and_floats() {
-        for (text, expected) in [("1", "1"), ("1.5e300", "1.5e300"), ("-0", "-0"), ("0.1", "0.1"), ("1e2", "100")] {
+        for (text, expected) in
+            [("1", "1"), ("1.5e300", "1.5e300"), ("-0", "-0"), ("0.1", "0.1"), ("1e2", "100")]
+        {
             let mut out = Vec::new();
             print_double(parse_double(text.as_bytes()).expect(text), &mut out);
             assert_eq!(String::from_utf8_lossy(&out), expected);

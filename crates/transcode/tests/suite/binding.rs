@@ -19,14 +19,15 @@ const GET: Case<'static> =
     Case { input: "wide.Wide", variables: &[], body: BodyRule::None, captures: &[], query: "", json: "" };
 
 fn variables(variables: &[(&str, bool)]) -> Vec<Variable> {
-    let make = |&(name, multi_segment): &(&str, bool)| Variable { field_path: name.to_owned(), multi_segment };
+    let make =
+        |&(name, multi_segment): &(&str, bool)| Variable { field_path: name.to_owned(), multi_segment };
     variables.iter().map(make).collect()
 }
 
 fn run(case: &Case<'_>, options: &ParseOptions) -> (Result<String, (String, Code)>, Unknowns) {
     let input = message(case.input);
-    let binding =
-        Binding::compile(&CODEC, input, input, &variables(case.variables), case.body.clone(), None).expect("compiles");
+    let binding = Binding::compile(&CODEC, input, input, &variables(case.variables), case.body.clone(), None)
+        .expect("compiles");
     let (mut out, mut unknown) = (b"x".to_vec(), Unknowns::new());
     let body = match case.json {
         "" => RequestBody::Empty,
@@ -54,18 +55,33 @@ fn query(query: &str, expected: Result<&str, &str>) {
 
 #[test]
 fn query_parameters_reach_every_kind_of_field() {
-    query("an_int32=-1&aUint32=2&a_double=1.5&a_float=NaN&a_bool=true", Ok(r#"{"aDouble":1.5,"aFloat":"NaN","anInt32":-1,"aUint32":2,"aBool":true}"#));
+    query(
+        "an_int32=-1&aUint32=2&a_double=1.5&a_float=NaN&a_bool=true",
+        Ok(r#"{"aDouble":1.5,"aFloat":"NaN","anInt32":-1,"aUint32":2,"aBool":true}"#),
+    );
     query("a_string=a+b%20c%2B%26&&some_bytes=-_8", Ok(r#"{"aString":"a b c+&","someBytes":"+/8="}"#));
-    query("colour=COLOUR_RED&colours=2&colours=77", Ok(r#"{"colour":"COLOUR_RED","colours":["COLOUR_BLUE",77]}"#));
+    query(
+        "colour=COLOUR_RED&colours=2&colours=77",
+        Ok(r#"{"colour":"COLOUR_RED","colours":["COLOUR_BLUE",77]}"#),
+    );
     query("int32s=1&int32s=2&strings=&strings=x", Ok(r#"{"int32s":[1,2],"strings":["","x"]}"#));
-    query("nested.nested.an_int32=5&nested.aBool=1", Ok(r#"{"nested":{"aBool":true,"nested":{"anInt32":5}}}"#));
+    query(
+        "nested.nested.an_int32=5&nested.aBool=1",
+        Ok(r#"{"nested":{"aBool":true,"nested":{"anInt32":5}}}"#),
+    );
     query("at=2024-01-01T00:00:00Z&span=1.5s", Ok(r#"{"at":"2024-01-01T00:00:00Z","span":"1.500s"}"#));
     query("at=2024-01-01T00:00:00%2B01:00", Ok(r#"{"at":"2023-12-31T23:00:00Z"}"#));
     query("mask=a_b.c,d,eF", Ok(r#"{"mask":"aB.c,d,eF"}"#));
-    query("wrapped_int64=0&wrapped_string=&wrapped_strings=a&wrapped_strings=b", Ok(r#"{"wrappedInt64":"0","wrappedString":"","wrappedStrings":["a","b"]}"#));
+    query(
+        "wrapped_int64=0&wrapped_string=&wrapped_strings=a&wrapped_strings=b",
+        Ok(r#"{"wrappedInt64":"0","wrappedString":"","wrappedStrings":["a","b"]}"#),
+    );
     query("value=[1]&structure=%7B%22a%22:1%7D", Ok(r#"{"structure":{"a":1},"value":[1]}"#));
     query("maybe_int32=0", Ok(r#"{"maybeInt32":0}"#));
-    query("chosen_wide.an_int32=1&chosen_wide.a_bool=true", Ok(r#"{"chosenWide":{"anInt32":1,"aBool":true}}"#));
+    query(
+        "chosen_wide.an_int32=1&chosen_wide.a_bool=true",
+        Ok(r#"{"chosenWide":{"anInt32":1,"aBool":true}}"#),
+    );
 }
 
 #[test]
@@ -99,7 +115,9 @@ fn parameters_nobody_knows_are_ignored_and_named_or_refused() {
 
 #[test]
 fn path_captures_keep_what_their_pattern_says() {
-    for (multi, raw, expected) in [(false, "a%2Fb+c%20d", "a/b+c d"), (true, "a/b%2Fc%20d", "a/b%2Fc d"), (false, "", "")] {
+    for (multi, raw, expected) in
+        [(false, "a%2Fb+c%20d", "a/b+c d"), (true, "a/b%2Fc%20d", "a/b%2Fc d"), (false, "", "")]
+    {
         let case = Case { variables: &[("nested.a_string", multi)], captures: &[raw], ..GET };
         let expected = match expected {
             "" => r#"{"nested":{}}"#.to_owned(),
@@ -107,7 +125,8 @@ fn path_captures_keep_what_their_pattern_says() {
         };
         assert_eq!(run(&case, &STRICT).0, Ok(expected));
     }
-    let case = Case { variables: &[("an_int32", false), ("colour", false)], captures: &["7", "COLOUR_RED"], ..GET };
+    let case =
+        Case { variables: &[("an_int32", false), ("colour", false)], captures: &["7", "COLOUR_RED"], ..GET };
     assert_eq!(run(&case, &STRICT).0, Ok(r#"{"anInt32":7,"colour":"COLOUR_RED"}"#.to_owned()));
     let case = Case { captures: &["x", "1"], ..case };
     let error = run(&case, &STRICT).0.expect_err("not a number");
@@ -134,7 +153,12 @@ fn the_path_has_the_last_word() {
 
 #[test]
 fn bodies() {
-    let case = Case { body: BodyRule::Field("nested".into()), json: r#"{"anInt32":1}"#, query: "a_bool=true", ..GET };
+    let case = Case {
+        body: BodyRule::Field("nested".into()),
+        json: r#"{"anInt32":1}"#,
+        query: "a_bool=true",
+        ..GET
+    };
     assert_eq!(run(&case, &STRICT).0, Ok(r#"{"aBool":true,"nested":{"anInt32":1}}"#.to_owned()));
     let case = Case { query: "nested.an_int32=2", ..case };
     assert_eq!(run(&case, &STRICT).0.map_err(|error| error.1), Err(Code::UnknownField));
@@ -154,7 +178,14 @@ fn bodies() {
     let case = Case { json: "not looked at", ..GET };
     assert_eq!(run(&case, &STRICT).0, Ok("{}".to_owned()));
     // A required field may come from the path.
-    let case = Case { input: "old.Old", variables: &[("id", false)], captures: &["a"], body: BodyRule::Whole, json: "{}", ..GET };
+    let case = Case {
+        input: "old.Old",
+        variables: &[("id", false)],
+        captures: &["a"],
+        body: BodyRule::Whole,
+        json: "{}",
+        ..GET
+    };
     assert_eq!(run(&case, &STRICT).0, Ok(r#"{"id":"a"}"#.to_owned()));
 }
 
@@ -179,7 +210,12 @@ fn http_bodies_pass_through() {
     let http = ResponseKind::HttpBody { content_type: "image/png".to_owned(), data: 0..0 };
 
     let in_field = Binding::compile(
-        &CODEC, upload, upload, &variables(&[("name", false)]), BodyRule::Field("file".into()), Some("file"),
+        &CODEC,
+        upload,
+        upload,
+        &variables(&[("name", false)]),
+        BodyRule::Field("file".into()),
+        Some("file"),
     )
     .expect("compiles");
     assert!(in_field.takes_http_body() && in_field.gives_http_body());
@@ -210,7 +246,12 @@ fn http_bodies_pass_through() {
 #[test]
 fn response_bodies() {
     let wide = message("wide.Wide");
-    let wire = crate::codec::read("wide.Wide", br#"{"anInt32":5,"int32s":[1],"at":"1970-01-01T00:00:00Z"}"#, &STRICT).expect("good");
+    let wire = crate::codec::read(
+        "wide.Wide",
+        br#"{"anInt32":5,"int32s":[1],"at":"1970-01-01T00:00:00Z"}"#,
+        &STRICT,
+    )
+    .expect("good");
     for (field, full, empty) in [
         ("an_int32", "5", "0"),
         ("int32s", "[1]", "[]"),
@@ -219,11 +260,16 @@ fn response_bodies() {
         ("texts", "{}", "{}"),
         ("aString", "\"\"", "\"\""),
     ] {
-        let binding = Binding::compile(&CODEC, wide, wide, &[], BodyRule::None, Some(field)).expect("compiles");
+        let binding =
+            Binding::compile(&CODEC, wide, wide, &[], BodyRule::None, Some(field)).expect("compiles");
         for (wire, expected) in [(&wire[..], full), (&[], empty)] {
             let mut out = Vec::new();
             let kind = binding.response(&CODEC, wire, &PrintOptions::default(), &mut out).expect("good");
-            assert_eq!((kind, String::from_utf8_lossy(&out).as_ref()), (ResponseKind::Json, expected), "{field}");
+            assert_eq!(
+                (kind, String::from_utf8_lossy(&out).as_ref()),
+                (ResponseKind::Json, expected),
+                "{field}"
+            );
         }
     }
 }
@@ -231,7 +277,8 @@ fn response_bodies() {
 #[test]
 fn bindings_that_cannot_be_compiled_say_why() {
     let wide = message("wide.Wide");
-    let variable = |name: &str| Binding::compile(&CODEC, wide, wide, &variables(&[(name, false)]), BodyRule::None, None);
+    let variable =
+        |name: &str| Binding::compile(&CODEC, wide, wide, &variables(&[(name, false)]), BodyRule::None, None);
     for (name, expected) in [
         ("none", "no field \"none\", which the path binds"),
         ("an_int32.x", "no field \"an_int32.x\""),

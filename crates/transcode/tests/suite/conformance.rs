@@ -74,8 +74,12 @@ fn weaken(binary: &mut [u8], version: &str) {
     });
     let mut entry = hash.to_le_bytes().to_vec();
     entry.extend([0, 0]);
-    let places: Vec<usize> =
-        binary.windows(16).enumerate().filter(|(_, window)| window.starts_with(&entry)).map(|(at, _)| at).collect();
+    let places: Vec<usize> = binary
+        .windows(16)
+        .enumerate()
+        .filter(|(_, window)| window.starts_with(&entry))
+        .map(|(at, _)| at)
+        .collect();
     for at in places {
         // Entries are 16 bytes and chained: anything else only looks like one.
         if matches!(binary[at + 12..at + 16], [0 | 16, 0, 0, 0]) {
@@ -93,10 +97,8 @@ fn run(runner: &Path, preload: &Path, folder: &Path, edition: Option<&str>) -> R
     let output = command.arg(testee()).output().expect("the runner starts");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let first = text.lines().find(|line| line.starts_with("CONFORMANCE SUITE")).unwrap_or_default();
-    let numbers: Vec<u32> = first
-        .split(|letter: char| !letter.is_ascii_digit())
-        .filter_map(|word| word.parse().ok())
-        .collect();
+    let numbers: Vec<u32> =
+        first.split(|letter: char| !letter.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
     let [successes, _skipped, expected_failures, unexpected_failures] = numbers[..] else {
         panic!("no summary from the runner:\n{text}");
     };

@@ -3,7 +3,8 @@
 use tenet_transcode::{Codec, ParseOptions, PrintOptions, Unknowns};
 
 fn codec() -> Codec {
-    Codec::from_descriptor_set(include_bytes!("../../conformance/test_messages.binpb")).expect("the set compiles")
+    Codec::from_descriptor_set(include_bytes!("../../conformance/test_messages.binpb"))
+        .expect("the set compiles")
 }
 
 fn wire(codec: &Codec, name: &str, json: &str) -> Vec<u8> {

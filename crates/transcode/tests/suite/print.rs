@@ -35,10 +35,7 @@ fn the_last_value_counts_and_pieces_merge() {
         Ok(r#"{"anInt32":9,"nested":{"anInt32":3,"aUint32":2}}"#),
     );
     // int32s: packed [1, 2], single 3, other field, packed [4]
-    check(
-        &[0xfa, 1, 2, 1, 2, 0xf8, 1, 3, 0x18, 1, 0xfa, 1, 1, 4],
-        Ok(r#"{"anInt32":1,"int32s":[1,2,3,4]}"#),
-    );
+    check(&[0xfa, 1, 2, 1, 2, 0xf8, 1, 3, 0x18, 1, 0xfa, 1, 1, 4], Ok(r#"{"anInt32":1,"int32s":[1,2,3,4]}"#));
     check(&[0xfa, 1, 0], Ok("{}"));
 }
 
@@ -50,10 +47,7 @@ fn the_last_member_of_a_oneof_counts() {
     let wide = |field: u8| [0xaa, 3, 2, field, 7];
     check(&[&text[..], &number].concat(), Ok(r#"{"chosenNumber":"1"}"#));
     check(&[&number[..], &text].concat(), Ok(r#"{"chosenText":"a"}"#));
-    check(
-        &[&wide(0x18)[..], &wide(0x28)].concat(),
-        Ok(r#"{"chosenWide":{"anInt32":7,"aUint32":7}}"#),
-    );
+    check(&[&wide(0x18)[..], &wide(0x28)].concat(), Ok(r#"{"chosenWide":{"anInt32":7,"aUint32":7}}"#));
     check(&[&wide(0x18)[..], &number, &wide(0x28)].concat(), Ok(r#"{"chosenWide":{"aUint32":7}}"#));
 }
 
@@ -121,16 +115,29 @@ fn options_of_printing() {
     // colour 2, maybe_int32 0, an_int32 5
     let wire = [0x80, 1, 2, 0xa0, 1, 0, 0x18, 5];
     let names = PrintOptions { preserve_names: true, enums_as_numbers: true, ..PLAIN };
-    assert_eq!(print("wide.Wide", &wire, &names).as_deref(), Ok(r#"{"an_int32":5,"colour":2,"maybe_int32":0}"#));
+    assert_eq!(
+        print("wide.Wide", &wire, &names).as_deref(),
+        Ok(r#"{"an_int32":5,"colour":2,"maybe_int32":0}"#)
+    );
     let defaults = PrintOptions { print_defaults: true, ..PLAIN };
     assert_eq!(print("wide.Upload", &[0x0a, 1, b'a'], &defaults).as_deref(), Ok(r#"{"name":"a","size":0}"#));
     let all = print("wide.Wide", &wire, &defaults).expect("prints");
     assert!(all.starts_with(r#"{"aDouble":0,"aFloat":0,"anInt32":5,"anInt64":"0","#), "{all}");
-    assert!(all.contains(r#""aString":"","someBytes":"","colour":"COLOUR_BLUE","maybeInt32":0,"int32s":[],"#), "{all}");
-    assert!(all.contains(r#""texts":{},"#) && !all.contains("nested") && !all.contains("maybeString"), "{all}");
-    assert_eq!(print("old.Old", &[0x0a, 0], &defaults).as_deref(), Ok(r#"{"id":"","levels":[],"byName":{}}"#));
+    assert!(
+        all.contains(r#""aString":"","someBytes":"","colour":"COLOUR_BLUE","maybeInt32":0,"int32s":[],"#),
+        "{all}"
+    );
+    assert!(
+        all.contains(r#""texts":{},"#) && !all.contains("nested") && !all.contains("maybeString"),
+        "{all}"
+    );
+    assert_eq!(
+        print("old.Old", &[0x0a, 0], &defaults).as_deref(),
+        Ok(r#"{"id":"","levels":[],"byName":{}}"#)
+    );
     let small = PrintOptions { max_output: 20, ..PLAIN };
-    let error = print("wide.Wide", &[0x72, 3, b'a', b'b', b'c', 0xfa, 1, 3, 1, 2, 3], &small).expect_err("too long");
+    let error =
+        print("wide.Wide", &[0x72, 3, b'a', b'b', b'c', 0xfa, 1, 3, 1, 2, 3], &small).expect_err("too long");
     assert!(error.contains("exceeds the limit"), "{error}");
 }
 
@@ -175,7 +182,8 @@ fn the_canonical_form_is_one() {
         CODEC.canonical(message("wide.Wide"), wire, &mut out).map(|()| out).map_err(|error| error.to_string())
     };
     // Out of order, in pieces, unpacked, with a default and an unknown field.
-    let scattered = [0xf8, 1, 3, 0xa0, 0x38, 1, 0x28, 0, 0x8a, 1, 2, 0x18, 1, 0x18, 9, 0x8a, 1, 2, 0x18, 3, 0xf8, 1, 4];
+    let scattered =
+        [0xf8, 1, 3, 0xa0, 0x38, 1, 0x28, 0, 0x8a, 1, 2, 0x18, 1, 0x18, 9, 0x8a, 1, 2, 0x18, 3, 0xf8, 1, 4];
     let expected = [0x18, 9, 0x8a, 1, 2, 0x18, 3, 0xfa, 1, 2, 3, 4, 0xa0, 0x38, 1];
     assert_eq!(canonical(&scattered).as_deref(), Ok(&expected[..]));
     assert_eq!(canonical(&expected).as_deref(), Ok(&expected[..]));

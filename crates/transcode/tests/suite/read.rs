@@ -5,8 +5,8 @@ use tenet_transcode::{ParseOptions, PrintOptions, Unknowns};
 
 /// Reads strictly and prints again: `Ok` is what is printed, `Err` a part of the error.
 fn check_as(name: &str, json: &str, expected: Result<&str, &str>) {
-    let found = read(name, json.as_bytes(), &STRICT)
-        .and_then(|wire| print(name, &wire, &PrintOptions::default()));
+    let found =
+        read(name, json.as_bytes(), &STRICT).and_then(|wire| print(name, &wire, &PrintOptions::default()));
     match (&found, expected) {
         (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{json}"),
         (Err(found), Err(expected)) => assert!(found.contains(expected), "{json}: {found}"),
@@ -25,10 +25,15 @@ fn same(json: &str) {
 
 #[test]
 fn numbers() {
-    check(r#"{"anInt32": 1e2, "aUint32": "7", "aSint32": -3.0}"#, Ok(r#"{"anInt32":100,"aUint32":7,"aSint32":-3}"#));
+    check(
+        r#"{"anInt32": 1e2, "aUint32": "7", "aSint32": -3.0}"#,
+        Ok(r#"{"anInt32":100,"aUint32":7,"aSint32":-3}"#),
+    );
     check(r#"{"anInt64": 9007199254740993}"#, Ok(r#"{"anInt64":"9007199254740993"}"#));
     same(r#"{"anInt32":-2147483648,"anInt64":"-9223372036854775808","aUint64":"18446744073709551615"}"#);
-    same(r#"{"aSint64":"-9223372036854775808","aFixed64":"18446744073709551615","aSfixed32":-1,"aSfixed64":"-1"}"#);
+    same(
+        r#"{"aSint64":"-9223372036854775808","aFixed64":"18446744073709551615","aSfixed32":-1,"aSfixed64":"-1"}"#,
+    );
     same(r#"{"aDouble":"NaN","aFloat":"-Infinity"}"#);
     check(r#"{"aDouble": "1.5e3", "aFloat": 0.1}"#, Ok(r#"{"aDouble":1500,"aFloat":0.1}"#));
     check(r#"{"aDouble": -0.0}"#, Ok(r#"{"aDouble":-0}"#));
@@ -69,7 +74,10 @@ fn names() {
 
 #[test]
 fn nulls_and_presence() {
-    check(r#"{"anInt32":null,"nested":null,"int32s":null,"texts":null,"wrappedInt64":null,"at":null}"#, Ok("{}"));
+    check(
+        r#"{"anInt32":null,"nested":null,"int32s":null,"texts":null,"wrappedInt64":null,"at":null}"#,
+        Ok("{}"),
+    );
     check(r#"{"maybeInt32":0,"maybeString":""}"#, Ok(r#"{"maybeInt32":0,"maybeString":""}"#));
     check(r#"{"value":null,"chosenNull":null}"#, Ok(r#"{"chosenNull":null,"value":null}"#));
     check(r#"{"int32s":[1,null]}"#, Err("int32s[1]: expected int32, found null"));
@@ -92,7 +100,9 @@ fn enums() {
 #[test]
 fn lists_maps_and_oneofs() {
     same(r#"{"int32s":[1,2,3],"doubles":[0.5],"strings":["","a"],"unpacked":["-1"],"bools":[true,false]}"#);
-    same(r#"{"texts":{"":"x","b":""},"byNumber":{"-1":{},"2":{"anInt32":1}},"byTruth":{"true":"COLOUR_RED"}}"#);
+    same(
+        r#"{"texts":{"":"x","b":""},"byNumber":{"-1":{},"2":{"anInt32":1}},"byTruth":{"true":"COLOUR_RED"}}"#,
+    );
     same(r#"{"bySize":{"18446744073709551615":"AQI="}}"#);
     check(r#"{"texts":{"a":"1","\u0061":"2"}}"#, Err("texts: a key of the map is given twice"));
     check(r#"{"byNumber":{"x":{}}}"#, Err("byNumber.x: expected a map key that is a int32"));
@@ -113,7 +123,9 @@ fn well_known_types() {
     check(r#"{"mask":"a_b"}"#, Err("lowerCamelCase"));
     same(r#"{"structure":{"a":{"b":[1,"x",null,true,{}]},"c":-1.5},"value":[[],{}],"list":[1,[2]]}"#);
     check(r#"{"structure":{"a":1,"a":2}}"#, Err("structure: a member of the object is given twice"));
-    same(r#"{"wrappedInt64":"0","wrappedString":"","wrappedBool":true,"wrappedBytes":"AA==","wrappedDouble":1.5}"#);
+    same(
+        r#"{"wrappedInt64":"0","wrappedString":"","wrappedBool":true,"wrappedBytes":"AA==","wrappedDouble":1.5}"#,
+    );
     same(r#"{"empty":{},"wrappedStrings":["a",""],"instants":["1970-01-01T00:00:00Z"]}"#);
 }
 
@@ -127,7 +139,9 @@ fn any_holds_every_shape() {
     );
     same(r#"{"any":{"@type":"a/google.protobuf.Duration","value":"1s"}}"#);
     same(r#"{"any":{"@type":"a/google.protobuf.Value","value":[null]}}"#);
-    same(r#"{"any":{"@type":"a/google.protobuf.Any","value":{"@type":"a/google.protobuf.BoolValue","value":true}}}"#);
+    same(
+        r#"{"any":{"@type":"a/google.protobuf.Any","value":{"@type":"a/google.protobuf.BoolValue","value":true}}}"#,
+    );
     check(
         r#"{"any":{"@type":"a/google.protobuf.Empty","value":{}}}"#,
         Ok(r#"{"any":{"@type":"a/google.protobuf.Empty"}}"#),
@@ -169,10 +183,13 @@ fn documents_that_are_not_json() {
 
 #[test]
 fn what_is_unknown_is_named_with_its_path() {
-    let json = br#"{"new":{"deep":[1,{"a":null}]},"nested":{"new2":1,"colour":"COLOUR_NEW"},"wides":[{},{"x":"y"}],
+    let json =
+        br#"{"new":{"deep":[1,{"a":null}]},"nested":{"new2":1,"colour":"COLOUR_NEW"},"wides":[{},{"x":"y"}],
         "colours":["COLOUR_RED","COLOUR_NEW"],"byTruth":{"true":"COLOUR_NEW","false":1},"anInt32":5}"#;
     let (mut out, mut unknown) = (Vec::new(), Unknowns::new());
-    CODEC.json_to_wire(message("wide.Wide"), json, &LENIENT, &mut out, &mut unknown).expect("unknown is no error");
+    CODEC
+        .json_to_wire(message("wide.Wide"), json, &LENIENT, &mut out, &mut unknown)
+        .expect("unknown is no error");
     assert_eq!(
         unknown.names(),
         ["new", "nested.new2", "nested.colour", "wides[1].x", "colours[1]", "byTruth.true"]
@@ -181,7 +198,9 @@ fn what_is_unknown_is_named_with_its_path() {
     let printed = print("wide.Wide", &out, &PrintOptions::default());
     assert_eq!(
         printed.as_deref(),
-        Ok(r#"{"anInt32":5,"nested":{},"colours":["COLOUR_RED"],"wides":[{},{}],"byTruth":{"false":"COLOUR_RED"}}"#)
+        Ok(
+            r#"{"anInt32":5,"nested":{},"colours":["COLOUR_RED"],"wides":[{},{}],"byTruth":{"false":"COLOUR_RED"}}"#
+        )
     );
     let strict = read("wide.Wide", json, &STRICT);
     assert_eq!(strict, Err("new: the message has no such field (at byte 1)".to_owned()));
@@ -192,7 +211,9 @@ fn only_a_few_unknown_names_are_kept_and_all_are_counted() {
     let members: Vec<String> = (0..1000).map(|i| format!("\"unknown_{i}\":{i}")).collect();
     let json = format!("{{{}}}", members.join(","));
     let (mut out, mut unknown) = (Vec::new(), Unknowns::new());
-    CODEC.json_to_wire(message("wide.Wide"), json.as_bytes(), &LENIENT, &mut out, &mut unknown).expect("ignored");
+    CODEC
+        .json_to_wire(message("wide.Wide"), json.as_bytes(), &LENIENT, &mut out, &mut unknown)
+        .expect("ignored");
     assert_eq!((unknown.total(), unknown.names().len()), (1000, 16));
     assert!(unknown.names().iter().map(String::len).sum::<usize>() <= 512);
 }
@@ -208,7 +229,10 @@ fn nesting_and_size_end_where_the_options_say() {
         let lists = format!("{{\"value\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
         let lists = read("wide.Wide", lists.as_bytes(), &STRICT);
         assert_eq!(lists.is_ok(), good, "{depth} lists");
-        assert!(lists.is_err() || lists.is_ok_and(|wire| print("wide.Wide", &wire, &PrintOptions::default()).is_ok()));
+        assert!(
+            lists.is_err()
+                || lists.is_ok_and(|wire| print("wide.Wide", &wire, &PrintOptions::default()).is_ok())
+        );
         let unknown = format!("{{\"new\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(read("wide.Wide", unknown.as_bytes(), &LENIENT).is_ok(), good, "{depth} unknown lists");
         let any = nested(depth, "{\"@type\":\"a/google.protobuf.Any\",\"value\":", "}");
