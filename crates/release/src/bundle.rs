@@ -16,6 +16,9 @@ const MAGIC: &[u8; 14] = b"tenet release\0";
 /// Raised when a reader of the last format could misread the next one.
 const FORMAT: u16 = 1;
 
+/// What a fleet is called whose `tenet.toml` does not say: the project folder's name is no part of the bundle.
+const UNNAMED: &str = "tenet";
+
 /// Length of the closing SHA-256.
 const HASH: usize = 32;
 
@@ -113,6 +116,7 @@ impl Release {
         let config: Config = serde_json::from_slice(config).map_err(BundleError::Config)?;
         let contract = Contract::from_descriptor_set(contract, &load_options(&config))
             .map_err(|diagnostics| BundleError::Contract(diagnostics.to_string()))?;
-        Ok(Release { hash, name: config.name.clone(), config, contract })
+        let name = if config.name.is_empty() { UNNAMED.to_owned() } else { config.name.clone() };
+        Ok(Release { hash, name, config, contract })
     }
 }

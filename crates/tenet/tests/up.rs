@@ -9,6 +9,7 @@
 #[path = "support/support.rs"]
 mod support;
 
+use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 use support::{Project, Up, alive, eventually, get, service};
 
@@ -141,6 +142,46 @@ fn a_bad_release_is_refused_whole_and_a_good_one_serves_everywhere() {
     assert_eq!(up.stop(), Some(0));
     let (status, text) = support::tenet(&["reload", project.path()]);
     assert!(status == Some(1) && text.contains("is not up"), "{text}");
+}
+
+#[test]
+fn signals_reload_and_restart_too() {
+    let project = Project::new(&["a"]);
+    let mut up = Up::start(&project, &[]);
+    up.signal(Signal::SIGUSR2);
+    eventually("both gateways to be replaced", || {
+        up.output().contains("gateway-2 was replaced").then_some(())
+    });
+    project.write(&project.config().replace("\"/web\"", "\"/site\""));
+    up.signal(Signal::SIGHUP);
+    eventually("the new release to serve", || {
+        up.output().contains("serves everywhere, epoch 2").then_some(())
+    });
+    get(up.public(), "/site/x").unwrap();
+    project.write("nonsense");
+    up.signal(Signal::SIGHUP);
+    eventually("the refusal", || up.output().contains(" goes on").then_some(()));
+    get(up.public(), "/site/x").unwrap();
+    assert_eq!(up.stop(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_what_does_not_want_to() {
+    let project = Project::new(&["a"]);
+    // What is ignored stays ignored after exec. TOML's literal strings keep the shell's quotation marks.
+    let deaf = "command = '''sh -c 'trap \"\" TERM; exec \"$@\"' sh ";
+    let config = project.config().replace("command = \"", deaf).replace("--nocapture\"", "--nocapture'''");
+    project.write(&config);
+    let mut up = Up::start(&project, &[]);
+    let children = up.children();
+    up.signal(Signal::SIGINT);
+    eventually("the gateways to have ended", || children[..2].iter().all(|pid| !alive(*pid)).then_some(()));
+    assert!(alive(children[2]), "the instance ignores SIGTERM");
+    up.signal(Signal::SIGINT);
+    let begun = Instant::now();
+    assert_eq!(up.ended(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5), "it must not wait for the grace");
+    children.iter().for_each(|pid| assert!(!alive(*pid), "{pid} is left"));
 }
 
 #[test]

@@ -16,6 +16,15 @@ pub fn run(path: &Path) -> Result<(), Failed> {
     let services = release.config.services.len();
     println!("ok: {} · {services} services · {}", release.name, summary(&release.contract));
     println!("release {}", release.hash);
+    for contract in &release.contract.services {
+        let name = &contract.full_name;
+        if release.service_of(name).is_none() {
+            println!(
+                "note: no service in {CONFIG_FILE} serves `{name}` ({}:{})",
+                contract.file, contract.line
+            );
+        }
+    }
     Ok(())
 }
 

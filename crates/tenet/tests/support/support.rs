@@ -143,9 +143,18 @@ impl Up {
         [pids("gateways"), pids("instances")].concat()
     }
 
+    pub fn signal(&self, signal: Signal) {
+        send(u64::from(self.pid()), signal);
+    }
+
     /// SIGTERM; its exit code.
     pub fn stop(&mut self) -> Option<i32> {
-        send(u64::from(self.pid()), Signal::SIGTERM);
+        self.signal(Signal::SIGTERM);
+        self.ended()
+    }
+
+    /// Its exit code, once it has ended.
+    pub fn ended(&mut self) -> Option<i32> {
         eventually("tenet up to end", || self.process.try_wait().unwrap()).code()
     }
 
