@@ -183,22 +183,37 @@ fn spawn_stream(
                 .catch_unwind();
             let mut serve = std::pin::pin!(serve);
             poll_fn(|cx| match serve.as_mut().poll(cx) {
-                Poll::Ready(served) => Poll::Ready(Some(served)),
+                Poll::Ready(served) => Poll::Ready(Ok(served)),
                 // A reset ends the call at once, all the way through: dropping `serve` resets upstream.
-                Poll::Pending => respond.poll_reset(cx).map(|_| None),
+                Poll::Pending => respond.poll_reset(cx).map(|reason| Err(code_of_reset(reason.ok()))),
             })
             .await
         };
         let answer = match served {
-            None => {
+            Err(code) => {
                 worker.count(CounterId::Http2StreamsReset, 1);
-                return exchange.finish(Code::Cancelled);
+                return exchange.finish(code);
             }
-            Some(Ok(answer)) => answer,
-            Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
         };
         respond::write(exchange, respond, answer).await;
     });
+}
+
+/// How a request ended whose stream was reset. h2 resets for its peer's errors with these reasons (a body that contradicts its
+/// length is one); a caller that gives up says CANCEL.
+fn code_of_reset(reason: Option<Reason>) -> Code {
+    match reason {
+        Some(
+            Reason::PROTOCOL_ERROR
+            | Reason::FLOW_CONTROL_ERROR
+            | Reason::FRAME_SIZE_ERROR
+            | Reason::STREAM_CLOSED
+            | Reason::COMPRESSION_ERROR,
+        ) => Code::ProtocolViolation,
+        _ => Code::Cancelled,
+    }
 }
 
 /// A stream being served; counts itself out when dropped, whatever happened.

@@ -119,7 +119,8 @@ impl Guard {
     fn outbound(&self, bytes: &[u8]) {
         self.outbound.borrow_mut().feed(bytes, |frame| {
             self.allowance.borrow_mut().earn(frame);
-            if flood::is_own_refusal(frame) {
+            // A stream that was handed to us leaves a record of its own.
+            if flood::is_own_refusal(frame) && !self.serving.borrow().contains(&frame.stream) {
                 self.refusals.set(self.refusals.get() + 1);
             }
             if flood::is_own_calm(frame) {

@@ -33,7 +33,8 @@ pub async fn write(exchange: Exchange, mut respond: SendResponse<Bytes>, answer:
     let ends = matches!(body, Body::Empty | Body::Head { .. })
         || matches!(&body, Body::Full(bytes) if bytes.is_empty());
     let Ok(mut stream) = respond.send_response(response, ends) else {
-        return exchange.finish(Code::Cancelled);
+        // Whose fault the stream's end was is known where its body said so.
+        return exchange.finish(if code == Code::ProtocolViolation { code } else { Code::Cancelled });
     };
     let grpc = matches!(body, Body::Stream { grpc: true, .. });
     let delivered = match body {
