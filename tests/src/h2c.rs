@@ -79,13 +79,21 @@ impl H2 {
     /// # Panics
     /// When that fails.
     pub async fn connect(address: SocketAddr) -> H2 {
-        let stream = TcpStream::connect(address).await.unwrap_or_else(|error| panic!("{address}: {error}"));
+        H2::try_connect(address).await.unwrap_or_else(|error| panic!("{address}: {error}"))
+    }
+
+    /// [`H2::connect`] that reports a failed connection instead of panicking: for tests that kill things.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub async fn try_connect(address: SocketAddr) -> Result<H2, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
         let _ = stream.set_nodelay(true);
         let shaken = timeout(PATIENCE, h2::client::handshake(stream)).await;
         let (sender, connection) = shaken
-            .unwrap_or_else(|_| panic!("no h2 handshake with {address}"))
-            .unwrap_or_else(|e| panic!("{e}"));
-        H2 { sender, authority: address.to_string(), task: tokio::spawn(connection) }
+            .map_err(|_| "no h2 handshake".to_owned())?
+            .map_err(|error| format!("handshake: {error}"))?;
+        Ok(H2 { sender, authority: address.to_string(), task: tokio::spawn(connection) })
     }
 
     /// The sender of requests, for tests that drive streams by hand.

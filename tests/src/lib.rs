@@ -10,11 +10,15 @@
 
 pub mod backend;
 pub mod binary;
+pub mod caller;
 pub mod door;
+pub mod example;
+pub mod frames;
 pub mod gateway;
 pub mod h2c;
 pub mod http1;
 pub mod ledger;
+pub mod load;
 pub mod process;
 pub mod project;
 pub mod raw;
@@ -22,6 +26,7 @@ pub mod skip;
 pub mod up;
 
 pub use backend::{Answer, Call, GrpcBackend, HttpBackend};
+pub use caller::Caller;
 pub use door::Door;
 pub use gateway::Gateway;
 pub use project::Project;

@@ -1,7 +1,7 @@
 //! `tenet up` as a child: the whole platform over a project, on ports the system chose.
 
 use crate::process::Process;
-use crate::{PATIENCE, binary, eventually, http1, project::Project};
+use crate::{PATIENCE, binary, eventually, gateway, http1, project::Project};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -42,6 +42,32 @@ impl Up {
     /// When `up.json` does not name it.
     pub fn console(&self) -> SocketAddr {
         address(&self.state, &["console"])
+    }
+
+    /// Where services call each other.
+    ///
+    /// # Panics
+    /// When `up.json` does not name it.
+    pub fn private(&self) -> SocketAddr {
+        address(&self.state, &["private"])
+    }
+
+    /// The gateways' admin listeners, in order.
+    ///
+    /// # Panics
+    /// When `up.json` does not name them.
+    pub fn admins(&self) -> Vec<SocketAddr> {
+        let gateways = self.state["gateways"].as_array();
+        gateways.map(|all| all.iter().map(|one| address(one, &["admin"])).collect()).unwrap_or_default()
+    }
+
+    /// The sum of a metric over all gateways; see [`crate::Gateway::metric`]. A gateway that is away counts as nothing.
+    pub fn metric(&self, metric: &str, labels: &[&str]) -> f64 {
+        let texts = self
+            .admins()
+            .into_iter()
+            .filter_map(|admin| http1::try_call(admin, "GET", "/metrics", &[], b"").ok());
+        texts.map(|answer| gateway::sample_sum(&answer.text(), metric, labels)).sum()
     }
 }
 
