@@ -167,16 +167,16 @@ fn signals_reload_and_restart_too() {
 
 #[test]
 fn a_second_signal_ends_what_does_not_want_to() {
-    let project = Project::new(&["a"]);
+    let project = Project::new(&["a", "b"]);
     // What is ignored stays ignored after exec. TOML's literal strings keep the shell's quotation marks.
-    let deaf = "command = '''sh -c 'trap \"\" TERM; exec \"$@\"' sh ";
+    let deaf = "command = '''sh -c 'test $TENET_ZONE = b && trap \"\" TERM; exec \"$@\"' sh ";
     let config = project.config().replace("command = \"", deaf).replace("--nocapture\"", "--nocapture'''");
     project.write(&config);
     let mut up = Up::start(&project, &[]);
     let children = up.children();
     up.signal(Signal::SIGINT);
-    eventually("the gateways to have ended", || children[..2].iter().all(|pid| !alive(*pid)).then_some(()));
-    assert!(alive(children[2]), "the instance ignores SIGTERM");
+    eventually("what obeys to have ended", || children[..3].iter().all(|pid| !alive(*pid)).then_some(()));
+    assert!(alive(children[3]), "the instance in zone b ignores SIGTERM");
     up.signal(Signal::SIGINT);
     let begun = Instant::now();
     assert_eq!(up.ended(), Some(0));

@@ -106,8 +106,11 @@ impl Child {
 
     /// Waits until its process has ended; bounded by the grace of its spec once it was asked to stop.
     pub async fn ended(&mut self) {
-        // An error is a keeper that was aborted or panicked: `kill_on_drop` has ended its process.
-        let _ = (&mut self.keeper).await;
+        // Asked again after an interruption, a task that has been waited for must not be polled.
+        if !self.keeper.is_finished() {
+            // An error is a keeper that was aborted or panicked: `kill_on_drop` has ended its process.
+            let _ = (&mut self.keeper).await;
+        }
     }
 
     /// Asks it to end and waits.
