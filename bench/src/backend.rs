@@ -45,6 +45,15 @@ pub fn start() -> Outcome<Backends> {
     Ok(Backends { http, grpc })
 }
 
+/// Serves both until the process is ended.
+pub fn serve() -> Outcome {
+    let backends = start()?;
+    println!("HTTP/1.1 {}, gRPC {}", backends.http, backends.grpc);
+    loop {
+        std::thread::park();
+    }
+}
+
 async fn accept<F: Future<Output = ()> + 'static>(listener: StdListener, serve: impl Fn(TcpStream) -> F) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     while let Ok((stream, _)) = listener.accept().await {

@@ -47,6 +47,8 @@ enum Command {
     Allocations(callgrind::Arguments),
     /// How evenly two threads share HTTP/2 load over 1, 4 and 64 connections.
     Connections(connections::Arguments),
+    /// Serve the backends alone, to try a proxy or a tool by hand.
+    Backend,
 }
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Allocations(arguments) => allocations::run(&arguments),
         Command::Connections(arguments) => connections::run(&arguments),
+        Command::Backend => backend::serve(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,16 +26,16 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Some(address) => attempt(address)?,
         None => attempt(&serve::feed()?.public.to_string())?,
     };
-    for (name, held) in &cases {
-        match (held, known(name)) {
+    for case in &cases {
+        match (case.held, known(&case.name)) {
             (true, _) => {}
-            (false, Some(place)) => println!("known    {name}: {place}"),
-            (false, None) => println!("missed   {name}"),
+            (false, Some(place)) => println!("known    {}: {place}", case.name),
+            (false, None) => println!("missed   {}\n           {}", case.name, case.why),
         }
     }
-    let held = cases.iter().filter(|(_, held)| *held).count();
+    let held = cases.iter().filter(|case| case.held).count();
     println!("{held} of {} cases hold", cases.len());
-    let ours = cases.iter().filter(|(name, held)| !held && known(name).is_none()).count();
+    let ours = cases.iter().filter(|case| !case.held && known(&case.name).is_none()).count();
     if ours > 0 { Err(format!("{ours} misses are not known")) } else { Ok(()) }
 }
 
@@ -50,11 +50,11 @@ pub fn judge() -> Tally {
         Err(why) => return Tally::failed(&format!("httpwg: {why}")),
     };
     let mut tally = Tally::default();
-    for (name, held) in cases {
+    for Case { name, held, why } in cases {
         tally.add(match (held, known(&name)) {
             (true, _) => Tally::passed(),
             (false, Some(place)) => Tally::skipped(1, &format!("httpwg {name}: {place}")),
-            (false, None) => Tally::failed(&format!("httpwg {name}")),
+            (false, None) => Tally::failed(&format!("httpwg {name}: {why}")),
         });
     }
     tally
@@ -64,20 +64,66 @@ fn known(name: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(case, _)| name.contains(case)).map(|(_, place)| *place)
 }
 
-/// Every case's name, and whether it held.
-fn attempt(address: &str) -> Outcome<Vec<(String, bool)>> {
+/// One case's verdict.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Case {
+    name: String,
+    held: bool,
+    /// What httpwg says about a miss.
+    why: String,
+}
+
+fn attempt(address: &str) -> Outcome<Vec<Case>> {
     let mut run = command(tools::cargo_binary(tools::HTTPWG)?.with_file_name("httpwg"));
     run.args(["--address", address, "--frame-timeout", FRAME_TIMEOUT_MS, "--connect-timeout", "2000"]);
     // One after another: hundreds of hostile connections at once test the limits, which is another test.
-    run.env("SEQUENTIAL", "1").env("RUST_LOG", "error");
+    run.env("SEQUENTIAL", "1").env("RUST_LOG", "error").env("NO_COLOR", "1");
     let mut cases = Vec::new();
-    let status = watch(&mut run, LIMIT, |line| {
-        if let Some((_, name)) = line.split_once("Test passed: ") {
-            cases.push((name.to_owned(), true));
-        } else if let Some((_, name)) = line.split_once("Test failed: ") {
-            cases.push((name.to_owned(), false));
-        }
-    })?;
+    let status = watch(&mut run, LIMIT, |line| read(line, &mut cases))?;
     cases.sort();
     if cases.is_empty() { Err(format!("httpwg ran no case ({status})")) } else { Ok(cases) }
+}
+
+/// A line of httpwg's: a verdict, or the first line of the reason that follows a miss.
+fn read(line: &str, cases: &mut Vec<Case>) {
+    let verdict = |held: bool, name: &str| Case { name: name.to_owned(), held, why: String::new() };
+    if let Some((_, name)) = line.split_once("Test passed: ") {
+        cases.push(verdict(true, name));
+    } else if let Some((_, name)) = line.split_once("Test failed: ") {
+        cases.push(verdict(false, name));
+    } else if let Some(case) = cases.last_mut().filter(|case| !case.held && case.why.is_empty()) {
+        // "   0: \u{1b}[91mwhat happened\u{1b}[0m"
+        if let Some((_, reason)) = line.split_once("0: ").filter(|(number, _)| number.trim().is_empty()) {
+            case.why = reason
+                .split('\u{1b}')
+                .map(|part| {
+                    part.split_once('m')
+                        .filter(|(code, _)| code.starts_with('['))
+                        .map_or(part, |(_, text)| text)
+                })
+                .collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, read};
+
+    #[test]
+    fn verdicts_and_reasons_are_read() {
+        let mut cases = Vec::new();
+        for line in [
+            "✅ Test passed: a",
+            "❌ Test failed: b",
+            "",
+            "   0: \u{1b}[91mmessage me\u{1b}[0m",
+            "   1: \u{1b}[91mmore\u{1b}[0m",
+            "Holding 3 connections",
+        ] {
+            read(line, &mut cases);
+        }
+        let case = |name: &str, held, why: &str| Case { name: name.into(), held, why: why.into() };
+        assert_eq!(cases, [case("a", true, ""), case("b", false, "message me")]);
+    }
 }

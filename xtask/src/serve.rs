@@ -19,12 +19,23 @@ pub struct Served {
 
 /// Builds what is needed and serves the example.
 pub fn feed() -> Outcome<Served> {
-    run_loudly(cargo().args(["build", "--quiet", "--package", "tenet"]))?;
-    run_loudly(cargo().args(["build", "--quiet", "--release", "--package", "tenet-example-feed"]))?;
+    run_loudly(cargo().args([
+        "build",
+        "--quiet",
+        "--package",
+        "tenet",
+        "--package",
+        "tenet-example-feed",
+        "--bins",
+    ]))?;
     // A copy: a `tenet up` of the one at the keyboard may hold the original's lock.
     let folder = target_dir().join(format!("xtask/feed-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     copy(&root().join("examples/feed"), &folder)?;
+    // What is judged is what is said, not how fast: the tests have already built the example unoptimised.
+    let config = folder.join("tenet.toml");
+    let text = std::fs::read_to_string(&config).map_err(|error| format!("{}: {error}", config.display()))?;
+    std::fs::write(&config, text.replace("/release/", "/debug/")).map_err(|error| error.to_string())?;
     let log = std::fs::File::create(folder.join("up.log")).map_err(|error| error.to_string())?;
     let errors = log.try_clone().map_err(|error| error.to_string())?;
     let mut up = command(target_dir().join("debug/tenet"));
