@@ -3,7 +3,6 @@
 import { useCallback, useEffect, useMemo, useReducer, useState } from '../vendor/preact-hooks.js';
 import { html } from './html.js';
 import { advance, empty, greet, numbersOf } from './model.js';
-import { Alarms } from './panels/alarms.js';
 import { Counters } from './panels/counters.js';
 import { Events } from './panels/events.js';
 import { Header } from './panels/header.js';
@@ -54,7 +53,6 @@ export function App() {
     <a class="skip" href="#endpoints-table" onClick=${skip}>Skip to the endpoints</a>
     <${Header} model=${model} connection=${connection} window=${window} onWindow=${setWindow} />
     <main class=${connection === 'live' ? '' : 'stale'}>
-      <${Alarms} alarms=${model.live?.alarms ?? []} />
       <${Tiles} model=${model} />
       <${ScopePanel} model=${model} scope=${scope} numbers=${numbers} codes=${codes} onScope=${setScope} window=${window} />
       <${Table} model=${model} scope=${scope} onScope=${setScope} window=${window} />

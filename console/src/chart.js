@@ -66,7 +66,7 @@ const plain = (text) => text.replace(/(\.\d*?)0+(?=\s|$)/, '$1').replace(/\.(?=\
  */
 function options({ lines, format, log, group, range }, width, onCursor) {
   const axis = { stroke: () => colour('muted'), font: '11px system-ui, sans-serif', ticks: { show: false } };
-  const grid = { stroke: () => colour('grid'), width: 1, filter: log ? round : undefined };
+  const grid = { stroke: () => colour('grid'), width: 1, ...(log && { filter: round }) };
   return {
     width,
     height: HEIGHT,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { distinct } from '../src/panels/alarms.js';
 import { together } from '../src/panels/events.js';
 import { outline } from '../src/spark.js';
 
@@ -15,4 +16,10 @@ test('what several gateways tell alike is one event, latest first', () => {
   const event = (number, at, process, text = 'down') => ({ number, at, process, kind: 'instance-down', subject: 's-1', text });
   const told = together([event(1, 1000, 'g1'), event(2, 1500, 'g2'), event(3, 9000, 'g1'), event(4, 9100, 'g1'), event(5, 9200, 'g2', 'other')]);
   assert.deepEqual(told.map(({ event, processes }) => [event.at, processes.length]), [[9200, 1], [9100, 1], [9000, 1], [1500, 2]]);
+});
+
+test('alarms come gravest first, then longest, and once', () => {
+  const alarm = (severity, since, process, text) => ({ severity, since, process, subject: 's', text });
+  const told = distinct([alarm('warning', 5, 'g1', 'slow'), alarm('critical', 9, 'g1', 'down'), alarm('warning', 3, 'g2', 'slow'), alarm('warning', 4, 'g2', 'full')]);
+  assert.deepEqual(told.map(({ text, since }) => [text, since]), [['down', 9], ['slow', 3], ['full', 4]]);
 });

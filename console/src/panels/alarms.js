@@ -1,4 +1,5 @@
-// What is wrong now, above everything else; nothing when nothing is.
+// What is wrong now, in the bar at the top: the gravest in words, all of them on a click. Its place is always
+// kept, so that nothing moves when an alarm comes or goes.
 
 import { clock } from '../format.js';
 import { html } from '../html.js';
@@ -7,16 +8,38 @@ import { html } from '../html.js';
 
 /** @param {{ alarms: Alarm[] }} props */
 export function Alarms({ alarms }) {
-  const seen = new Map(alarms.map((alarm) => [`${alarm.subject}|${alarm.text}`, alarm]));
+  const raised = distinct(alarms);
+  if (raised.length === 0) return html`<p class="alarms calm" role="status">No alarms</p>`;
+  const [first] = raised;
   return html`
-    <ul class="alarms" role="alert">
-      ${[...seen].map(([id, alarm]) => html`
-        <li key=${id} class=${alarm.severity}>
-          <b>${alarm.severity === 'critical' ? 'Critical' : 'Warning'}</b>
-          <span>${alarm.subject}: ${alarm.text}</span>
-          <time>since ${clock(alarm.since)}</time>
-        </li>
-      `)}
-    </ul>
+    <details class="alarms">
+      <summary class=${first.severity}>
+        <b role="status">${raised.length === 1 ? 'Alarm' : `${raised.length} alarms`}</b>
+        <span>${first.subject}: ${first.text}</span>
+      </summary>
+      <ul>
+        ${raised.map((alarm) => html`
+          <li key=${alarm.subject + alarm.text} class=${alarm.severity}>
+            <b>${alarm.severity === 'critical' ? 'Critical' : 'Warning'}</b>
+            <span>${alarm.subject}: ${alarm.text}</span>
+            <small>since ${clock(alarm.since)}, told by ${alarm.process}</small>
+          </li>
+        `)}
+      </ul>
+    </details>
   `;
+}
+
+/**
+ * Gravest first, then longest; what several gateways raise alike is told once, since the first of them.
+ * @param {Alarm[]} alarms
+ */
+export function distinct(alarms) {
+  const grave = (/** @type {Alarm} */ alarm) => (alarm.severity === 'critical' ? 0 : 1);
+  const sorted = [...alarms].sort((a, b) => grave(a) - grave(b) || a.since - b.since);
+  const seen = new Set();
+  return sorted.filter(({ subject, text }) => {
+    const id = `${subject}|${text}`;
+    return !seen.has(id) && seen.add(id);
+  });
 }

@@ -4,6 +4,7 @@ import { useState } from '../../vendor/preact-hooks.js';
 import { clock, windowName } from '../format.js';
 import { html } from '../html.js';
 import { themeChanged } from '../palette.js';
+import { Alarms } from './alarms.js';
 
 /** @import { Model, Connection } from '../types.js' */
 
@@ -24,6 +25,7 @@ export function Header({ model, connection, window, onWindow }) {
       <p class=${`pulse ${connection}`}>
         <i aria-hidden="true"></i><span role="status">${says}</span> <time>${second}</time>
       </p>
+      <${Alarms} alarms=${model.live?.alarms ?? []} />
       <div class="segments" role="radiogroup" aria-label="Numbers cover the last">
         ${WINDOWS.map((seconds) => html`
           <label>

@@ -83,6 +83,8 @@ function useSeries(model, scope, numbers) {
   const [series, setSeries] = useState(noSeries);
   const id = scopeId(scope);
   const boot = model.hello?.boot;
+  // A gateway that was out of reach brings the seconds that were missed: then the past has changed.
+  const returned = model.events.findLast((event) => event.kind === 'process-up')?.number;
   const loaded = useRef('');
 
   useEffect(() => {
@@ -96,7 +98,7 @@ function useSeries(model, scope, numbers) {
     };
     if (boot !== undefined) load().catch(() => {});
     return () => abort.abort();
-  }, [id, boot]);
+  }, [id, boot, returned]);
 
   const second = model.live?.second;
   useEffect(() => {
