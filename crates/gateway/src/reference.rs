@@ -82,6 +82,11 @@ impl Reference {
         if readable { self.paths.get(path).copied() } else { None }
     }
 
+    /// The methods of a page at `path`, if there is one: another method is not allowed there rather than lost.
+    pub fn allow(&self, path: &str) -> Option<String> {
+        self.paths.contains_key(path).then(|| "GET".to_owned())
+    }
+
     /// A page as an answer; 304 when the caller has it (RFC 9110 §13.1.2).
     pub fn answer(&self, page: Page, head: &Head) -> Answer {
         let page = &self.pages[page.0];

@@ -12,6 +12,7 @@ pub struct Unknowns {
     names: Vec<String>,
     bytes: usize,
     total: u64,
+    parameters: u64,
 }
 
 impl Unknowns {
@@ -30,6 +31,11 @@ impl Unknowns {
         self.total
     }
 
+    /// How many of them were query parameters rather than fields of a body.
+    pub fn parameters(&self) -> u64 {
+        self.parameters
+    }
+
     /// True when nothing was ignored.
     pub fn is_empty(&self) -> bool {
         self.total == 0
@@ -40,6 +46,13 @@ impl Unknowns {
         self.names.clear();
         self.bytes = 0;
         self.total = 0;
+        self.parameters = 0;
+    }
+
+    /// [`Unknowns::add`] for a query parameter.
+    pub(crate) fn add_parameter(&mut self, name: impl FnOnce() -> String) {
+        self.parameters += 1;
+        self.add(name);
     }
 
     /// Counts one, and names it when there is room; the name is only built then.

@@ -262,7 +262,8 @@ fn metadata(from: HeaderMap, to: &mut HeaderMap) {
 }
 
 fn ignored(exchange: &Exchange, unknowns: &Unknowns, headers: &mut HeaderMap) {
-    exchange.worker.count(CounterId::UnknownFields, unknowns.total());
+    exchange.worker.count(CounterId::UnknownFields, unknowns.total() - unknowns.parameters());
+    exchange.worker.count(CounterId::UnknownParameters, unknowns.parameters());
     let mut text = unknowns.names().join(", ");
     if unknowns.total() > unknowns.names().len() as u64 {
         text.push_str(", …");

@@ -53,24 +53,24 @@ pub fn find<'p>(exchange: &Exchange, program: &Program, path: &'p str) -> Result
         exchange.endpoint.set(program.reference_endpoint);
         return Ok(Routed::Reference(page));
     }
-    match allow {
+    let of_page = || program.config().reference.then(|| program.reference.allow(path)).flatten();
+    match allow.or_else(of_page) {
         // HEAD is GET without the body (RFC 9110 §9.3.2); a binding of its own was looked for first.
-        Some(_) if head.method == Method::HEAD => {
+        Some(allow) if head.method == Method::HEAD => {
             if let Found::Match { value, captures } = program.router(door).find(&Method::GET, path) {
                 exchange.endpoint.set(program.plan(*value).endpoint());
                 return Ok(Routed::Plan(*value, captures));
             }
             Err(not_allowed(head, &with_implied(allow)))
         }
-        Some(_) if head.method == Method::OPTIONS => Ok(Routed::Options(with_implied(allow))),
-        Some(_) => Err(not_allowed(head, &with_implied(allow))),
+        Some(allow) if head.method == Method::OPTIONS => Ok(Routed::Options(with_implied(allow))),
+        Some(allow) => Err(not_allowed(head, &with_implied(allow))),
         None => Err(Failure::new(Code::RouteNotFound, format!("no endpoint has the path {path}"))),
     }
 }
 
 /// The methods bound, and those that follow from them.
-fn with_implied(allow: Option<String>) -> String {
-    let mut allow = allow.unwrap_or_default();
+fn with_implied(mut allow: String) -> String {
     let has = |allow: &str, name: &str| allow.split(", ").any(|method| method == name);
     if has(&allow, "GET") && !has(&allow, "HEAD") {
         allow.push_str(", HEAD");

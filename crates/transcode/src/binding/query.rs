@@ -113,6 +113,6 @@ fn ignore(name: &[u8], options: &ParseOptions, unknown: &mut Unknowns) -> Result
     if options.strict {
         return Err(RequestError::UnknownParameter { name: name() });
     }
-    unknown.add(name);
+    unknown.add_parameter(name);
     Ok(())
 }
