@@ -10,8 +10,32 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// How long a case waits for a frame: long enough that a busy machine does not decide the verdict.
 const FRAME_TIMEOUT_MS: &str = "500";
 
-/// Misses that are not ours: the case, and the place in h2 that decides it. A miss that is not here is a failure.
-const KNOWN: &[(&str, &str)] = &[];
+/// Misses that are not ours: the case, and the place in h2 0.4.20 that decides it, found by running the same cases
+/// against a bare h2 server (`tenet-bench backend`). A miss that is not here is a failure. In all but the last the connection
+/// or stream is ended as it must be, only with PROTOCOL_ERROR where RFC 9113 names a narrower code.
+const KNOWN: &[(&str, &str)] = &[
+    ("invalid header block fragment", "src/codec/framed_read.rs:210, not COMPRESSION_ERROR"),
+    ("closed sends headers frame", "src/proto/streams/recv.rs:140, not STREAM_CLOSED"),
+    ("closed sends headers frame after rst stream", "src/proto/streams/recv.rs:140, not STREAM_CLOSED"),
+    ("half closed remote sends headers frame", "src/proto/streams/streams.rs:590, not STREAM_CLOSED"),
+    ("half closed remote sends data frame", "src/proto/streams/recv.rs:670, not STREAM_CLOSED"),
+    ("sends data frame on invalid stream state", "src/proto/streams/recv.rs:670, not STREAM_CLOSED"),
+    ("sends ping frame with invalid length", "src/codec/framed_read.rs:245, not FRAME_SIZE_ERROR"),
+    ("sends priority frame with invalid length", "src/codec/framed_read.rs:306, not FRAME_SIZE_ERROR"),
+    ("sends rst stream frame with invalid length", "src/codec/framed_read.rs:274, not FRAME_SIZE_ERROR"),
+    ("sends settings frame with ack and payload", "src/codec/framed_read.rs:236, not FRAME_SIZE_ERROR"),
+    ("sends settings frame with invalid length", "src/codec/framed_read.rs:236, not FRAME_SIZE_ERROR"),
+    (
+        "sends settings initial window size with exceeded max window size value",
+        "src/codec/framed_read.rs:236, not FLOW_CONTROL_ERROR",
+    ),
+    (
+        "sends settings initial window size with invalid value",
+        "src/codec/framed_read.rs:236, not FLOW_CONTROL_ERROR",
+    ),
+    ("sends window update frame with invalid length", "src/codec/framed_read.rs:254, not FRAME_SIZE_ERROR"),
+    ("sends headers frame with pseudo header in trailer", "src/proto/streams/recv.rs:430 drops them unseen"),
+];
 
 /// Where to run the cases.
 #[derive(clap::Args)]
@@ -61,7 +85,9 @@ pub fn judge() -> Tally {
 }
 
 fn known(name: &str) -> Option<&'static str> {
-    KNOWN.iter().find(|(case, _)| name.contains(case)).map(|(_, place)| *place)
+    // "RFC 9113 :: section :: case"
+    let case = name.rsplit(" :: ").next().unwrap_or(name);
+    KNOWN.iter().find(|(known, _)| *known == case).map(|(_, place)| *place)
 }
 
 /// One case's verdict.
@@ -73,6 +99,7 @@ struct Case {
     why: String,
 }
 
+/// Runs every case against `address`.
 fn attempt(address: &str) -> Outcome<Vec<Case>> {
     let mut run = command(tools::cargo_binary(tools::HTTPWG)?.with_file_name("httpwg"));
     run.args(["--address", address, "--frame-timeout", FRAME_TIMEOUT_MS, "--connect-timeout", "2000"]);

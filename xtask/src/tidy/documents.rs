@@ -12,7 +12,7 @@ pub fn check(tree: &Tree) -> Vec<String> {
 
 /// First parts of paths that are surely ours; other words with a slash may be URLs, media types or protobuf names.
 const ROOTS: [&str; 9] =
-    ["crates/", "proto/", "console/", "examples/", "bench/", "tests/", "xtask/", "docs/", ".ci/"];
+    ["crates/", "proto/tenet/", "console/", "examples/", "bench/", "tests/", "xtask/", "docs/", ".ci/"];
 
 fn check_document(tree: &Tree, path: &str, text: &str) -> Vec<String> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -66,9 +66,21 @@ fn links(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether `target` exists, seen from `folder` or from the root.
+/// Whether `target` exists, seen from `folder` or from one above it: a crate's document names the crate's own files.
 fn exists(tree: &Tree, folder: &str, target: &str) -> bool {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let mut above: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    loop {
+        if tree.has(&join(&above, target)) {
+            return true;
+        }
+        if above.pop().is_none() {
+            return false;
+        }
+    }
+}
+
+fn join(folder: &[&str], target: &str) -> String {
+    let mut parts = folder.to_vec();
     for part in target.split('/') {
         match part {
             "" | "." => {}
@@ -76,7 +88,7 @@ fn exists(tree: &Tree, folder: &str, target: &str) -> bool {
             part => parts.push(part),
         }
     }
-    tree.has(&parts.join("/")) || tree.has(target)
+    parts.join("/")
 }
 
 #[cfg(test)]
@@ -93,6 +105,7 @@ mod tests {
             ("```\ncargo run -- check examples/gone\n```", 1),
             ("run `.ci/run`", 0),
             ("`crates/a/src/lib.rs:12`", 0),
+            ("a project's `proto/shop.proto`, our `proto/tenet/gone.proto`", 1),
         ] {
             let files =
                 [("README.md", text), ("crates/a/src/lib.rs", ""), ("docs/b.md", ""), (".ci/run", "")];

@@ -23,7 +23,9 @@ pub fn check(tree: &Tree) -> Vec<String> {
             let Some(dependencies) = manifest.get(table).and_then(toml::Value::as_table) else { continue };
             for (name, value) in dependencies {
                 used.insert(name.clone());
-                if value.get("workspace").and_then(toml::Value::as_bool) != Some(true) {
+                // A path is another member, which has no version to pin.
+                let pinned = value.get("workspace").and_then(toml::Value::as_bool) != Some(true);
+                if pinned && value.get("path").is_none() {
                     problems.push(format!("{place}: {name} is pinned here: pin it in the root's [workspace.dependencies] and write `workspace = true`"));
                 }
             }
