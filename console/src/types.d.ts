@@ -42,7 +42,7 @@ export interface Hello {
 }
 
 export interface Live {
-  boot: number; second: number; window: number; total: Numbers; groups: Group[]; endpoints: Endpoint[];
+  boot: number; second: number; window: number; revision: number; total: Numbers; groups: Group[]; endpoints: Endpoint[];
   instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
   alarms: Alarm[]; events: Event[];
 }

@@ -83,8 +83,8 @@ function useSeries(model, scope, numbers) {
   const [series, setSeries] = useState(noSeries);
   const id = scopeId(scope);
   const boot = model.hello?.boot;
-  // A gateway that was out of reach brings the seconds that were missed: then the past has changed.
-  const returned = model.events.findLast((event) => event.kind === 'process-up')?.number;
+  // Grows when the past has changed: a gateway was late, or out of reach and brought what was missed.
+  const revision = model.live?.revision;
   const loaded = useRef('');
 
   useEffect(() => {
@@ -98,7 +98,7 @@ function useSeries(model, scope, numbers) {
     };
     if (boot !== undefined) load().catch(() => {});
     return () => abort.abort();
-  }, [id, boot, returned]);
+  }, [id, boot, revision]);
 
   const second = model.live?.second;
   useEffect(() => {

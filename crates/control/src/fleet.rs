@@ -1,12 +1,14 @@
 //! What is known of the whole fleet: every process's seconds added up, and each process as it was last seen.
 
 mod processes;
+mod revisions;
 mod ring;
 mod subjects;
 mod summary;
 pub(crate) mod view;
 
 use processes::Processes;
+use revisions::Revisions;
 use ring::Ring;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,6 +35,7 @@ struct State {
     events: VecDeque<view::Event>,
     /// Number of the last event; numbers let a page ask for nothing twice.
     last_event: u64,
+    revisions: Revisions,
 }
 
 impl Fleet {
@@ -45,6 +48,7 @@ impl Fleet {
             processes: Processes::new(gateways),
             events: VecDeque::new(),
             last_event: 0,
+            revisions: Revisions::default(),
         };
         Fleet { project, boot_unix_ms, state: Mutex::new(state) }
     }
@@ -61,6 +65,7 @@ impl Fleet {
         }
         let second = state.processes.place(address, &snapshot, unix_ms(now));
         state.ring.absorb(second, &snapshot);
+        state.revisions.changed(second);
         let process = snapshot.process.as_ref().map(|process| process.name.clone()).unwrap_or_default();
         for event in std::mem::take(&mut snapshot.events) {
             state.last_event += 1;
@@ -104,6 +109,7 @@ impl Fleet {
             boot: self.boot_unix_ms,
             second,
             window: window_seconds,
+            revision: state.revisions.count,
             total: summary.total,
             groups: summary.groups,
             endpoints: summary.endpoints,
@@ -113,6 +119,11 @@ impl Fleet {
             alarms: state.processes.alarms(),
             events: state.events.iter().filter(|event| event.number > events_after).cloned().collect(),
         }
+    }
+
+    /// Notes that `second` is being told, and counts a revision if seconds told before have changed meanwhile.
+    pub(crate) fn told(&self, second: i64) {
+        self.state().revisions.told(second);
     }
 
     /// The number of the last event.

@@ -63,6 +63,7 @@ pub(crate) async fn publish(fleet: Arc<Fleet>, live: Arc<Live>) {
         }
         // After a pause the latest second is told, not each missed one: pages show what is.
         told = second;
+        fleet.told(second);
         let events_after = std::mem::replace(&mut last_event, fleet.last_event());
         for (window, channel) in WINDOWS.iter().zip(&live.channels) {
             if channel.receiver_count() > 0 {

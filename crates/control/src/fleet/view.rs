@@ -59,6 +59,8 @@ pub(crate) struct Live {
     pub(crate) second: i64,
     /// Seconds the numbers cover.
     pub(crate) window: u32,
+    /// Grows when seconds that were told before have changed: a process was late, or out of reach.
+    pub(crate) revision: u64,
     pub(crate) total: Numbers,
     pub(crate) groups: Vec<Group>,
     pub(crate) endpoints: Vec<Endpoint>,
