@@ -154,6 +154,11 @@ impl H2 {
         self.call(Method::POST, path, &all, Some(frame(message))).await
     }
 
+    /// Drops the connection without a word, as a caller does that crashes.
+    pub fn abort(self) {
+        self.task.abort();
+    }
+
     /// Waits until the connection ends.
     ///
     /// # Panics

@@ -82,10 +82,13 @@ pub fn listen(stream: &mut TcpStream, wait: Duration) -> Heard {
             Ok(0) => return Heard { bytes, closed: true },
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                return Heard { bytes, closed: false };
-            }
+            Err(error) if is_timeout(&error) => return Heard { bytes, closed: false },
             Err(_) => return Heard { bytes, closed: true },
         }
     }
+}
+
+/// Whether a read or write ended because its time was over; the system has two words for it.
+pub fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
