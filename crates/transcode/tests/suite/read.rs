@@ -238,6 +238,20 @@ fn nesting_and_size_end_where_the_options_say() {
         let any = nested(depth, "{\"@type\":\"a/google.protobuf.Any\",\"value\":", "}");
         assert_eq!(read("google.protobuf.Any", &any, &STRICT).is_ok(), good, "{depth} any");
     }
+    // Whatever nests as deeply as is read, prints: the way out has no larger frames than the stack of a test thread.
+    for (open, close) in [
+        ("{\"nested\":", "}"),
+        ("{\"byNumber\":{\"1\":", "}}"),
+        ("{\"wides\":[", "]}"),
+        ("{\"any\":{\"@type\":\"a/wide.Wide\",\"nested\":", "}}"),
+    ] {
+        let levels = if open.contains("any") { 33 } else { 99 };
+        let wire = read("wide.Wide", &nested(levels, open, close), &STRICT).expect("within the depth");
+        print("wide.Wide", &wire, &PrintOptions::default()).expect("what was read prints");
+    }
+    let structure = format!("{{\"structure\":{}}}", String::from_utf8_lossy(&nested(98, "{\"a\":", "}")));
+    let wire = read("wide.Wide", structure.as_bytes(), &STRICT).expect("within the depth");
+    print("wide.Wide", &wire, &PrintOptions::default()).expect("what was read prints");
     let small = ParseOptions { max_output: 100, ..STRICT };
     let long = format!("{{\"strings\":[{}\"\"]}}", "\"aaaaaaaaaa\",".repeat(50));
     let error = read("wide.Wide", long.as_bytes(), &small).expect_err("too long");
