@@ -25,7 +25,12 @@ pub(crate) struct Parser<'a, 'c> {
     limit: usize,
     /// The outermost message may lack required fields: the caller adds them from elsewhere.
     partial: bool,
+    /// Bytes that may still be looked through for the `@type` of an Any before they are read.
+    look_ahead: usize,
 }
+
+/// How often the text may be looked through, in all, for an `@type` that does not come first.
+const LOOK_AHEADS: usize = 8;
 
 type Outcome = Result<(), Fault>;
 
@@ -96,7 +101,9 @@ fn run<'c>(
     let before = out.len();
     let reader = Reader::new(json).map_err(Fault::into_error)?;
     let limit = before.saturating_add(options.max_output);
-    let mut parser = Parser { codec, reader, out, unknown, strict: options.strict, limit, partial };
+    let look_ahead = json.len().saturating_mul(LOOK_AHEADS);
+    let mut parser =
+        Parser { codec, reader, out, unknown, strict: options.strict, limit, partial, look_ahead };
     let result = read(&mut parser, options.depth.min(DEFAULT_DEPTH))
         .and_then(|()| parser.reader.end())
         .and_then(|()| parser.bounded());

@@ -41,9 +41,9 @@ impl<'c> Parser<'_, 'c> {
         Ok(())
     }
 
-    /// Looks through the members for `@type`, just past the opening brace; it is mostly the first.
+    /// Looks through the members for `@type`, just past the opening brace; it is mostly the first. Where it is not, what
+    /// stands before it is read twice, and in an Any inside it once more: all such looks together have a bound.
     fn find_type(&mut self, depth: u32) -> Result<Option<(usize, Text)>, Fault> {
-        let mut found = None;
         let mut more = self.reader.peek() != b'}';
         while more {
             self.reader.peek();
@@ -52,27 +52,23 @@ impl<'c> Parser<'_, 'c> {
             let is_type = self.reader.content(key) == b"@type";
             self.reader.expect(b':', "':'")?;
             if is_type {
-                if found.is_some() {
-                    return Err(Fault::new(at, "\"@type\" is given twice"));
-                }
                 let at = self.reader.pos;
-                found = Some(at);
-                self.reader.string()?;
-            } else {
-                self.reader.skip(depth)?;
+                return self.reader.string().map(|text| Some((at, text)));
             }
+            self.reader.skip(depth)?;
+            let left = self.look_ahead.checked_sub(self.reader.pos - at);
+            self.look_ahead =
+                left.ok_or_else(|| Fault::new(at, "too much stands before the \"@type\" of an Any"))?;
             more = self.reader.more(b'}')?;
         }
-        let Some(at) = found else { return Ok(None) };
-        self.reader.pos = at;
-        self.reader.string().map(|text| Some((at, text)))
+        Ok(None)
     }
 
     /// A type with a form of its own stands under `value`.
     fn any_value(&mut self, message: &'c Message, depth: u32, place: &Place<'_>) -> Outcome {
         let start = self.reader.pos;
         self.reader.expect(b'{', "an object")?;
-        let mut has_value = false;
+        let (mut has_value, mut has_type) = (false, false);
         let mut more = !self.reader.closes(b'}');
         while more {
             self.reader.peek();
@@ -82,7 +78,7 @@ impl<'c> Parser<'_, 'c> {
             let place = place.member(name);
             self.reader.expect(b':', "':'")?;
             match name {
-                b"@type" => drop(self.reader.string()?),
+                b"@type" => self.type_member(at, &mut has_type)?,
                 b"value" if has_value => return Err(Fault::new(at, "\"value\" is given twice")),
                 b"value" => {
                     has_value = true;
@@ -96,5 +92,13 @@ impl<'c> Parser<'_, 'c> {
             return Ok(());
         }
         Err(Fault::new(start, format!("an Any of {} has no \"value\"", message.full_name)))
+    }
+
+    /// Steps over the `@type` that was found before; there may be no other.
+    pub(super) fn type_member(&mut self, at: usize, seen: &mut bool) -> Outcome {
+        if std::mem::replace(seen, true) {
+            return Err(Fault::new(at, "\"@type\" is given twice"));
+        }
+        self.reader.string().map(drop)
     }
 }

@@ -40,7 +40,7 @@ impl<'c> Parser<'_, 'c> {
             required: 0,
             partial: std::mem::take(&mut self.partial),
         };
-        let mut expected = 0;
+        let (mut expected, mut has_type) = (0, false);
         let mut more = !self.reader.closes(b'}');
         while more {
             self.reader.peek();
@@ -54,7 +54,7 @@ impl<'c> Parser<'_, 'c> {
                     expected = index + 1;
                     self.member(message, index, &mut frame, key, depth, &place)
                 }
-                None if in_any && name == b"@type" => self.reader.string().map(drop),
+                None if in_any && name == b"@type" => self.type_member(key, &mut has_type),
                 None if in_any && is_empty_value(message, name) => self.reader.skip(depth),
                 None => self.ignore(key, depth, &place),
             };

@@ -150,7 +150,20 @@ fn any_holds_every_shape() {
     check(r#"{"any":{"@type":"a/no.Such"}}"#, Err("names no known message: \"a/no.Such\""));
     check(r#"{"any":{"@type":"wide.Wide"}}"#, Err("names no known message"));
     check(r#"{"any":{"@type":"a/google.protobuf.Duration"}}"#, Err("has no \"value\""));
-    check(r#"{"any":{"@type":"a/wide.Wide","@type":"a/wide.Wide"}}"#, Err("given twice"));
+    check(
+        r#"{"any":{"@type":"a/wide.Wide","@type":"a/wide.Wide"}}"#,
+        Err("any.@type: \"@type\" is given twice"),
+    );
+    check(
+        r#"{"any":{"@type":"a/google.protobuf.Any","value":{},"@type":""}}"#,
+        Err("\"@type\" is given twice"),
+    );
+    let nested = |levels| {
+        let type_last = ",\"@type\":\"a/google.protobuf.Any\"}";
+        format!("{{\"any\":{}{{}}{}}}", "{\"value\":".repeat(levels), type_last.repeat(levels))
+    };
+    assert!(read("wide.Wide", nested(6).as_bytes(), &STRICT).is_ok());
+    check(&nested(60), Err("too much stands before the \"@type\""));
 }
 
 #[test]
