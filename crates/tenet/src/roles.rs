@@ -2,6 +2,7 @@
 
 mod child;
 mod console;
+mod follow;
 mod gateway;
 
 pub use child::{ChildArgs, run as child};

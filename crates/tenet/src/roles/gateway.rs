@@ -1,9 +1,11 @@
 //! `tenet gateway`: the data plane of one process, from its node facts and its release.
 
+use super::follow;
 use crate::cli::{FactArgs, Failed};
 use crate::listeners;
 use crate::{logging, project};
 use clap::Args;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use tenet_release::node::{self, Given, Resolved, Source};
 use tenet_release::{Current, Release, ReleaseDir, ReleaseDirError};
@@ -33,7 +35,11 @@ pub fn run(args: &GatewayArgs) -> Result<(), Failed> {
         keep_state_in(project, &mut resolved);
     }
     let facts = resolved.facts;
-    let (release, epoch) = release(project, &ReleaseDir::new(&facts.state_dir))?;
+    let dir = ReleaseDir::new(&facts.state_dir);
+    let (release, epoch) = release(project, &dir)?;
+    if let Some(project) = project {
+        follow::start(project.to_owned(), dir, release.hash)?;
+    }
     let public = inherited.take_or_bind("public", &facts.listen)?;
     let private = inherited.take_or_bind("private", &facts.private_listen)?;
     let admin = inherited
@@ -41,8 +47,18 @@ pub fn run(args: &GatewayArgs) -> Result<(), Failed> {
         .into_iter()
         .next()
         .ok_or_else(|| Failed("error: no socket for the admin listener".into()))?;
+    for (door, socket) in
+        named("public", &public).chain(named("private", &private)).chain([("admin", &admin)])
+    {
+        // A port of 0 was chosen by the system: this is where an operator learns which.
+        tracing::info!("listening: {door} {}", socket.local_addr().map_err(Failed::new)?);
+    }
     let options = tenet_gateway::Options { facts, release, epoch, public, private, admin };
     tenet_gateway::run(options).map_err(|error| Failed(format!("error: the gateway ended: {error}")))
+}
+
+fn named<'a>(door: &'a str, sockets: &'a [TcpListener]) -> impl Iterator<Item = (&'a str, &'a TcpListener)> {
+    sockets.iter().map(move |socket| (door, socket))
 }
 
 fn facts(args: &GatewayArgs) -> Result<Resolved, Failed> {

@@ -105,6 +105,8 @@ async fn up(args: UpArgs) -> Result<(), Failed> {
     state::remove(&run);
     let control =
         Control::listen(&run).map_err(|error| Failed::while_doing("cannot listen for orders", &error))?;
+    // An address in use is said before a build is waited for; nobody may wait in a backlog while it runs.
+    drop(Sockets::bind(&args)?);
     let release = tokio::select! {
         release = load(&project, &args, &output) => release?,
         () = signals.terminate() => return Ok(()),
