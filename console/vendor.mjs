@@ -11,6 +11,7 @@ const files = {
   'htm/dist/htm.module.js': 'htm.js',
   'htm/LICENSE': 'LICENSE-htm',
   'uplot/dist/uPlot.esm.js': 'uplot.js',
+  'uplot/dist/uPlot.d.ts': 'uplot.d.ts',
   'uplot/dist/uPlot.min.css': 'uplot.css',
   'uplot/LICENSE': 'LICENSE-uplot',
 };

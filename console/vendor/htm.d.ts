@@ -1,1 +1,3 @@
-export { default } from 'htm';
+// What the console uses of htm 3.
+declare const htm: { bind(h: (type: any, props: any, ...children: any[]) => any): (strings: TemplateStringsArray, ...values: any[]) => any };
+export default htm;

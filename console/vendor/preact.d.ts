@@ -1,1 +1,3 @@
-export * from 'preact';
+// What the console uses of preact 10.
+export function h(type: any, props: any, ...children: any[]): any;
+export function render(tree: any, parent: Element): void;

@@ -6,10 +6,10 @@ import { html } from '../html.js';
 
 /** @import { Alarm } from '../types.js' */
 
-/** @param {{ alarms: Alarm[] }} props */
-export function Alarms({ alarms }) {
+/** @param {{ alarms: Alarm[], known: boolean }} props `known` is false while nobody can tell. */
+export function Alarms({ alarms, known }) {
   const raised = distinct(alarms);
-  if (raised.length === 0) return html`<p class="alarms calm" role="status">No alarms</p>`;
+  if (raised.length === 0) return html`<p class="alarms calm" role="status">${known ? 'No alarms' : 'Alarms unknown'}</p>`;
   const [first] = raised;
   return html`
     <details class="alarms">

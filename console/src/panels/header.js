@@ -25,7 +25,7 @@ export function Header({ model, connection, window, onWindow }) {
       <p class=${`pulse ${connection}`}>
         <i aria-hidden="true"></i><span role="status">${says}</span> <time>${second}</time>
       </p>
-      <${Alarms} alarms=${model.live?.alarms ?? []} />
+      <${Alarms} alarms=${model.live?.alarms ?? []} known=${connection === 'live'} />
       <div class="segments" role="radiogroup" aria-label="Numbers cover the last">
         ${WINDOWS.map((seconds) => html`
           <label>

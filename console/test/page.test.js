@@ -1,0 +1,112 @@
+// The page in a real browser, over a server that the test conducts. Skipped where there is no browser.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { start } from './fake/server.js';
+
+const { TENET_PLAYWRIGHT: module, TENET_CHROMIUM: executablePath } = process.env;
+const skip = module && executablePath ? false : 'TENET_PLAYWRIGHT and TENET_CHROMIUM name no browser';
+const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+describe('the page', { skip }, () => {
+  let browser;
+  let server;
+  let page;
+  /** Everything that went wrong or outside. */
+  let trouble = [];
+
+  before(async () => {
+    const { chromium } = await import(pathToFileURL(join(module ?? '', 'index.mjs')).href);
+    browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+  });
+  after(() => browser?.close());
+
+  async function open(options = {}) {
+    server = await start();
+    trouble = [];
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+    page.on('pageerror', (error) => trouble.push(`error: ${error.message}`));
+    page.on('console', (message) => {
+      // What the browser says of a stream that the test cut is expected.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) trouble.push(`console: ${message.text()}`);
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith(server.url) && !request.url().startsWith('data:')) trouble.push(`request to ${request.url()}`);
+    });
+    await page.goto(server.url);
+    await page.waitForSelector('#endpoints-table tbody:last-child .endpoint');
+  }
+  async function close() {
+    await page.close();
+    server.close();
+    assert.deepEqual(trouble, []);
+  }
+  const paths = () => page.$$eval('#endpoints-table tbody:last-child .path', (all) => all.map((one) => one.textContent));
+  const places = () =>
+    page.$$eval('section, thead th', (all) => all.map((one) => [one.offsetTop, one.offsetLeft, one.offsetWidth, one.offsetHeight].join(' ')).join('; '));
+
+  test('shows the numbers, and sorts and filters them', async () => {
+    await open();
+    assert.equal(await page.title(), 'feed · Tenet');
+    assert.deepEqual(await paths(), ['/v1/payments:charge', '/v1/users/{user_id}', '/v1/users/{user_id}/timeline']);
+    const row = await page.$eval('#endpoints-table tbody:last-child tr', (row) => [...row.querySelectorAll('td.number')].map((cell) => cell.textContent));
+    assert.deepEqual(row, ['5.00', '10.0 %', '0', '8.00 ms', '96.0 ms', '80.0 ms', '160 ms', '720 ms', '1.60 s']);
+    await page.click('thead button:has-text("req/s")');
+    assert.deepEqual(await paths(), ['/v1/users/{user_id}', '/v1/users/{user_id}/timeline', '/v1/payments:charge']);
+    assert.equal(await page.getAttribute('thead th:has-text("req/s")', 'aria-sort'), 'descending');
+    await page.fill('input[type=search]', 'unavailable');
+    assert.deepEqual(await paths(), ['/v1/payments:charge']);
+    await close();
+  });
+
+  test('puts an endpoint into the charts and the address, by keyboard too', async () => {
+    await open();
+    await page.focus('#endpoints-table tbody:last-child tr:nth-child(1) button');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.scope h2 .path:has-text("/v1/payments:charge")');
+    assert.match(page.url(), /#endpoint=POST/);
+    assert.deepEqual(await page.$$eval('.codes li .code', (all) => all.map((one) => one.textContent)), ['200OK', '503UNAVAILABLE']);
+    await page.reload();
+    await page.waitForSelector('.scope h2 .path:has-text("/v1/payments:charge")');
+    await page.click('.scope h2 button:has-text("All traffic")');
+    await page.waitForSelector('.scope h2 span:has-text("All traffic")');
+    await close();
+  });
+
+  test('keeps everything in its place while trouble comes and goes', async () => {
+    await open();
+    server.second();
+    const calm = await places();
+    server.fail(true);
+    server.second();
+    await page.waitForSelector('details.alarms summary.critical');
+    await page.waitForSelector('.instance.down');
+    assert.match(await page.textContent('.events'), /instance down.*feed-2/s);
+    assert.match(await page.textContent('.processes'), /connection refused/);
+    assert.equal(await places(), calm);
+    await close();
+  });
+
+  test('says that the connection is lost, and comes back by itself', async () => {
+    await open();
+    server.drop();
+    await page.waitForSelector('.pulse.lost');
+    await page.waitForSelector('main.stale');
+    assert.equal(await page.textContent('.alarms'), 'Alarms unknown');
+    server.open();
+    await page.waitForSelector('.pulse.live', { timeout: 15_000 });
+    await close();
+  });
+
+  test('fits a phone, in light and in dark', async () => {
+    for (const colorScheme of ['light', 'dark']) {
+      await open({ viewport: { width: 390, height: 844 }, colorScheme });
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+      const page_colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      assert.equal(page_colour, colorScheme === 'dark' ? 'rgb(15, 17, 21)' : 'rgb(243, 244, 246)');
+      await close();
+    }
+  });
+});
