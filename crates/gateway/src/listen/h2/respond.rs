@@ -98,9 +98,13 @@ async fn stream_out(
         })
         .await;
         let frame = match frame {
+            // The stream stays open for the status that the service left out.
+            None if grpc => {
+                return Err(Failure::new(Code::UpstreamProtocol, "the answer ended without a grpc-status"));
+            }
             None => {
                 stream.send_data(Bytes::new(), true).map_err(|_| Code::Cancelled)?;
-                return if grpc { Err(Code::UpstreamProtocol.into()) } else { Ok(code) };
+                return Ok(code);
             }
             Some(frame) => frame?,
         };
