@@ -43,8 +43,12 @@ service Echo {
   rpc Lost(Words) returns (Words) {
     option (google.api.http) = { get: "/v1/lost" };
   }
-  // Streams both ways; a test scripts its backend.
-  rpc Chat(stream Words) returns (stream Words);
+  // Streams both ways; a test scripts its backend. Without a binding it would not be public.
+  rpc Chat(stream Words) returns (stream Words) {
+    option (google.api.http) = { post: "/v1/chat" body: "*" };
+  }
+  // Has no binding, so nobody can reach it from outside.
+  rpc Hidden(Words) returns (Words);
 }
 
 // Cannot be reached from outside although it has a binding.
