@@ -66,8 +66,8 @@ const NEEDS: &[Need] = &[
 pub fn run(arguments: &Arguments) -> Outcome {
     let mut tally = Tally::default();
     let environment = prepare(arguments, &mut tally);
-    rust(&environment, &mut tally)?;
-    doctests(&mut tally)?;
+    rust(&environment, &mut tally);
+    doctests(&mut tally);
     if !arguments.rust_only {
         tally.add(console::test(arguments.offline));
         for (name, judge) in JUDGES {
@@ -84,8 +84,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         println!("{note}");
     }
     println!("{}", tally.line());
-    // The line above is the last on standard output; the exit code says the rest.
-    if tally.failed > 0 { Err("tests failed".into()) } else { Ok(()) }
+    // The line above is the last, also where both streams are read as one: the exit code says the rest.
+    if tally.failed > 0 { Err(String::new()) } else { Ok(()) }
 }
 
 type Judge = (&'static str, fn() -> Tally);
@@ -116,7 +116,7 @@ fn prepare(arguments: &Arguments, tally: &mut Tally) -> Vec<(String, PathBuf)> {
 }
 
 /// The tests of every crate, and the end-to-end tests over the built binary.
-fn rust(environment: &[(String, PathBuf)], tally: &mut Tally) -> Outcome {
+fn rust(environment: &[(String, PathBuf)], tally: &mut Tally) {
     println!("== build");
     if run_loudly(cargo().args(["build", "--workspace", "--bins", "--quiet"])).is_err() {
         tally.add(Tally::failed("cargo build --workspace --bins"));
@@ -141,7 +141,7 @@ fn rust(environment: &[(String, PathBuf)], tally: &mut Tally) -> Outcome {
             let filter = format!("not ({})", each.collect::<Vec<_>>().join(" or "));
             command.args(["--ignore-default-filter", "-E", &filter]);
         }
-        follow(&mut command, Nextest::default(), "cargo nextest run --workspace")?
+        follow(&mut command, Nextest::default(), "cargo nextest run --workspace")
     } else {
         println!("cargo-nextest is not installed: cargo test runs instead, slower");
         command.args([
@@ -154,7 +154,7 @@ fn rust(environment: &[(String, PathBuf)], tally: &mut Tally) -> Outcome {
             "--",
             "--color=never",
         ]);
-        let mut counted = follow(&mut command, Libtest::default(), "cargo test --workspace")?;
+        let mut counted = follow(&mut command, Libtest::default(), "cargo test --workspace");
         // They ran without their variable and returned at once: what they reported as passed was not tested.
         let blank = left_out.len() as u64;
         counted.passed = counted.passed.saturating_sub(blank);
@@ -166,25 +166,26 @@ fn rust(environment: &[(String, PathBuf)], tally: &mut Tally) -> Outcome {
         counted.notes.push(format!("skipped  {package} {binary} {name}: it needs what is lacking above"));
     }
     tally.add(counted);
-    Ok(())
 }
 
-fn doctests(tally: &mut Tally) -> Outcome {
+fn doctests(tally: &mut Tally) {
     println!("== documentation tests");
     let mut command = cargo();
     command.args(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
-    let counted = follow(&mut command, Libtest::default(), "cargo test --workspace --doc")?;
-    tally.add(counted);
-    Ok(())
+    tally.add(follow(&mut command, Libtest::default(), "cargo test --workspace --doc"));
 }
 
 /// Runs a test runner with its lines on our terminal and in `reader`.
-fn follow(command: &mut Command, mut reader: impl Reader, name: &str) -> Outcome<Tally> {
-    let status = watch(command, RUNNER_LIMIT, |line| {
+fn follow(command: &mut Command, mut reader: impl Reader, name: &str) -> Tally {
+    let watched = watch(command, RUNNER_LIMIT, |line| {
         println!("{line}");
         reader.see(line);
-    })?;
-    Ok(match reader.tally() {
+    });
+    let status = match watched {
+        Ok(status) => status,
+        Err(why) => return Tally::failed(&why),
+    };
+    match reader.tally() {
         Some(tally) if status.success() || tally.failed > 0 => tally,
         Some(mut tally) => {
             tally.add(Tally::failed(&format!("{name} ended with {status}")));
@@ -193,7 +194,7 @@ fn follow(command: &mut Command, mut reader: impl Reader, name: &str) -> Outcome
         None => {
             Tally::failed(&format!("{name} ended without a summary ({status}): it probably did not build"))
         }
-    })
+    }
 }
 
 fn existing(path: PathBuf) -> Outcome<PathBuf> {

