@@ -92,3 +92,12 @@ impl From<JsonError> for RequestError {
         RequestError::Json(error)
     }
 }
+
+/// What somebody sent, short enough to repeat in a message.
+#[cold]
+pub(crate) fn excerpt(text: &[u8]) -> String {
+    const LETTERS: usize = 100;
+    // A letter has at most four bytes, so no more than this can be shown.
+    let text = String::from_utf8_lossy(&text[..text.len().min(LETTERS * 4)]);
+    text.chars().take(LETTERS).collect()
+}

@@ -164,9 +164,15 @@ pub(crate) fn last<'a>(
     wire: &'a [u8],
     runs: &[Entry],
 ) -> Result<Option<Record<'a>>, Malformed> {
+    let Some(run) = runs.last() else { return Ok(None) };
+    // Nearly always the run is one record.
+    let mut cursor = Cursor { bytes: &wire[..run.end as usize], pos: run.start as usize };
+    let first = cursor.record()?;
+    if cursor.at_end() && !message.message_set {
+        return Ok(Some(first));
+    }
     let mut found = None;
-    let last_run = runs.len().saturating_sub(1);
-    records::<Malformed>(message, wire, &runs[last_run..], |record| {
+    records::<Malformed>(message, wire, std::slice::from_ref(run), |record| {
         found = Some(record);
         Ok(())
     })?;

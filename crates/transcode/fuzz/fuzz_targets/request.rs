@@ -10,11 +10,16 @@ static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
     let wide = CODEC.message("wide.Wide").expect("the wide message");
     let variable = |name: &str, multi_segment| Variable { field_path: name.to_owned(), multi_segment };
     let variables = [variable("nested.a_string", true), variable("at", false), variable("colour", false)];
-    [BodyRule::None, BodyRule::Whole, BodyRule::Field("nested".to_owned()), BodyRule::Field("texts".to_owned())]
-        .into_iter()
-        .flat_map(|body| [(body.clone(), &variables[..1]), (body, &variables[..])])
-        .map(|(body, variables)| Binding::compile(&CODEC, wide, wide, variables, body, None).expect("compiles"))
-        .collect()
+    [
+        BodyRule::None,
+        BodyRule::Whole,
+        BodyRule::Field("nested".to_owned()),
+        BodyRule::Field("texts".to_owned()),
+    ]
+    .into_iter()
+    .flat_map(|body| [(body.clone(), &variables[..1]), (body, &variables[..])])
+    .map(|(body, variables)| Binding::compile(&CODEC, wide, wide, variables, body, None).expect("compiles"))
+    .collect()
 });
 
 fuzz_target!(|text: &str| {

@@ -12,7 +12,11 @@ fuzz_target!(|data: &[u8]| {
         let (mut back, mut unknown) = (Vec::new(), Unknowns::new());
         let read = CODEC.json_to_wire(message, &json, &READ, &mut back, &mut unknown);
         // Required fields are asked for when reading only.
-        assert!(read.is_ok_and(|()| unknown.is_empty()) || data[0] % 2 == 1, "{}", String::from_utf8_lossy(&json));
+        assert!(
+            read.is_ok_and(|()| unknown.is_empty()) || data[0] % 2 == 1,
+            "{}",
+            String::from_utf8_lossy(&json)
+        );
     }
     let mut tight = Vec::new();
     if CODEC.wire_to_json(message, wire, &TIGHT, &mut tight).is_ok() {

@@ -2,15 +2,13 @@
 
 use super::path::{self, FieldPath, Found};
 use super::{Binding, Body, parameter, percent};
+use crate::error::excerpt;
 use crate::table::Repeat;
 use crate::{Codec, DEFAULT_DEPTH, ParseOptions, RequestError, Unknowns};
 use smallvec::SmallVec;
 
 /// Parameters of one query: far more than anyone writes, few enough that looking for repeats stays cheap.
 const MAX_PARAMETERS: usize = 1000;
-
-/// Letters of a parameter's name that are repeated back to the sender.
-const LONGEST_NAME: usize = 100;
 
 /// What the query has set so far.
 #[derive(Default)]
@@ -35,7 +33,7 @@ impl Binding {
         for (count, pair) in query.split('&').filter(|pair| !pair.is_empty()).enumerate() {
             let (raw_name, raw_value) = pair.split_once('=').unwrap_or((pair, ""));
             let refused = |message: &str| RequestError::Parameter {
-                name: raw_name.chars().take(LONGEST_NAME).collect(),
+                name: excerpt(raw_name.as_bytes()),
                 message: message.to_owned(),
             };
             if count == MAX_PARAMETERS {
@@ -109,7 +107,7 @@ impl Seen {
 }
 
 fn ignore(name: &[u8], options: &ParseOptions, unknown: &mut Unknowns) -> Result<(), RequestError> {
-    let name = || String::from_utf8_lossy(name).chars().take(LONGEST_NAME).collect::<String>();
+    let name = || excerpt(name);
     if options.strict {
         return Err(RequestError::UnknownParameter { name: name() });
     }

@@ -22,7 +22,7 @@ impl<'c> Parser<'_, 'c> {
         wire::put_bytes(self.out, 1, url);
         let message = std::str::from_utf8(url).ok().and_then(|url| self.codec.by_type_url(url));
         let Some(message) = message else {
-            let text = String::from_utf8_lossy(url).into_owned();
+            let text = crate::error::excerpt(url);
             return Err(Fault::new(at, format!("\"@type\" names no known message: \"{text}\"")));
         };
         self.reader.pos = start;

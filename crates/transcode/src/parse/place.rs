@@ -25,9 +25,8 @@ impl<'p> Place<'p> {
         Place { before: Some(self), step: Step::Index(index) }
     }
 
-    /// `a.b[3].c`. A member name is cut at 100 letters: it may be as long as the sender likes.
+    /// `a.b[3].c`. Member names are cut: one may be as long as the sender likes.
     pub fn path(&self) -> String {
-        const LONGEST_NAME: usize = 100;
         let mut path = self.before.map(Place::path).unwrap_or_default();
         match self.step {
             Step::Root => {}
@@ -36,7 +35,7 @@ impl<'p> Place<'p> {
                 if !path.is_empty() {
                     path.push('.');
                 }
-                path.extend(String::from_utf8_lossy(name).chars().take(LONGEST_NAME));
+                path.push_str(&crate::error::excerpt(name));
             }
         }
         path

@@ -18,6 +18,7 @@ impl Printer<'_> {
     /// The message behind a type URL, as an object with `@type`.
     fn packed(&mut self, url: &str, value: &[u8], depth: u32) -> Outcome {
         let Some(message) = self.codec.by_type_url(url) else {
+            let url = crate::error::excerpt(url.as_bytes());
             return Err(Unprintable::new(format!("an Any holds \"{url}\", which is no known type")));
         };
         let Some(inner) = depth.checked_sub(1) else {

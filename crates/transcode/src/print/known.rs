@@ -47,7 +47,7 @@ impl<'c> Printer<'c> {
                 .iter()
                 .all(|&byte| byte > 0x1f && byte.is_ascii() && !b"\"\\,".contains(&byte));
             if !safe || !text::mask::to_json(record.payload, self.out) {
-                let path = String::from_utf8_lossy(record.payload);
+                let path = crate::error::excerpt(record.payload);
                 return Err(Unprintable::new(format!("the path \"{path}\" has no lowerCamelCase form")));
             }
             self.bounded()?;

@@ -37,7 +37,7 @@ impl<'c> Printer<'c> {
                 self.defaults(&message.fields[next..index as usize], &mut first)?;
                 next = index as usize + 1;
             }
-            let runs: Runs = self.entries[at..at + runs].into();
+            let runs = Runs::from_slice(&self.entries[at..at + runs]);
             at += runs.len();
             let field = &message.fields[index as usize];
             let before = self.out.len();
