@@ -8,6 +8,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderName, TE, TRAILER,
 };
 use http::{HeaderMap, HeaderValue};
+use smallvec::SmallVec;
 use std::time::Duration;
 use tenet_http1::strip_hop_by_hop;
 
@@ -69,30 +70,26 @@ fn end_to_end(exchange: &mut Exchange) -> HeaderMap {
 /// Says who asked. The chain of a trusted hop is continued, any other's is dropped.
 fn forwarded(exchange: &Exchange, headers: &mut HeaderMap) {
     let peer = &exchange.peer;
-    let chain = peer.trusted.then(|| headers.get(X_FORWARDED_FOR).cloned()).flatten();
     if !peer.trusted {
-        headers.remove(FORWARDED);
+        drop_claims(headers);
     }
-    let client = match chain.as_ref().and_then(|chain| chain.to_str().ok()) {
+    let client = match chain(headers, &X_FORWARDED_FOR) {
         Some(chain) => {
             HeaderValue::try_from(format!("{chain}, {}", peer.ip)).unwrap_or(peer.ip_value.clone())
         }
         None => peer.ip_value.clone(),
     };
     headers.insert(X_FORWARDED_FOR, client);
-    if !(peer.trusted && headers.contains_key(X_FORWARDED_PROTO)) {
+    if !headers.contains_key(X_FORWARDED_PROTO) {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if peer.tls { "https" } else { "http" }));
     }
-    if !(peer.trusted && headers.contains_key(X_FORWARDED_HOST)) {
+    if !headers.contains_key(X_FORWARDED_HOST) {
         let host = exchange.head.authority.as_ref().map(|authority| authority.as_str());
-        match host.and_then(|host| HeaderValue::from_str(host).ok()) {
-            Some(host) => headers.insert(X_FORWARDED_HOST, host),
-            None => headers.remove(X_FORWARDED_HOST),
-        };
+        if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
+            headers.insert(X_FORWARDED_HOST, host);
+        }
     }
-    if peer.trusted
-        && let Some(before) = headers.get(FORWARDED).and_then(|value| value.to_str().ok())
-    {
+    if let Some(before) = chain(headers, &FORWARDED) {
         let hop = if peer.ip.is_ipv6() {
             format!("{before}, for=\"[{}]\"", peer.ip)
         } else {
@@ -102,6 +99,27 @@ fn forwarded(exchange: &Exchange, headers: &mut HeaderMap) {
             headers.insert(FORWARDED, value);
         }
     }
+}
+
+/// Removes everything a stranger says about who came before, also what only some services read (`X-Forwarded-Port`).
+fn drop_claims(headers: &mut HeaderMap) {
+    headers.remove(FORWARDED);
+    let claims: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| name.as_str().starts_with("x-forwarded-")).cloned().collect();
+    for name in claims {
+        headers.remove(name);
+    }
+}
+
+/// A list field as one value, however many fields it came in (RFC 9110 §5.3).
+fn chain(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut chain = values.next()?.to_owned();
+    for value in values {
+        chain.push_str(", ");
+        chain.push_str(value);
+    }
+    Some(chain)
 }
 
 /// The fields of an answer that go on to the caller.
@@ -121,7 +139,7 @@ pub fn grpc_timeout(left: Duration) -> HeaderValue {
         nanos if nanos / 1_000_000 <= EIGHT_DIGITS => (nanos / 1_000_000, b'm'),
         nanos => ((nanos / 1_000_000_000).min(EIGHT_DIGITS), b'S'),
     };
-    let mut text: smallvec::SmallVec<[u8; 9]> = digits.format(value).as_bytes().into();
+    let mut text: SmallVec<[u8; 9]> = digits.format(value).as_bytes().into();
     text.push(unit);
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0u"))
 }
