@@ -32,14 +32,14 @@ impl<'c> Printer<'c> {
 
     pub(super) fn field_mask(&mut self, wire: &[u8]) -> Outcome {
         self.out.push(b'"');
-        let start = self.out.len();
+        let mut first = true;
         let mut cursor = Cursor::new(wire);
         while !cursor.at_end() {
             let record = cursor.record()?;
             if (record.number, record.wire_type) != (1, LEN) {
                 continue;
             }
-            if self.out.len() > start {
+            if !std::mem::take(&mut first) {
                 self.out.push(b',');
             }
             let safe = record

@@ -120,6 +120,7 @@ fn well_known_types() {
     check(r#"{"at":"2024-01-01T00:00:00.5+01:00"}"#, Ok(r#"{"at":"2023-12-31T23:00:00.500Z"}"#));
     check(r#"{"at":"yesterday"}"#, Err("at: expected an RFC 3339 time"));
     check(r#"{"span":"-1.5s","mask":"aB.c,d"}"#, Ok(r#"{"span":"-1.500s","mask":"aB.c,d"}"#));
+    same(r#"{"mask":",a,"}"#);
     check(r#"{"mask":"a_b"}"#, Err("lowerCamelCase"));
     same(r#"{"structure":{"a":{"b":[1,"x",null,true,{}]},"c":-1.5},"value":[[],{}],"list":[1,[2]]}"#);
     check(r#"{"structure":{"a":1,"a":2}}"#, Err("structure: a member of the object is given twice"));
