@@ -112,11 +112,14 @@ export function windowName(seconds) {
 }
 
 /**
- * An endpoint's name taken apart: its HTTP method, and the path in literal and variable pieces.
+ * An endpoint's name taken apart: its HTTP method, and the path in literal and variable pieces. Of a gRPC method the
+ * package is left out, which its service's methods share and which would push the method out of sight.
  * @param {string} name
  * @returns {{ verb: string, pieces: { text: string, variable: boolean }[] }}
  */
 export function endpointParts(name) {
+  const grpc = /^gRPC (?:[\w.]+\.)?([^.]+\/.*)$/s.exec(name);
+  if (grpc) return { verb: 'gRPC', pieces: [{ text: grpc[1], variable: false }] };
   const match = /^([A-Z]+) (\/.*)$/s.exec(name);
   const verb = match ? match[1] : '';
   const path = match ? match[2] : name;

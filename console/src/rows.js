@@ -47,7 +47,7 @@ export function ordered(rows, { column, descending }) {
 function byName(a, b) {
   // What never reached a route has no group and comes last.
   const rank = (/** @type {Row} */ row) => (row.group === '' ? (row.name.startsWith('(') ? 2 : 1) : 0);
-  const path = (/** @type {Row} */ row) => row.name.replace(/^[A-Z]+ /, '');
+  const path = (/** @type {Row} */ row) => row.name.replace(/^([A-Z]+|gRPC) /, '');
   return (
     rank(a) - rank(b) || a.group.localeCompare(b.group) || path(a).localeCompare(path(b)) || a.name.localeCompare(b.name)
   );

@@ -37,6 +37,7 @@ test('endpoints come apart into method, literals and variables', () => {
     verb: 'GET',
     pieces: [{ text: '/v1/users/', variable: false }, { text: '{user_id}', variable: true }, { text: '/posts', variable: false }],
   });
+  assert.deepEqual(endpointParts('gRPC feed.accounts.v1.Accounts/GetUser'), { verb: 'gRPC', pieces: [{ text: 'Accounts/GetUser', variable: false }] });
   assert.deepEqual(endpointParts('(none)'), { verb: '', pieces: [{ text: '(none)', variable: false }] });
   assert.deepEqual(endpointParts('POST /v1/{name=shelves/*}:move').pieces.map((piece) => piece.variable), [false, true, false]);
 });
