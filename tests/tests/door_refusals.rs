@@ -328,7 +328,7 @@ fn what_is_well_formed_but_not_served_is_refused() {
             "METHOD_NOT_ALLOWED",
             Lives,
         ),
-        row("TRACE", request("TRACE /v1/echo/x", ""), 501, "UNKNOWN_METHOD", Either),
+        row("TRACE", request("TRACE /v1/echo/x", ""), 405, "METHOD_NOT_ALLOWED", Either),
         row("CONNECT", "CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", 501, "UNKNOWN_METHOD", Closes),
         row("a method nobody knows", request("BREW /v1/echo/x", ""), 501, "UNKNOWN_METHOD", Lives),
         row("a method in lower case", request("get /v1/echo/x", ""), 501, "UNKNOWN_METHOD", Lives),
@@ -387,7 +387,7 @@ fn what_is_well_formed_but_not_served_is_refused() {
         ),
         row(
             "a strange authority in the target",
-            "GET http://other.test/v1/echo/x HTTP/1.1\r\nHost: other.test\r\n\r\n".to_owned(),
+            "GET http://other.test/v1/echo/x HTTP/1.1\r\nHost: other.test\r\n\r\n",
             421,
             "MISDIRECTED_REQUEST",
             Lives,

@@ -48,7 +48,7 @@ pub async fn serve(
     stream: std::net::TcpStream,
     address: SocketAddr,
 ) {
-    let _open = Open::begin(&worker);
+    let _open = Open::begin(&worker, listening.door);
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let mut io = Io::Plain(stream);
     let mut prefix = BytesMut::new();
@@ -155,20 +155,20 @@ async fn read_proxy_header(io: &mut Io, prefix: &mut BytesMut) -> Result<Option<
 }
 
 /// An open connection; counts itself out when dropped.
-struct Open(Rc<Worker>);
+struct Open(Rc<Worker>, Door);
 
 impl Open {
-    fn begin(worker: &Rc<Worker>) -> Open {
+    fn begin(worker: &Rc<Worker>, door: Door) -> Open {
         worker.count(CounterId::ConnectionsAccepted, 1);
         worker.gauge(GaugeId::Connections, 1);
-        Open(worker.clone())
+        Open(worker.clone(), door)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.gauge(GaugeId::Connections, -1);
-        self.0.process.closed(self.0.index());
+        self.0.process.closed(self.0.index(), self.1);
     }
 }
 

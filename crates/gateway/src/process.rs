@@ -6,7 +6,7 @@ mod run;
 pub use adopt::Prepared;
 pub use run::{Options, RunError, run};
 
-use crate::program::Program;
+use crate::program::{Door, Program};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -15,6 +15,28 @@ use tenet_release::{ReleaseDir, Roster};
 use tenet_telemetry::Collector;
 use tenet_upstream::{PoolOptions, Shared};
 use tokio::sync::watch;
+
+/// How far a drain has come. Public callers go first: what they wait for may need calls between services, which come in
+/// through the private door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drain {
+    /// Serving.
+    Not,
+    /// The public door takes nothing new.
+    Public,
+    /// Neither door does.
+    Both,
+}
+
+impl Drain {
+    /// Whether connections of this door end.
+    pub fn reaches(self, door: Door) -> bool {
+        match door {
+            Door::Public => self >= Drain::Public,
+            Door::Private => self == Drain::Both,
+        }
+    }
+}
 
 /// What all threads of a gateway share.
 pub struct Process {
@@ -26,13 +48,17 @@ pub struct Process {
     pub in_flight: AtomicUsize,
     /// Connections open on each thread.
     pub open: Box<[AtomicUsize]>,
+    /// Connections open through the public door, over all threads.
+    pub open_public: AtomicUsize,
     program: ArcSwap<Program>,
     generation: AtomicU64,
-    draining: watch::Sender<bool>,
+    drain: watch::Sender<Drain>,
     /// A release that was prepared and waits for its epoch.
     prepared: Mutex<Option<Prepared>>,
     /// Who is there now; kept because a release must be compiled against it.
     roster: Mutex<Roster>,
+    /// Held while a new program is made from the one in force, so that no two are made from the same.
+    adopting: Mutex<()>,
     state: ReleaseDir,
 }
 
@@ -53,9 +79,11 @@ impl Process {
             open: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
             program: ArcSwap::from_pointee(program),
             generation: AtomicU64::new(1),
-            draining: watch::Sender::new(false),
+            open_public: AtomicUsize::new(0),
+            drain: watch::Sender::new(Drain::Not),
             prepared: Mutex::new(None),
             roster: Mutex::new(roster),
+            adopting: Mutex::new(()),
             state,
         })
     }
@@ -91,23 +119,34 @@ impl Process {
         self.open.iter().map(|open| open.load(Ordering::Relaxed)).sum()
     }
 
-    /// A connection of a thread has ended.
-    pub fn closed(&self, thread: usize) {
-        self.open[thread].fetch_sub(1, Ordering::Relaxed);
+    /// A connection was given to a thread.
+    pub fn opened(&self, thread: usize, door: Door) {
+        self.open[thread].fetch_add(1, Ordering::Relaxed);
+        if door == Door::Public {
+            self.open_public.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// Follows whether the process drains.
-    pub fn drain_signal(&self) -> watch::Receiver<bool> {
-        self.draining.subscribe()
+    /// A connection of a thread has ended.
+    pub fn closed(&self, thread: usize, door: Door) {
+        self.open[thread].fetch_sub(1, Ordering::Relaxed);
+        if door == Door::Public {
+            self.open_public.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Follows how far the process has drained.
+    pub fn drain_signal(&self) -> watch::Receiver<Drain> {
+        self.drain.subscribe()
     }
 
     /// Whether the process drains.
     pub fn draining(&self) -> bool {
-        *self.draining.borrow()
+        *self.drain.borrow() != Drain::Not
     }
 
-    /// Stops accepting, and lets what is in flight finish.
-    pub fn drain(&self) {
-        self.draining.send_replace(true);
+    /// Stops accepting through the doors that `stage` reaches, and lets what is in flight there finish.
+    pub fn drain(&self, stage: Drain) {
+        self.drain.send_replace(stage);
     }
 }

@@ -1,8 +1,8 @@
 //! One data-plane thread: its connections, its pool, its recorders.
 
 use crate::exchange::Peer;
-use crate::process::Process;
-use crate::program::Program;
+use crate::process::{Drain, Process};
+use crate::program::{Door, Program};
 use crate::watch::{Reaper, Watch};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -31,7 +31,7 @@ pub struct Worker {
     program: RefCell<(u64, Held)>,
     /// One recorder for each program that still has requests; the last is that of the program in force.
     recordings: RefCell<Vec<(Held, Recorder)>>,
-    draining: Cell<bool>,
+    drain: Cell<Drain>,
     date: RefCell<(u64, [u8; 29])>,
     random: RefCell<SmallRng>,
 }
@@ -47,7 +47,7 @@ impl Worker {
             program: RefCell::new((generation, held)),
             index,
             reaper: Reaper::new(),
-            draining: Cell::new(false),
+            drain: Cell::new(Drain::Not),
             date: RefCell::new((0, [b' '; 29])),
             random: RefCell::new(SmallRng::from_os_rng()),
             process,
@@ -142,16 +142,15 @@ impl Worker {
         recordings.retain(|(held, _)| Rc::ptr_eq(held, &current) || Rc::strong_count(held) > 1);
     }
 
-    /// From now on connections close as soon as nobody loses a request.
-    pub fn drain(&self) {
-        if !self.draining.replace(true) {
-            self.reaper.wake_all();
-        }
+    /// From now on the connections that `stage` reaches close as soon as nobody loses a request.
+    pub fn drain(&self, stage: Drain) {
+        self.drain.set(stage);
+        self.reaper.wake_all();
     }
 
-    /// Whether this process drains.
-    pub fn draining(&self) -> bool {
-        self.draining.get()
+    /// Whether connections of this door end.
+    pub fn draining(&self, door: Door) -> bool {
+        self.drain.get().reaches(door)
     }
 
     /// The `Date` header's value now (RFC 9110 §5.6.7), formatted once a second.

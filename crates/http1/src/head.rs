@@ -35,7 +35,7 @@ const REQUEST_LINE_FIXED: usize = 12;
 /// A checked request head. Field values are slices of one shared buffer.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
-    /// The method; never `CONNECT` or `TRACE`.
+    /// The method; never `CONNECT`.
     pub method: Method,
     /// What is asked for and of whom.
     pub target: Target,

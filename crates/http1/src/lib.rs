@@ -14,7 +14,7 @@
 //! How input is cut into reads never changes the outcome: parsing byte by byte equals parsing the whole, and a property
 //! test holds it to that.
 //!
-//! Deliberately not done: `CONNECT` and `TRACE` (answered 501), transfer codings other than `chunked`, authority-form
+//! Deliberately not done: `CONNECT` (answered 501), transfer codings other than `chunked`, authority-form
 //! targets (only `CONNECT` has them), normalisation of dot segments (the router decides on paths).
 
 #![forbid(unsafe_code)]

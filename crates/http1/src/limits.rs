@@ -18,7 +18,7 @@ pub struct Limits {
     /// Most field lines in a trailer section. Exceeding it is 431.
     pub trailer_fields: usize,
     /// Lets well-formed methods outside RFC 9110 and RFC 5789 through to the router, which contracts with `custom`
-    /// patterns need. Off, they are answered 501 here. `CONNECT` and `TRACE` are refused either way.
+    /// patterns need. Off, they are answered 501 here. `CONNECT` is refused either way.
     pub extension_methods: bool,
 }
 

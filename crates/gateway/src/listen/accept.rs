@@ -33,7 +33,7 @@ pub async fn run(process: Arc<Process>, listener: TcpListener, listening: Listen
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = async { drain.wait_for(|draining| *draining).await.map(drop).unwrap_or(()) } => return,
+            () = async { drain.wait_for(|drain| drain.reaches(listening.door)).await.map(drop).unwrap_or(()) } => return,
         };
         let Ok((stream, address)) = accepted else {
             // Out of descriptors, or a connection that was reset before it was accepted.
@@ -41,21 +41,21 @@ pub async fn run(process: Arc<Process>, listener: TcpListener, listening: Listen
             continue;
         };
         let limit = process.current().limits().connections as usize;
-        if listening.door == Door::Public && process.open_connections() >= limit {
+        if listening.door == Door::Public && process.open_public.load(Ordering::Relaxed) >= limit {
             refuse(&process, &listening, &stream);
             continue;
         }
         let _ = stream.set_nodelay(true);
         let Ok(stream) = stream.into_std() else { continue };
-        let (index, open) = process
+        let index = process
             .open
             .iter()
             .enumerate()
             .min_by_key(|(_, open)| open.load(Ordering::Relaxed))
-            .map_or((0, &process.open[0]), |(index, open)| (index, open));
-        open.fetch_add(1, Ordering::Relaxed);
+            .map_or(0, |(index, _)| index);
+        process.opened(index, listening.door);
         if threads[index].send(Accepted { stream, address, listening: listening.clone() }).is_err() {
-            open.fetch_sub(1, Ordering::Relaxed);
+            process.closed(index, listening.door);
         }
     }
 }

@@ -37,7 +37,7 @@ pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, io: Io, prefix: BytesMut)
     let mut parser = HeadParser::new();
     let mut first = true;
     loop {
-        let head = match read_head(&worker, &wire, &mut parser, first).await {
+        let head = match read_head(&worker, &peer, &wire, &mut parser, first).await {
             Ok(Some(head)) => head,
             Ok(None) => break,
             Err(failure) => {
@@ -56,6 +56,7 @@ pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, io: Io, prefix: BytesMut)
 /// The next request's head; `None` when the connection ends between requests.
 async fn read_head(
     worker: &Worker,
+    peer: &Peer,
     wire: &Shared,
     parser: &mut HeadParser,
     first: bool,
@@ -91,7 +92,7 @@ async fn read_head(
                 Poll::Ready(Ok(_)) => continue,
                 Poll::Pending => {}
             }
-            if !begun && !draining && worker.draining() {
+            if !begun && !draining && worker.draining(peer.door) {
                 draining = true;
                 wire.watch.arm(DRAIN_GRACE);
             }
@@ -162,7 +163,7 @@ async fn exchange(worker: &Rc<Worker>, peer: &Rc<Peer>, wire: &Shared, head: Req
         Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
     };
     let close = !keep_alive
-        || worker.draining()
+        || worker.draining(peer.door)
         // A body that stopped is not waited for a second time (RFC 9110 §15.5.9).
         || answer.code == Code::BodyTimeout
         || !wire.borrow_mut().body_can_be_passed_over();

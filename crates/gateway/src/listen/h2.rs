@@ -9,6 +9,7 @@ pub use body::H2Body;
 use super::io::Io;
 use crate::exchange::{Exchange, Head, Peer, Protocol};
 use crate::phase;
+use crate::program::Door;
 use crate::watch::Watch;
 use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
@@ -67,7 +68,7 @@ pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, io: Io, prefix: BytesMut)
     watch.arm(idle_time);
     let mut draining = false;
     loop {
-        match next(&mut connection, &worker, &guard, &watch, &open, draining).await {
+        match next(&mut connection, &worker, peer.door, &guard, &watch, &open, draining).await {
             Next::Stream(request, respond) => {
                 watch.disarm();
                 spawn_stream(&worker, &peer, request, respond, &open, &guard);
@@ -122,6 +123,7 @@ enum Next {
 async fn next(
     connection: &mut Connection<Guarded, Bytes>,
     worker: &Worker,
+    door: Door,
     guard: &Guard,
     watch: &Watch,
     open: &Cell<usize>,
@@ -139,7 +141,7 @@ async fn next(
         if guard.flooded() {
             return Poll::Ready(Next::Flood);
         }
-        if !draining && worker.draining() {
+        if !draining && worker.draining(door) {
             return Poll::Ready(Next::Drain);
         }
         if had_streams && open.get() == 0 {

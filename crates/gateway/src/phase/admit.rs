@@ -53,7 +53,7 @@ fn http2_head(exchange: &Exchange) -> Result<(), Failure> {
     if bytes + target.len() > limits.head.bytes() {
         return Err(Failure::new(Code::HeadTooLarge, format!("the head is larger than {}", limits.head)));
     }
-    if head.method == http::Method::TRACE || head.method == http::Method::CONNECT {
+    if head.method == http::Method::CONNECT {
         return Err(Failure::new(Code::UnknownMethod, format!("{} is not served", head.method)));
     }
     let asterisk = target == "*" && head.method == http::Method::OPTIONS;

@@ -75,28 +75,20 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 fn method_allowed(exchange: &Exchange, plan: &Http) -> Result<(), Failure> {
     let method = &exchange.head.method;
-    let known = matches!(
-        *method,
-        Method::GET
-            | Method::HEAD
-            | Method::POST
-            | Method::PUT
-            | Method::PATCH
-            | Method::DELETE
-            | Method::OPTIONS
-    );
-    if !plan.methods.is_empty() && !plan.methods.contains(method) {
-        let allow: Vec<&str> = plan.methods.iter().map(Method::as_str).collect();
-        return Err(Failure::from(Code::MethodNotAllowed).with_allow(allow.join(", ")));
+    let allowed: &[Method] = if plan.methods.is_empty() { &PASSED_ON } else { &plan.methods };
+    if allowed.contains(method) {
+        return Ok(());
     }
-    if !known && plan.methods.is_empty() {
-        return Err(Failure::new(
-            Code::UnknownMethod,
-            format!("{method} is not among the methods passed on here"),
-        ));
-    }
-    Ok(())
+    let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+    let known = PASSED_ON.contains(method) || *method == Method::TRACE;
+    let code = if known { Code::MethodNotAllowed } else { Code::UnknownMethod };
+    Err(Failure::new(code, format!("{method} is not among the methods passed on here"))
+        .with_allow(allow.join(", ")))
 }
+
+/// Methods passed on where a route names none.
+const PASSED_ON: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// The URI for upstream: the caller's authority, and the path without the route's prefix where that is asked for.
 fn uri(exchange: &Exchange, plan: &Http) -> Result<Uri, Failure> {

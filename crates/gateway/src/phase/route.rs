@@ -84,7 +84,8 @@ fn with_implied(mut allow: String) -> String {
 /// A method that no contract can have bound by its usual name is unknown here, not merely unwelcome on this path
 /// (RFC 9110 §15.6.2). One that a contract binds elsewhere by `custom` counts as unknown too: nobody but its own path knows it.
 fn not_allowed(head: &crate::exchange::Head, allow: &str) -> Failure {
-    if !ALL_METHODS.split(", ").any(|known| known == head.method.as_str()) {
+    // TRACE is known and nowhere allowed.
+    if head.method != Method::TRACE && !ALL_METHODS.split(", ").any(|known| known == head.method.as_str()) {
         return Failure::new(
             Code::UnknownMethod,
             format!("{} is not a method served here, the path has {allow}", head.method),
@@ -146,9 +147,12 @@ mod tests {
 
     #[test]
     fn a_method_nobody_knows_is_unknown_and_not_merely_unwelcome() {
-        for (method, code) in
-            [("DELETE", Code::MethodNotAllowed), ("BREW", Code::UnknownMethod), ("get", Code::UnknownMethod)]
-        {
+        for (method, code) in [
+            ("DELETE", Code::MethodNotAllowed),
+            ("TRACE", Code::MethodNotAllowed),
+            ("BREW", Code::UnknownMethod),
+            ("get", Code::UnknownMethod),
+        ] {
             let head = crate::exchange::Head {
                 method: method.parse().unwrap(),
                 target: http::uri::PathAndQuery::from_static("/"),
@@ -163,7 +167,7 @@ mod tests {
 
     #[test]
     fn allow_lists_what_follows_from_what_is_bound() {
-        assert_eq!(with_implied(Some("GET, POST".into())), "GET, POST, HEAD, OPTIONS");
-        assert_eq!(with_implied(Some("DELETE".into())), "DELETE, OPTIONS");
+        assert_eq!(with_implied("GET, POST".into()), "GET, POST, HEAD, OPTIONS");
+        assert_eq!(with_implied("DELETE".into()), "DELETE, OPTIONS");
     }
 }

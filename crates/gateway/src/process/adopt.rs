@@ -51,6 +51,7 @@ impl Process {
     /// # Errors
     /// When another release, or none, was prepared, or the epoch is not newer. Nothing has changed.
     pub fn commit(&self, hash: ReleaseHash, epoch: u64) -> Result<(), AdoptError> {
+        let _adopting = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.current();
         if current.hash == hash && current.epoch == epoch {
@@ -113,6 +114,7 @@ impl Process {
     /// # Errors
     /// When the program cannot be built anew; the roster before goes on.
     pub fn adopt_roster(&self, roster: &Roster) -> Result<bool, AdoptError> {
+        let _adopting = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut known = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
             if *known == *roster {

@@ -1,7 +1,7 @@
 //! Starting, ticking, draining.
 
-use super::Process;
 use super::adopt::RosterFile;
+use super::{Drain, Process};
 use crate::admin;
 use crate::listen::accept::{self, Accepted, Threads};
 use crate::listen::tls::{CertificateError, Certificates};
@@ -11,7 +11,7 @@ use crate::worker::Worker;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tenet_release::{NodeFacts, Release, ReleaseDir, Roster};
@@ -151,16 +151,25 @@ impl Gateway {
             subject: "gateway".into(),
             text: format!("draining, for at most {bound:?}"),
         });
-        process.drain();
-        let started = tokio::time::Instant::now();
-        while process.open_connections() > 0 && started.elapsed() < bound {
-            tokio::time::sleep(DRAIN_POLL).await;
+        let until = tokio::time::Instant::now() + bound;
+        process.drain(Drain::Public);
+        ended(&process.open_public, until).await;
+        process.drain(Drain::Both);
+        for open in &process.open {
+            ended(open, until).await;
         }
         let left = process.in_flight.load(Ordering::Relaxed);
         if left > 0 {
             tracing::warn!(requests = left, "the drain time is over; what is in flight is cut");
         }
-        tracing::info!(elapsed = ?started.elapsed(), "drained");
+        tracing::info!("drained");
+    }
+}
+
+/// Waits until nothing is open any more, at most until `until`.
+async fn ended(open: &AtomicUsize, until: tokio::time::Instant) {
+    while open.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < until {
+        tokio::time::sleep(DRAIN_POLL).await;
     }
 }
 
@@ -210,8 +219,8 @@ fn data_thread(process: Arc<Process>, index: usize, mut accepted: UnboundedRecei
         let draining = worker.clone();
         let mut drain = process.drain_signal();
         tokio::task::spawn_local(async move {
-            if drain.wait_for(|draining| *draining).await.is_ok() {
-                draining.drain();
+            while drain.changed().await.is_ok() {
+                draining.drain(*drain.borrow_and_update());
             }
         });
         while let Some(Accepted { stream, address, listening }) = accepted.recv().await {
