@@ -1,3 +1,5 @@
+// Tests of what is drawn or told from lists: sparks, events, alarms.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { distinct } from '../src/panels/alarms.js';

@@ -1,3 +1,5 @@
+// Tests of how numbers and names are written.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytes, count, duration, endpointParts, rate, share, span, three, windowName } from '../src/format.js';

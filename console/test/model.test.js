@@ -1,3 +1,5 @@
+// Tests of what the page knows after each message.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EVENTS_MAX, SERIES_SECONDS, SPARK_SECONDS, advance, empty, extend, greet, idle, noSeries, nothing, numbersOf, scopeId } from '../src/model.js';

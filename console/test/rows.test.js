@@ -1,3 +1,5 @@
+// Tests of which rows the table shows, and in what order.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { idle } from '../src/model.js';

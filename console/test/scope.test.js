@@ -1,3 +1,5 @@
+// Tests of the chosen scope in the page's address.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { historyUrl, parseScope, scopeHash } from '../src/scope.js';
