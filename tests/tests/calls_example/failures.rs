@@ -144,7 +144,7 @@ fn unreadable_requests(talk: &Talk) {
         (r#"{"amount": {"units": "twelve"}}"#, "amount.units"),
         (r#"{"amount": {"nanos": 3000000000}}"#, "amount.nanos"),
         (r#"{"amount": []}"#, "amount"),
-        (r#"{"card": {"token": "t"}, "walletId": "w"}"#, "source"),
+        (r#"{"card": {"token": "t"}, "walletId": "w"}"#, "oneof"),
         ("", ""),
         ("[]", ""),
         ("{} {}", ""),
