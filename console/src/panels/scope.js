@@ -96,7 +96,7 @@ function useSeries(model, scope, numbers) {
       loaded.current = id;
       setSeries(past);
     };
-    if (boot !== undefined) load().catch(() => {});
+    if (boot !== undefined && revision !== undefined) load().catch(() => {});
     return () => abort.abort();
   }, [id, boot, revision]);
 
