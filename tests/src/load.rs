@@ -4,6 +4,7 @@
 use crate::h2c::{self, H2};
 use crate::http1::{self, Response};
 use crate::{PATIENCE, eventually};
+use h2::Reason;
 use http::Method;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
@@ -30,6 +31,8 @@ pub struct Load {
 pub struct Tally {
     /// Answers by the judge's word.
     pub answers: BTreeMap<String, u64>,
+    /// Requests that a GOAWAY sent to another connection before they were begun.
+    pub moved: u64,
     /// What failed, each with the caller's number first.
     pub failures: Vec<(usize, String)>,
 }
@@ -163,6 +166,11 @@ impl Shared {
                     Ok(reply) => {
                         kept = Some(connection);
                         self.note(caller, Ok(response(reply)));
+                    }
+                    // Above the last stream of a GOAWAY a request was never begun: the caller was told to take it to
+                    // another connection (RFC 9113 §6.8), which is what the next round does.
+                    Err(error) if error.is_go_away() && error.reason() == Some(Reason::NO_ERROR) => {
+                        self.tally().moved += 1;
                     }
                     Err(error) => self.note(caller, Err(format!("HTTP/2: {error}"))),
                 }

@@ -28,7 +28,8 @@ impl Up {
         let mut process = Process::start(&mut command);
         let state = eventually("tenet up to write .tenet/run/up.json", || {
             assert!(process.ended().is_none(), "tenet up ended:\n{}", process.output().join("\n"));
-            read_state(project.path())
+            // One that was killed has left its file behind.
+            read_state(project.path()).filter(|state| state["pid"] == process.pid())
         });
         let public = address(&state, &["public", "listen", "gateway"]);
         let up = Up { process, public, state };
