@@ -26,6 +26,8 @@ pub struct Peer {
     pub tls: bool,
     /// Which door it came through.
     pub door: Door,
+    /// Since when the gateway waits for what it may have to refuse: the connection's first bytes, or a head's.
+    pub waiting_since: Cell<Instant>,
 }
 
 /// HTTP version of the downstream connection, as far as phases care.

@@ -6,7 +6,6 @@
 //! ```
 
 pub mod accept;
-pub mod flood;
 pub mod h1;
 pub mod h2;
 pub mod io;
@@ -19,12 +18,13 @@ use crate::worker::Worker;
 use bytes::{Buf, BytesMut};
 use http::HeaderValue;
 use io::Io;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tenet_error::Code;
 use tenet_http1::{Preface, is_h2_preface};
 use tenet_telemetry::{CounterId, GaugeId};
@@ -94,6 +94,7 @@ fn peer(worker: &Worker, listening: &Listening, address: SocketAddr) -> Peer {
         trusted: listening.door == Door::Private || worker.program().trusts(ip),
         tls: false,
         door: listening.door,
+        waiting_since: Cell::new(Instant::now()),
     }
 }
 

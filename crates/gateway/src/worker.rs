@@ -93,11 +93,12 @@ impl Worker {
     }
 
     /// Records what never became a request.
-    pub fn refuse(&self, _peer: &Peer, code: Code) {
+    pub fn refuse(&self, peer: &Peer, code: Code) {
+        let latency_ns = peer.waiting_since.get().elapsed().as_nanos() as u64;
         if code == Code::Flood {
             self.count(CounterId::Http2Floods, 1);
         }
-        let sample = Sample { key: Key::unrouted(code), latency_ns: 0, request_bytes: 0, response_bytes: 0 };
+        let sample = Sample { key: Key::unrouted(code), latency_ns, request_bytes: 0, response_bytes: 0 };
         if let Some((_, recorder)) = self.recordings.borrow_mut().last_mut() {
             recorder.record(&sample);
         }

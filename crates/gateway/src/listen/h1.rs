@@ -19,7 +19,7 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tenet_error::{Code, Failure};
 use tenet_http1::{BodyLength, HeadParser, RequestHead, Version};
 use wire::{Shared, Wire};
@@ -77,6 +77,7 @@ async fn read_head(
                 }
                 if !begun && parser.has_begun(&wire.input) {
                     begun = true;
+                    peer.waiting_since.set(Instant::now());
                     wire.watch.arm(times.header_time.duration());
                 }
             }

@@ -48,8 +48,9 @@ pub async fn call(
     let (head, incoming) = reply.response.into_parts();
     let mut headers = head.headers;
     forward::answer(&mut headers, plan.service.protocol() == Protocol::H1);
-    // Framing is the downstream protocol's; the length is kept where there is one.
-    let length = content_length(&headers).or_else(|| incoming.size_hint().exact());
+    // Framing is the downstream protocol's; the length is kept where there is one. It is that of the body as it was framed: a chunked
+    // answer may carry a `Content-Length` too, which means nothing (RFC 9112 §6.3) and would promise the caller other bytes.
+    let length = if head_request { content_length(&headers) } else { incoming.size_hint().exact() };
     headers.remove(CONTENT_LENGTH);
     let body = if head_request {
         Body::Head { length }

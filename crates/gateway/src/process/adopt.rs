@@ -78,13 +78,20 @@ impl Process {
         drop(prepared);
         self.collector.set_release(&hash.short(), epoch);
         self.collector.count(CounterId::ReleasesApplied, 1);
+        self.announce();
+        Ok(())
+    }
+
+    /// Puts the release in force on the time line.
+    pub fn announce(&self) {
+        let program = self.current();
+        let hash = program.hash.short();
         self.collector.event(Event {
             kind: EventKind::Release,
             at: SystemTime::now(),
-            subject: hash.short(),
-            text: format!("release {} serves as epoch {epoch}", hash.short()),
+            text: format!("release {hash} serves as epoch {}", program.epoch),
+            subject: hash,
         });
-        Ok(())
     }
 
     fn build(&self, release: &Arc<Release>, epoch: u64) -> Result<Program, AdoptError> {

@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tenet_release::{NodeFacts, Release, ReleaseDir, Roster};
-use tenet_telemetry::{Collector, CounterId, Event, EventKind, GaugeId, ProcessInfo};
+use tenet_telemetry::{
+    Collector, CounterId, Event, EventKind, GaugeId, ProcessInfo, second_close, second_edge,
+};
 use tenet_upstream::Shared;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -127,6 +129,7 @@ impl Gateway {
             RosterFile::new(options.facts.roster.clone()),
         ));
         tokio::spawn(reload_on_hangup(process.clone(), signal(SignalKind::hangup())?));
+        process.announce();
         tracing::info!(release = %process.current().hash.short(), epoch = process.current().epoch, "serving");
 
         tokio::select! {
@@ -210,9 +213,8 @@ fn data_thread(process: Arc<Process>, index: usize, mut accepted: UnboundedRecei
         tokio::task::spawn_local(worker.reaper().run());
         let flushed = worker.clone();
         tokio::task::spawn_local(async move {
-            let mut second = tokio::time::interval(Duration::from_secs(1));
             loop {
-                second.tick().await;
+                second_edge().await;
                 flushed.flush();
             }
         });
@@ -236,10 +238,9 @@ async fn every_second(
     certificates: Option<Arc<Certificates>>,
     mut roster: RosterFile,
 ) {
-    let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut upstream = UpstreamTotals::default();
     loop {
-        second.tick().await;
+        second_close().await;
         match roster.changed() {
             Ok(None) => {}
             Ok(Some(roster)) => match process.adopt_roster(&roster) {
