@@ -210,7 +210,7 @@ fn floods_end_their_connection_and_nobody_elses() {
     const MOST: u32 = 200_000;
     let mut door = Door::open("");
     type Send = fn(&mut Frames, u32) -> bool;
-    let rows: [(&str, Send); 9] = [
+    let rows: [(&str, Send); 11] = [
         ("PING", |c, _| c.send(kind::PING, 0, 0, &[0; 8])),
         ("SETTINGS", |c, _| c.send(kind::SETTINGS, 0, 0, &[])),
         ("SETTINGS with content", |c, n| c.send(kind::SETTINGS, 0, 0, &settings(&[(4, n % 1000)]))),
@@ -228,6 +228,11 @@ fn floods_end_their_connection_and_nobody_elses() {
             0 => c.send(kind::HEADERS, END_STREAM, 1, &headers("GET", "/v1/echo/a", &[])),
             _ => c.send(kind::CONTINUATION, 0, 1, &[]),
         }),
+        ("CONTINUATION without end", |c, n| match n {
+            0 => c.send(kind::HEADERS, END_STREAM, 1, &headers("GET", "/v1/echo/a", &[])),
+            _ => c.send(kind::CONTINUATION, 0, 1, &block(&[("a", &"b".repeat(1000))])),
+        }),
+        ("frames nobody knows", |c, _| c.send(0x42, 0, 0, &[0; 8])),
         ("empty DATA", |c, n| match n {
             0 => c.send(kind::HEADERS, END_HEADERS, 1, &headers("POST", "/plain/a", &[])),
             _ => c.send(kind::DATA, 0, 1, &[]),

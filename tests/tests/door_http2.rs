@@ -14,6 +14,9 @@ use tokio::time::timeout;
 const JSON: (&str, &str) = ("content-type", "application/json");
 const GRPC: [(&str, &str); 2] = [("content-type", "application/grpc"), ("te", "trailers")];
 
+/// Header fields of a row.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// `Words { name }` on the wire.
 fn words(name: &str) -> Vec<u8> {
     let mut out = vec![0x0a, u8::try_from(name.len()).expect("a short name")];
@@ -25,8 +28,8 @@ fn words(name: &str) -> Vec<u8> {
 async fn rest_over_http2_ends_as_over_http1() {
     let mut door = Door::open("authorities = [\"127.0.0.1\"]\n[gateway.limits]\nbody = \"1KiB\"");
     let client = H2::connect(door.gateway.public).await;
-    let long = Bytes::from(vec![b' '; 2000]);
-    let rows: [(Method, &str, &[(&str, &str)], Option<&[u8]>, u16, &str); 15] = [
+    type Row = (Method, &'static str, Fields, Option<&'static [u8]>, u16, &'static str);
+    let rows: [Row; 15] = [
         (Method::GET, "/v1/echo/a?text=b", &[], None, 200, "OK"),
         (Method::POST, "/v1/echo", &[JSON], Some(b"{\"name\":\"a\"}"), 200, "OK"),
         (Method::HEAD, "/v1/echo/a", &[], None, 200, "OK"),
@@ -46,7 +49,7 @@ async fn rest_over_http2_ends_as_over_http1() {
             415,
             "UNSUPPORTED_MEDIA_TYPE",
         ),
-        (Method::POST, "/v1/echo", &[JSON], Some(&long), 413, "BODY_TOO_LARGE"),
+        (Method::POST, "/v1/echo", &[JSON], Some(&[b' '; 2000]), 413, "BODY_TOO_LARGE"),
         (Method::GET, "/v1/impatient", &[], None, 504, "GATEWAY_DEADLINE_EXCEEDED"),
         (Method::GET, "/v1/echo/a", &[("expect", "tea")], None, 417, "EXPECTATION_FAILED"),
     ];
@@ -75,7 +78,7 @@ async fn rest_over_http2_ends_as_over_http1() {
 async fn grpc_calls_are_answered_in_grpc() {
     let mut door = Door::open("");
     let client = H2::connect(door.gateway.public).await;
-    let rows: [(&str, &[(&str, &str)], u32, &str); 8] = [
+    let rows: [(&str, Fields, u32, &str); 8] = [
         ("/door.v1.Echo/Get", &[], 0, "OK"),
         ("/door.v1.Echo/Lost", &[], 5, "NOT_FOUND"),
         ("/door.v1.Echo/Nothing", &[], 12, "ROUTE_NOT_FOUND"),

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 use tenet_tests::door::check_problem;
 use tenet_tests::http1::{self, Connection};
-use tenet_tests::{Answer, Door, HttpBackend, PATIENCE, backend, door, eventually, raw};
+use tenet_tests::{Answer, Door, GrpcBackend, HttpBackend, PATIENCE, door, eventually, raw};
 
 const TIMES: &str = "[gateway.limits]\nheader_time = \"300ms\"\nbody_time = \"300ms\"\nidle_time = \"500ms\"\nwrite_time = \"500ms\"";
 
@@ -87,8 +87,8 @@ fn an_idle_connection_is_closed_without_a_word() {
 #[test]
 fn a_reader_that_takes_nothing_is_given_up() {
     // Far more than the sockets on the way hold.
-    let big = backend::HttpBackend::start(|_| Answer::http(200, vec![b'x'; 32 << 20]));
-    let mut door = Door::before(tenet_tests::GrpcBackend::start(door::echo), big, TIMES, &[]);
+    let big = HttpBackend::start(|_| Answer::http(200, vec![b'x'; 32 << 20]));
+    let mut door = Door::before(GrpcBackend::start(door::echo), big, TIMES, &[]);
     let mut stream = raw::connect(door.gateway.public);
     stream.write_all(b"GET /plain/a HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
     door.ledger.expect("CANCELLED");
@@ -96,6 +96,21 @@ fn a_reader_that_takes_nothing_is_given_up() {
     eventually("the gateway to give up", || (in_flight(&door) == 0).then_some(()));
     door.settle();
     drop(stream);
+}
+
+#[test]
+fn a_caller_that_asks_and_never_reads_is_not_served_ahead() {
+    const ANSWER: usize = 256 << 10;
+    let big = HttpBackend::start(|_| Answer::http(200, vec![b'x'; ANSWER]));
+    let door = Door::before(GrpcBackend::start(door::echo), big, TIMES, &[]);
+    let mut stream = raw::connect(door.gateway.public);
+    let _ = stream.set_write_timeout(Some(Duration::from_secs(2)));
+    let request = b"GET /plain/a HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5000);
+    let _ = stream.write_all(&request);
+    eventually("the gateway to give up", || (door.gateway.status()["connections"] == 0).then_some(()));
+    // What the sockets on the way hold, and not one answer more is made.
+    let calls = door.plain.calls().len();
+    assert!(calls * ANSWER < 64 << 20, "{calls} of 5000 pipelined requests were served to nobody");
 }
 
 fn in_flight(door: &Door) -> u64 {
@@ -230,8 +245,7 @@ fn a_plain_upstream_that_is_late_or_breaks_off_is_told_apart() {
         Some("late") => Answer::http(200, "late").after(Duration::from_secs(20)),
         _ => door::plain(call),
     });
-    let mut door =
-        Door::before(tenet_tests::GrpcBackend::start(door::echo), plain, "deadline = \"400ms\"", &[]);
+    let mut door = Door::before(GrpcBackend::start(door::echo), plain, "deadline = \"400ms\"", &[]);
     let late = http1::call(door.gateway.public, "GET", "/plain/a", &[("x-want", "late")], b"");
     check_problem("late", &late, 504, "GATEWAY_DEADLINE_EXCEEDED");
     door.ledger.expect("GATEWAY_DEADLINE_EXCEEDED");
