@@ -1,13 +1,17 @@
 //! HTTP/2 downstream, on the h2 crate: connections, streams, bodies, floods.
 
 mod body;
+mod flood;
+mod frames;
 mod guarded;
+mod request;
 mod respond;
+mod rules;
 
 pub use body::H2Body;
 
 use super::io::Io;
-use crate::exchange::{Exchange, Head, Peer, Protocol};
+use crate::exchange::{Exchange, Peer};
 use crate::phase;
 use crate::program::Door;
 use crate::watch::Watch;
@@ -24,7 +28,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
-use tenet_error::{Code, Failure};
+use tenet_error::Code;
 use tenet_telemetry::{CounterId, GaugeId};
 
 /// Streams the peer reset that h2 remembers, to tell late frames from wrong ones.
@@ -79,9 +83,9 @@ pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, io: Io, prefix: BytesMut)
                 draining = true;
                 connection.graceful_shutdown();
             }
-            Next::Flood => {
-                worker.refuse(&peer, Code::Flood);
-                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            Next::Broken(code, reason) => {
+                worker.refuse(&peer, code);
+                connection.abrupt_shutdown(reason);
                 let _ = tokio::time::timeout(FAREWELL, poll_fn(|cx| connection.poll_closed(cx))).await;
                 break;
             }
@@ -114,7 +118,8 @@ enum Next {
     StreamsDone,
     HeadersBegun,
     Drain,
-    Flood,
+    /// The peer cannot be talked to: how that is recorded, and what it is told.
+    Broken(Code, Reason),
     Expired,
     Closed,
 }
@@ -139,7 +144,10 @@ async fn next(
             });
         }
         if guard.flooded() {
-            return Poll::Ready(Next::Flood);
+            return Poll::Ready(Next::Broken(Code::Flood, Reason::ENHANCE_YOUR_CALM));
+        }
+        if let Some(reason) = guard.broken() {
+            return Poll::Ready(Next::Broken(Code::ProtocolViolation, reason));
         }
         if !draining && worker.draining(door) {
             return Poll::Ready(Next::Drain);
@@ -170,7 +178,7 @@ fn spawn_stream(
     tokio::task::spawn_local(async move {
         let _running = running;
         let (parts, receive) = request.into_parts();
-        let head = match head_of(parts) {
+        let head = match request::head(parts) {
             Ok(head) => head,
             Err(failure) => {
                 worker.refuse(&peer, failure.code());
@@ -244,19 +252,4 @@ impl Drop for Running {
             self.guard.wake();
         }
     }
-}
-
-/// The protocol-neutral head of an HTTP/2 request.
-fn head_of(parts: http::request::Parts) -> Result<Head, Failure> {
-    let uri = parts.uri.into_parts();
-    // Without :path only CONNECT is legal (RFC 9113 §8.3.1), which is not served; h2 refuses the rest.
-    let target =
-        uri.path_and_query.ok_or_else(|| Failure::new(Code::UnknownMethod, "CONNECT is not served"))?;
-    Ok(Head {
-        method: parts.method,
-        target,
-        authority: uri.authority,
-        headers: parts.headers,
-        protocol: Protocol::Http2,
-    })
 }

@@ -78,12 +78,6 @@ fn http2_head(exchange: &Exchange) -> Result<(), Failure> {
     {
         return Err(Code::ExpectationFailed.into());
     }
-    if let Some(host) = head.headers.get(HOST)
-        && let Some(authority) = &head.authority
-        && !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())
-    {
-        return Err(Failure::new(Code::MalformedRequest, "Host and :authority differ (RFC 9113 §8.3.1)"));
-    }
     if head.headers.get_all(HOST).iter().nth(1).is_some() {
         return Err(Failure::new(Code::MalformedRequest, "Host stands more than once (RFC 9110 §7.2)"));
     }

@@ -1,5 +1,6 @@
 //! A request body arriving on an HTTP/2 stream.
 
+use super::request::field_values;
 use crate::exchange::Exchange;
 use crate::pace::Pace;
 use crate::watch::Watch;
@@ -97,7 +98,9 @@ impl Body for H2Body {
             }
         }
         match this.receive.poll_trailers(cx) {
-            Poll::Ready(Ok(Some(trailers))) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Poll::Ready(Ok(Some(trailers))) => {
+                Poll::Ready(Some(field_values(&trailers).map(|()| Frame::trailers(trailers))))
+            }
             Poll::Ready(Ok(None)) => Poll::Ready(None),
             Poll::Ready(Err(error)) => Poll::Ready(Some(Err(failed(&error)))),
             Poll::Pending => this.waiting(cx),

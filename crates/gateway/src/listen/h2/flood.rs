@@ -1,8 +1,8 @@
 //! What HTTP/2 frames cost and tell, beside h2: floods are stopped, and what h2 refuses by itself is recorded.
 //!
 //! h2 bounds resets, CONTINUATION frames and empty DATA frames, but answers every PING and SETTINGS, and refuses malformed requests
-//! without telling anybody. This module counts frames in both directions. Inbound, frames that cost work without being a request draw on an allowance that requests and data refill; outbound, resets and
-//! GOAWAYs that h2 sent on its own account are noticed.
+//! without telling anybody. This module counts frames in both directions. Inbound, frames that cost work without being a request
+//! draw on an allowance that requests and data refill; outbound, resets and GOAWAYs that h2 sent on its own account are noticed.
 
 use super::frames::{CONTINUATION, DATA, END_HEADERS, Frame, GOAWAY, HEADERS, RST_STREAM};
 

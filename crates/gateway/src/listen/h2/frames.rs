@@ -120,7 +120,7 @@ impl FrameScanner {
             _ => 0,
         };
         let frame = Frame { kind: held[3], flags: held[4], stream: word(5) & 0x7fff_ffff, length, error };
-        if frame.kind == SETTINGS && length % PARAMETER == 0 {
+        if frame.kind == SETTINGS && length.is_multiple_of(PARAMETER) {
             self.parameters = length;
         } else {
             self.skip = u64::from(length) - (have - HEADER) as u64;
@@ -157,7 +157,8 @@ pub(super) mod tests {
         bytes.extend(frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0xb, b'x', b'y']));
         bytes.extend(frame(RST_STREAM, 0, 1, b"abc"));
         bytes.extend(frame(DATA, 1, 0x8000_0003, b""));
-        let of = |kind, flags, stream, length, error| Seen::Frame(Frame { kind, flags, stream, length, error });
+        let of =
+            |kind, flags, stream, length, error| Seen::Frame(Frame { kind, flags, stream, length, error });
         let expected = [
             of(SETTINGS, 0, 0, 0, 0),
             of(SETTINGS, 0, 0, 12, 0),

@@ -1,8 +1,11 @@
-//! The transport under h2, with a look at what passes (see `flood`).
+//! The transport under h2, with a look at what passes (see `flood` and `rules`).
 
-use crate::listen::flood::{self, Allowance, FrameScanner};
+use super::flood::{self, Allowance};
+use super::frames::{FrameScanner, HEADERS, Seen};
+use super::rules::Rules;
 use crate::listen::io::Io;
 use bytes::{Buf, BytesMut};
+use h2::Reason;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io;
@@ -12,13 +15,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-const HEADERS: u8 = 0x1;
 /// Length of the client's connection preface (RFC 9113 §3.4).
 const PREFACE: u64 = 24;
 
 /// What was seen on one connection, shared between its transport and its driver.
 pub struct Guard {
     allowance: RefCell<Allowance>,
+    rules: RefCell<Rules>,
+    broken: Cell<Option<Reason>>,
     refilled: Cell<Instant>,
     inbound: RefCell<FrameScanner>,
     outbound: RefCell<FrameScanner>,
@@ -35,6 +39,8 @@ impl Guard {
     pub fn new() -> Guard {
         Guard {
             allowance: RefCell::default(),
+            rules: RefCell::new(Rules::new()),
+            broken: Cell::new(None),
             refilled: Cell::new(Instant::now()),
             inbound: RefCell::new(FrameScanner::after(PREFACE)),
             outbound: RefCell::default(),
@@ -50,6 +56,11 @@ impl Guard {
     /// Whether the allowance of control frames is used up.
     pub fn flooded(&self) -> bool {
         self.flooded.get()
+    }
+
+    /// The code with which the connection must end, where the peer broke a rule that h2 does not hold.
+    pub fn broken(&self) -> Option<Reason> {
+        self.broken.get()
     }
 
     /// Whether a header block was begun and not ended.
@@ -109,18 +120,28 @@ impl Guard {
             self.refilled.set(Instant::now());
             allowance.refill(seconds);
         }
-        self.inbound.borrow_mut().feed(bytes, |frame| {
-            if !allowance.spend(frame) {
+        let mut rules = self.rules.borrow_mut();
+        self.inbound.borrow_mut().feed(bytes, |seen| {
+            if let Seen::Frame(frame) = seen
+                && !allowance.spend(frame)
+            {
                 self.flooded.set(true);
+            }
+            if self.broken.get().is_none() {
+                self.broken.set(rules.judge(seen).err());
             }
         });
     }
 
     fn outbound(&self, bytes: &[u8]) {
-        self.outbound.borrow_mut().feed(bytes, |frame| {
+        self.outbound.borrow_mut().feed(bytes, |seen| {
+            let Seen::Frame(frame) = seen else { return };
             self.allowance.borrow_mut().earn(frame);
-            // A stream that was handed to us leaves a record of its own.
-            if flood::is_own_refusal(frame) && !self.serving.borrow().contains(&frame.stream) {
+            // A stream that was handed to us leaves a record of its own, and what we found broken too.
+            if flood::is_own_refusal(frame)
+                && self.broken.get().is_none()
+                && !self.serving.borrow().contains(&frame.stream)
+            {
                 self.refusals.set(self.refusals.get() + 1);
             }
             if flood::is_own_calm(frame) {
@@ -160,7 +181,7 @@ impl AsyncRead for Guarded {
             std::task::ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
         }
         this.guard.inbound(&buf.filled()[before..]);
-        if this.guard.flooded() {
+        if this.guard.flooded() || this.guard.broken().is_some() {
             // The driver says goodbye; h2 gets to see no more of it.
             cx.waker().wake_by_ref();
             buf.set_filled(before);

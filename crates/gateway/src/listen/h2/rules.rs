@@ -191,7 +191,11 @@ mod tests {
             ("HEADERS after the end, others between", &[get(1), post(3), get(5), get(1)], CLOSED),
             ("DATA after a reset", &[post(1), reset(1), data(1)], CLOSED),
             ("HEADERS after a reset", &[post(1), reset(1), get(1)], CLOSED),
-            ("what may come after the end", &[get(1), of(WINDOW_UPDATE, 0, 1, 4), of(PRIORITY, 0, 1, 5), reset(1)], Ok(())),
+            (
+                "what may come after the end",
+                &[get(1), of(WINDOW_UPDATE, 0, 1, 4), of(PRIORITY, 0, 1, 5), reset(1)],
+                Ok(()),
+            ),
             ("an identifier that was skipped", &[get(1), get(7), get(5)], Ok(())),
             ("one that was used beside one skipped", &[get(1), get(7), get(7)], CLOSED),
             ("DATA on an idle stream", &[get(1), data(3)], Ok(())),
