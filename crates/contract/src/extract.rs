@@ -28,8 +28,13 @@ pub(crate) fn contract(
     services.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     for service in services {
         let first = contract.methods.len();
+        let endpoints = contract.endpoints.len();
         for method in service.methods() {
             work.method(&service, &method, &mut contract, options);
+        }
+        if options.served.as_ref().is_some_and(|served| !served.contains(service.full_name())) {
+            contract.endpoints.truncate(endpoints);
+            work.places.truncate(endpoints);
         }
         let methods = first..contract.methods.len();
         let service = work.service(&service, methods);

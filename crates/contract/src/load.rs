@@ -30,6 +30,9 @@ pub struct Source {
 pub struct LoadOptions {
     /// Full names of the protobuf services whose methods without a binding get `POST /package.Service/Method`.
     pub auto_bindings: BTreeSet<String>,
+    /// Full names of the protobuf services that somebody serves; the others have no endpoints, so that nothing is promised,
+    /// and no conflict found, on behalf of what a foreign contract merely mentions. `None`: all of them.
+    pub served: Option<BTreeSet<String>>,
 }
 
 /// Loads a contract.

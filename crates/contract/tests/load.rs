@@ -147,13 +147,39 @@ fn bindings_know_their_body_and_who_may_reach_them() {
 #[test]
 fn automatic_bindings_are_only_for_services_that_ask_and_methods_that_have_none() {
     let root = folder(&[("shop/v1/shop.proto", SHOP)]);
-    let options = LoadOptions { auto_bindings: ["shop.v1.Orders".to_owned()].into() };
+    let options = LoadOptions { auto_bindings: ["shop.v1.Orders".to_owned()].into(), served: None };
     let contract = load_root(root.path(), &options).unwrap();
     let automatic: Vec<_> = contract.endpoints.iter().filter(|endpoint| endpoint.automatic).collect();
     assert_eq!(automatic.len(), 1);
     assert_eq!(automatic[0].name, "POST /shop.v1.Orders/Unbound");
     assert_eq!((&automatic[0].body, &automatic[0].verb), (&Body::Whole, &Verb::new("POST")));
     assert!(automatic[0].public);
+}
+
+#[test]
+fn what_nobody_serves_has_no_endpoints_and_no_conflicts() {
+    let twin = r#"syntax = "proto3";
+package shop.v1;
+import "google/api/annotations.proto";
+import "shop/v1/shop.proto";
+service Twin {
+  rpc GetOrder(GetOrderRequest) returns (Order) { option (google.api.http) = { get: "/v1/orders/{name}" }; }
+}
+"#;
+    let root = folder(&[("shop/v1/shop.proto", SHOP), ("shop/v1/twin.proto", twin)]);
+    let served = |services: &[&str]| LoadOptions {
+        served: Some(services.iter().map(|name| (*name).to_owned()).collect()),
+        ..LoadOptions::default()
+    };
+    let contract = load_root(root.path(), &served(&["shop.v1.Orders"])).unwrap();
+    assert!(contract.service("shop.v1.Twin").is_some(), "it is still known");
+    assert!(!contract.endpoints.is_empty());
+    for endpoint in &contract.endpoints {
+        let method = &contract.methods[endpoint.method].full_name;
+        assert!(method.starts_with("shop.v1.Orders"), "{method} has {}", endpoint.name);
+    }
+    assert!(load_root(root.path(), &served(&["shop.v1.Orders", "shop.v1.Twin"])).is_err());
+    assert!(load_root(root.path(), &LoadOptions::default()).is_err());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! The configuration is written with its defaults filled in: a release says what it does, whatever a later
 //! version's defaults are. Integers are big-endian.
 
+use crate::config::Service;
 use crate::{Config, Release, ReleaseHash};
 use std::collections::BTreeSet;
 use tenet_contract::{Contract, LoadOptions};
@@ -66,13 +67,13 @@ pub(crate) fn write(config: &Config, contract: &Contract) -> Vec<u8> {
 
 /// What the contract compiler must know of the configuration.
 pub(crate) fn load_options(config: &Config) -> LoadOptions {
-    let auto_bindings: BTreeSet<String> = config
-        .services
-        .values()
-        .filter(|service| service.auto_bindings)
-        .flat_map(|service| service.serves.iter().cloned())
-        .collect();
-    LoadOptions { auto_bindings }
+    let of = |wanted: fn(&Service) -> bool| -> BTreeSet<String> {
+        let services = config.services.values().filter(|service| wanted(service));
+        services.flat_map(|service| service.serves.iter().cloned()).collect()
+    };
+    // Contracts without a word about services are looked at as a whole, as `tenet check` does with a folder of them.
+    let served = (!config.services.is_empty()).then(|| of(|_| true));
+    LoadOptions { auto_bindings: of(|service| service.auto_bindings), served }
 }
 
 fn section<'a>(rest: &mut &'a [u8], name: &str) -> Result<&'a [u8], BundleError> {
