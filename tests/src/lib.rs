@@ -12,6 +12,7 @@ pub mod backend;
 pub mod binary;
 pub mod caller;
 pub mod door;
+pub mod etcd;
 pub mod example;
 pub mod frames;
 pub mod gateway;
