@@ -22,7 +22,9 @@ pub fn head(parts: http::request::Parts) -> Result<Head, Failure> {
     let target = match uri.path_and_query {
         Some(target) => target,
         // Legal only here (§8.5). The pipeline refuses the method whatever its target.
-        None if parts.method == Method::CONNECT => http::uri::PathAndQuery::from_static("/"),
+        None if parts.method == Method::CONNECT && uri.authority.is_some() => {
+            http::uri::PathAndQuery::from_static("/")
+        }
         None => return Err(Failure::new(Code::ProtocolViolation, "there is no :path (RFC 9113 §8.3.1)")),
     };
     Ok(Head {
@@ -107,11 +109,16 @@ mod tests {
     }
 
     #[test]
-    fn connect_has_no_path_and_nothing_else_may() {
-        let of = |method: Method| {
-            head(Request::builder().method(method).uri("a.example:443").body(()).unwrap().into_parts().0)
+    fn only_connect_has_no_path_and_it_names_an_authority() {
+        let of = |method: Method, authority: Option<&'static str>| {
+            let mut uri = http::uri::Parts::default();
+            uri.authority = authority.map(Authority::from_static);
+            let (mut parts, ()) = Request::builder().method(method).body(()).unwrap().into_parts();
+            parts.uri = http::Uri::from_parts(uri).unwrap();
+            head(parts).map(|head| head.target).map_err(|failure| failure.code())
         };
-        assert_eq!(of(Method::CONNECT).unwrap().target, "/");
-        assert_eq!(of(Method::GET).map(|_| ()).unwrap_err().code(), Code::ProtocolViolation);
+        assert_eq!(of(Method::CONNECT, Some("a.example:443")).unwrap(), "/");
+        assert_eq!(of(Method::CONNECT, None), Err(Code::ProtocolViolation));
+        assert_eq!(of(Method::GET, Some("a.example:443")), Err(Code::ProtocolViolation));
     }
 }
