@@ -7,18 +7,15 @@ mod wire;
 pub use body::H1Body;
 
 use super::io::Io;
-use crate::answer::Answer;
 use crate::body::RequestBody;
 use crate::exchange::{Exchange, Head, Peer, Protocol};
 use crate::phase;
 use crate::worker::Worker;
 use bytes::BytesMut;
-use futures_util::FutureExt;
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tenet_error::{Code, Failure};
 use tenet_http1::{BodyLength, HeadParser, RequestHead, Version};
@@ -145,24 +142,8 @@ async fn exchange(worker: &Rc<Worker>, peer: &Rc<Peer>, wire: &Shared, head: Req
     let has_body = body != BodyLength::None && body != BodyLength::Exact(0);
     wire.borrow_mut().begin_body(body, exchange.program.head_limits(), expect_continue);
     let request_body = has_body.then(|| RequestBody::H1(H1Body::new(wire.clone(), &exchange)));
-    let served = {
-        let serve = AssertUnwindSafe(phase::serve(&mut exchange, request_body)).catch_unwind();
-        let mut serve = std::pin::pin!(serve);
-        poll_fn(|cx| match serve.as_mut().poll(cx) {
-            Poll::Ready(served) => Poll::Ready(Some(served)),
-            // A caller that is gone cancels the call at once: dropping `serve` resets upstream.
-            Poll::Pending => wire.borrow_mut().poll_gone(cx).map(|()| None),
-        })
-        .await
-    };
-    let answer: Answer = match served {
-        None => {
-            exchange.finish(Code::Cancelled);
-            return false;
-        }
-        Some(Ok(answer)) => answer,
-        Some(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
-    };
+    let gone = |cx: &mut Context<'_>| wire.borrow_mut().poll_gone(cx).map(|()| Code::Cancelled);
+    let Some(answer) = phase::serve_while(&mut exchange, request_body, gone).await else { return false };
     let close = !keep_alive
         || worker.draining(peer.door)
         // A body that stopped is not waited for a second time (RFC 9110 §15.5.9).

@@ -17,16 +17,14 @@ use crate::program::Door;
 use crate::watch::Watch;
 use crate::worker::Worker;
 use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt;
 use guarded::{Guard, Guarded};
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tenet_error::Code;
 use tenet_telemetry::{CounterId, GaugeId};
@@ -188,24 +186,11 @@ fn spawn_stream(
         };
         let mut exchange = Exchange::begin(&worker, &peer, head);
         let body = H2Body::new(receive, &exchange);
-        let served = {
-            let serve = AssertUnwindSafe(phase::serve(&mut exchange, body.map(crate::body::RequestBody::H2)))
-                .catch_unwind();
-            let mut serve = std::pin::pin!(serve);
-            poll_fn(|cx| match serve.as_mut().poll(cx) {
-                Poll::Ready(served) => Poll::Ready(Ok(served)),
-                // A reset ends the call at once, all the way through: dropping `serve` resets upstream.
-                Poll::Pending => respond.poll_reset(cx).map(|reason| Err(code_of_reset(reason.ok()))),
-            })
-            .await
-        };
-        let answer = match served {
-            Err(code) => {
-                worker.count(CounterId::Http2StreamsReset, 1);
-                return exchange.finish(code);
-            }
-            Ok(Ok(answer)) => answer,
-            Ok(Err(panic)) => phase::respond::failure(&mut exchange, &worker.panicked(panic.as_ref())),
+        let body = body.map(crate::body::RequestBody::H2);
+        let gone = |cx: &mut Context<'_>| respond.poll_reset(cx).map(|reason| code_of_reset(reason.ok()));
+        let Some(answer) = phase::serve_while(&mut exchange, body, gone).await else {
+            worker.count(CounterId::Http2StreamsReset, 1);
+            return;
         };
         respond::write(exchange, respond, answer).await;
     });

@@ -25,9 +25,7 @@ const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 /// The fields of a REST request as metadata of its gRPC call.
 pub fn rest_to_grpc(exchange: &mut Exchange, left: Duration) -> HeaderMap {
     let mut headers = end_to_end(exchange);
-    for name in [ACCEPT, ACCEPT_ENCODING, EXPECT, CONTENT_LENGTH, HOST, GRPC_ENCODING, GRPC_ACCEPT_ENCODING] {
-        headers.remove(name);
-    }
+    remove_present(&mut headers, &OF_REST);
     headers.insert(CONTENT_TYPE, GRPC);
     headers.insert(TE, TRAILERS);
     headers.insert(GRPC_TIMEOUT, grpc_timeout(left));
@@ -56,13 +54,25 @@ pub fn http_to_http(exchange: &mut Exchange) -> HeaderMap {
     headers
 }
 
+/// Fields of a REST request that say nothing to its gRPC call.
+const OF_REST: [HeaderName; 7] =
+    [ACCEPT, ACCEPT_ENCODING, EXPECT, CONTENT_LENGTH, HOST, GRPC_ENCODING, GRPC_ACCEPT_ENCODING];
+
+/// Removes those of `names` that are there. Looking over the few names of a request is cheaper than searching for each.
+fn remove_present(headers: &mut HeaderMap, names: &[HeaderName]) {
+    let mut present: smallvec::SmallVec<[&HeaderName; 8]> = smallvec::SmallVec::new();
+    present.extend(names.iter().filter(|name| headers.keys().any(|key| key == *name)));
+    for name in present {
+        headers.remove(name);
+    }
+}
+
 fn end_to_end(exchange: &mut Exchange) -> HeaderMap {
     let mut headers = std::mem::take(&mut exchange.head.headers);
     if exchange.head.protocol != Protocol::Http2 {
         strip_hop_by_hop(&mut headers);
     }
-    headers.remove(TE);
-    headers.remove(TRAILER);
+    remove_present(&mut headers, &[TE, TRAILER]);
     forwarded(exchange, &mut headers);
     headers
 }

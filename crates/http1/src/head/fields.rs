@@ -9,6 +9,9 @@ use http::header::{
 };
 use httparse::Status;
 
+/// Fields that a proxy typically adds to a request: trace, request id, forwarding, call parameters.
+const ADDED_BY_PROXY: usize = 8;
+
 /// Field lines for which the tokenizer's scratch space stands on the stack; more of them cost one allocation.
 const ON_STACK: usize = 32;
 
@@ -75,7 +78,8 @@ fn tokenize_into<'a>(
         Ok(Status::Complete((read, fields))) if read == section.len() && fields.len() == count => fields,
         _ => return Err(diagnose(section, place)),
     };
-    let mut headers = HeaderMap::with_capacity(count);
+    // Room for what a proxy adds, so that the map need not be made anew for it.
+    let mut headers = HeaderMap::with_capacity(count + ADDED_BY_PROXY);
     let mut known = Known::default();
     for (index, field) in fields.iter().enumerate() {
         let refuse = || Refusal::malformed(format!("{place} {}: not a valid field (RFC 9110 §5)", index + 1));
