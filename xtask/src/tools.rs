@@ -25,7 +25,7 @@ pub const PYTHON_TESTS: &[&str] = &[
     "grpcio-tools==1.76.0",
     "grpcio-reflection==1.76.0",
     "grpcio-health-checking==1.76.0",
-    "googleapis-common-protos==1.72.0",
+    "googleapis-common-protos==1.76.0",
 ];
 /// Judges OpenAPI documents by their schema.
 pub const PYTHON_OPENAPI: &[&str] = &["openapi-spec-validator==0.7.2"];
