@@ -11,7 +11,7 @@
 use crate::backend::{Answer, Call, GrpcBackend, HttpBackend};
 use crate::http1::Response;
 use crate::ledger::Ledger;
-use crate::{Gateway, Project};
+use crate::{Gateway, Project, eventually};
 use std::time::Duration;
 
 /// The contract behind the door.
@@ -129,12 +129,14 @@ impl Door {
         Door { gateway, project, echo: service, plain, plain2, ledger: Ledger::default() }
     }
 
-    /// Asserts that the gateway has recorded exactly what the ledger says, no more and no less.
+    /// Asserts that the gateway has recorded exactly what the ledger says, no more and no less, and that nothing it
+    /// ended is still in flight.
     ///
     /// # Panics
     /// When it has not.
     pub fn settle(&self) {
         self.ledger.settle(&self.gateway);
+        eventually("nothing to be in flight", || (self.gateway.status()["in_flight"] == 0).then_some(()));
     }
 }
 

@@ -325,3 +325,37 @@ fn an_idle_connection_says_nothing() {
     drop(raw::connect(door.gateway.public));
     door.settle();
 }
+
+#[test]
+fn a_request_that_is_cut_off_is_no_request() {
+    let mut door = Door::open("");
+    let post = |path: &str, fields: &str| format!("POST {path} HTTP/1.1\r\n{JSON}{fields}\r\n");
+    for (what, bytes) in [
+        ("a head", "GET /v1/echo/cut HTTP/1.1\r\nHost: x\r\n".to_owned()),
+        ("a body", post("/v1/echo", "Content-Length: 20\r\n") + "{\"name\":\"cut\"}"),
+        ("a chunk", post("/v1/echo", "Transfer-Encoding: chunked\r\n") + "20\r\n{\"name\":\"cut\"}"),
+        (
+            "the last chunk",
+            post("/v1/echo", "Transfer-Encoding: chunked\r\n") + "e\r\n{\"name\":\"cut\"}\r\n",
+        ),
+        (
+            "the trailers",
+            post("/v1/echo", "Transfer-Encoding: chunked\r\n") + "e\r\n{\"name\":\"cut\"}\r\n0\r\nA: b\r\n",
+        ),
+        ("a stream", post("/plain/cut", "Content-Length: 20\r\n") + "{\"name\":\"cut\"}"),
+        (
+            "a chunked stream",
+            post("/plain/cut", "Transfer-Encoding: chunked\r\n") + "e\r\n{\"name\":\"cut\"}\r\n",
+        ),
+        ("a stream to HTTP/2", post("/plain2/cut", "Content-Length: 20\r\n") + "{\"name\":\"cut\"}"),
+    ] {
+        let heard = raw::send_and_finish(door.gateway.public, bytes.as_bytes(), PATIENCE);
+        assert!(heard.closed, "{what}: stays open");
+        assert!(!heard.text().starts_with("HTTP/1.1 2"), "{what}: answered {}", heard.text());
+        door.ledger.expect("CANCELLED");
+    }
+    door.settle();
+    // A service must never take the part for the whole.
+    let calls = [door.echo.calls(), door.plain.calls(), door.plain2.calls()].concat();
+    assert!(calls.is_empty(), "{calls:?}");
+}
