@@ -121,10 +121,8 @@ mod tests {
 
     #[test]
     fn status_bytes_follow_the_wire_format() {
-        let failure = Failure::new(Code::NotFound, "x".repeat(200)).with_details(vec![Detail {
-            type_url: "t/T".into(),
-            value: Bytes::from_static(b"\x08\x01"),
-        }]);
+        let failure = Failure::new(Code::NotFound, "x".repeat(200))
+            .with_details(vec![Detail { type_url: "t/T".into(), value: Bytes::from_static(b"\x08\x01") }]);
         let bytes = status_details(&failure);
         assert_eq!(&bytes[..5], &[0x08, 5, 0x12, 0xc8, 0x01]);
         assert_eq!(&bytes[205..], b"\x1a\x09\x0a\x03t/T\x12\x02\x08\x01");
