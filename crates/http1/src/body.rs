@@ -61,6 +61,15 @@ impl BodyDecoder {
         matches!(self.state, State::End | State::Exact(0))
     }
 
+    /// Bytes of content still to come; `None` when only chunks will tell.
+    pub fn left(&self) -> Option<u64> {
+        match self.state {
+            State::Exact(left) => Some(left),
+            State::End => Some(0),
+            State::ChunkLine(_) | State::ChunkData(_) | State::ChunkEnd | State::Trailers(_) => None,
+        }
+    }
+
     /// Takes the next step from the front of `buf`, which nobody else may consume from until `End`.
     ///
     /// # Errors

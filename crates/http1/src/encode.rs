@@ -1,7 +1,11 @@
-//! Responses: head, chunks, interim 100.
+//! Responses and requests: heads, chunks, interim 100.
 //!
 //! The encoder writes the framing and connection fields itself and leaves out whatever the header map says about them,
 //! so a message can never carry two lengths. Names and values cannot smuggle a line end: `http`'s types exclude it.
+
+mod request;
+
+pub use request::{RequestFraming, request_head};
 
 use crate::hop::is_connection_field;
 use crate::trailers;

@@ -23,7 +23,7 @@ use request_line::RequestLine;
 use tenet_error::Code;
 
 pub(crate) use fields::{refuse_leading_space, tokenize};
-pub(crate) use framing::LENGTH_MAX;
+pub(crate) use framing::{LENGTH_MAX, chunked, content_length, keep_alive};
 
 /// Empty lines that are skipped before a request line: RFC 9112 §2.2 asks for at least one, because old clients sent a
 /// CRLF too many after a body; two cover a client that does so after an empty body as well.
@@ -92,7 +92,7 @@ impl HeadParser {
         if self.request_line.is_none() && !self.read_request_line(buf, limits)? {
             return Ok(None);
         }
-        if !self.read_field_lines(buf, limits)? {
+        if !read_field_lines(&mut self.lines, &mut self.fields, buf, limits)? {
             return Ok(None);
         }
         let Some(line) = self.request_line.take() else { return Ok(None) };
@@ -127,33 +127,37 @@ impl HeadParser {
             None => Ok(false),
         }
     }
+}
 
-    /// Returns whether the empty line that closes the head has been seen.
-    fn read_field_lines(&mut self, buf: &BytesMut, limits: &Limits) -> Result<bool, Refusal> {
-        let window = &buf[..buf.len().min(limits.head)];
-        loop {
-            let start = self.lines.start;
-            if let Some(b' ' | b'\t') = window.get(start) {
-                return Err(fields::refuse_leading_space("field line", self.fields + 1));
-            }
-            let found = self
-                .lines
-                .next(window)
-                .map_err(|bad| bad.refuse(&format!("field line {}", self.fields + 1), start))?;
-            match found {
-                Some((start, end)) if start == end => return Ok(true),
-                Some(_) => self.fields += 1,
-                None if buf.len() > window.len() => {
-                    let detail = format!("the head is longer than {} bytes (RFC 6585 §5)", limits.head);
-                    return Err(Refusal::new(Code::HeadTooLarge, detail));
-                }
-                None => return Ok(false),
-            }
-            let most = limits.headers.min(Limits::HEADERS_MAX);
-            if self.fields > most {
-                let detail = format!("the head has more than {most} field lines (RFC 6585 §5)");
+/// Looks over the lines of `buf` as they come, counting fields; returns whether the empty line that closes the head has
+/// been seen.
+pub(crate) fn read_field_lines(
+    lines: &mut Lines,
+    fields: &mut usize,
+    buf: &BytesMut,
+    limits: &Limits,
+) -> Result<bool, Refusal> {
+    let window = &buf[..buf.len().min(limits.head)];
+    loop {
+        let start = lines.start;
+        if let Some(b' ' | b'\t') = window.get(start) {
+            return Err(fields::refuse_leading_space("field line", *fields + 1));
+        }
+        let found =
+            lines.next(window).map_err(|bad| bad.refuse(&format!("field line {}", *fields + 1), start))?;
+        match found {
+            Some((start, end)) if start == end => return Ok(true),
+            Some(_) => *fields += 1,
+            None if buf.len() > window.len() => {
+                let detail = format!("the head is longer than {} bytes (RFC 6585 §5)", limits.head);
                 return Err(Refusal::new(Code::HeadTooLarge, detail));
             }
+            None => return Ok(false),
+        }
+        let most = limits.headers.min(Limits::HEADERS_MAX);
+        if *fields > most {
+            let detail = format!("the head has more than {most} field lines (RFC 6585 §5)");
+            return Err(Refusal::new(Code::HeadTooLarge, detail));
         }
     }
 }

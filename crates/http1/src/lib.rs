@@ -1,9 +1,11 @@
-//! Strict HTTP/1.1 (RFC 9112) for the public side, without IO: bytes in, events out.
+//! Strict HTTP/1.1 (RFC 9112) for the public side and for upstreams, without IO: bytes in, events out.
 //!
 //! ```text
 //!   bytes ──HeadParser::parse──▶ RequestHead { method, target, version, headers, body length, keep-alive, … }
+//!   bytes ──ResponseParser::parse──▶ ResponseHead { status, headers, body, keep-alive }
 //!   bytes ──BodyDecoder::decode──▶ Data · Trailers · End
 //!   status, headers, framing ──encode::response_head / chunk / last_chunk──▶ bytes
+//!   method, target, fields, framing ──encode::request_head──▶ bytes
 //! ```
 //!
 //! The tokenizer of field lines is httparse. It is lenient by design (bare LF ends a line for it, it has no notion of
@@ -30,6 +32,7 @@ mod lines;
 mod names;
 mod preface;
 mod refusal;
+mod response;
 mod trailers;
 
 pub use body::{BodyDecoder, Decoded};
@@ -38,3 +41,4 @@ pub use hop::{hop_by_hop, strip_hop_by_hop};
 pub use limits::Limits;
 pub use preface::{Preface, is_h2_preface};
 pub use refusal::Refusal;
+pub use response::{ResponseBody, ResponseHead, ResponseParser};

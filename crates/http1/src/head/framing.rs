@@ -11,7 +11,7 @@ use tenet_error::Code;
 /// Largest `Content-Length` and chunk size: what fits a signed 64-bit number, which is what others count in.
 pub(crate) const LENGTH_MAX: u64 = i64::MAX as u64;
 
-/// How the end of a request's body is found (RFC 9112 §6.3).
+/// How the end of a body is found (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyLength {
     /// There is no body. `Content-Length: 0` is [`BodyLength::Exact`]`(0)`.
@@ -51,7 +51,7 @@ fn without_length(line: &RequestLine) -> Result<BodyLength, Refusal> {
 }
 
 /// `1*DIGIT` (RFC 9110 §8.6), without sign, list or overflow.
-fn content_length(value: &[u8]) -> Result<u64, Refusal> {
+pub(crate) fn content_length(value: &[u8]) -> Result<u64, Refusal> {
     if value.contains(&b',') {
         return Err(Refusal::ambiguous("Content-Length is a list, expected one number (RFC 9112 §6.3)"));
     }
@@ -68,11 +68,11 @@ fn content_length(value: &[u8]) -> Result<u64, Refusal> {
 }
 
 /// Only the one coding `chunked`, in one line (RFC 9112 §6.1, §7).
-fn chunked(version: Version, seen: &Seen) -> Result<BodyLength, Refusal> {
+pub(crate) fn chunked(version: Version, seen: &Seen) -> Result<BodyLength, Refusal> {
     let value = seen.value.as_deref().unwrap_or_default();
     if version == Version::Http10 {
         // RFC 9112 §6.1: the framing is faulty, whatever the coding.
-        return Err(Refusal::ambiguous("Transfer-Encoding in an HTTP/1.0 request (RFC 9112 §6.1)"));
+        return Err(Refusal::ambiguous("Transfer-Encoding in an HTTP/1.0 message (RFC 9112 §6.1)"));
     }
     if seen.count > 1 {
         let count = seen.count;
