@@ -10,6 +10,7 @@
 //! call; a phase that ends the exchange returns a catalogued failure.
 
 mod admit;
+mod fault;
 mod forward;
 mod grpc;
 mod http;
@@ -73,6 +74,7 @@ async fn run(exchange: &mut Exchange, body: Option<RequestBody>) -> Result<Answe
     trace::begin(exchange);
     admit::head(exchange)?;
     admit::in_flight(exchange)?;
+    fault::point(exchange);
     let program = exchange.program.clone();
     // Captures borrow from the target, which a clone keeps alive beside the exchange.
     let target = exchange.head.target.clone();

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use tenet_release::{ReleaseDir, Roster};
+use tenet_release::{NodeFacts, ReleaseDir, Roster};
 use tenet_telemetry::Collector;
 use tenet_upstream::{PoolOptions, Shared};
 use tokio::sync::watch;
@@ -50,6 +50,8 @@ pub struct Process {
     pub open: Box<[AtomicUsize]>,
     /// Connections open through the public door, over all threads.
     pub open_public: AtomicUsize,
+    /// Whether requests may ask for failures.
+    pub fault_points: bool,
     program: ArcSwap<Program>,
     generation: AtomicU64,
     drain: watch::Sender<Drain>,
@@ -63,20 +65,19 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process that serves `program` on `threads` threads.
+    /// A process with these facts that serves `program`, which was compiled against `roster`.
     pub fn new(
+        facts: &NodeFacts,
         program: Program,
+        roster: Roster,
         upstream: Arc<Shared>,
         collector: Arc<Collector>,
-        threads: usize,
-        roster: Roster,
-        state: ReleaseDir,
     ) -> Arc<Process> {
         Arc::new(Process {
             upstream,
             collector,
             in_flight: AtomicUsize::new(0),
-            open: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
+            open: (0..facts.threads.max(1)).map(|_| AtomicUsize::new(0)).collect(),
             program: ArcSwap::from_pointee(program),
             generation: AtomicU64::new(1),
             open_public: AtomicUsize::new(0),
@@ -84,7 +85,8 @@ impl Process {
             prepared: Mutex::new(None),
             roster: Mutex::new(roster),
             adopting: Mutex::new(()),
-            state,
+            state: ReleaseDir::new(&facts.state_dir),
+            fault_points: facts.fault_points,
         })
     }
 

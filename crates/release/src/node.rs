@@ -42,8 +42,8 @@ pub struct NodeFacts {
     pub proxy_protocol: bool,
     /// The file that says which instances there are. Default: `run/roster.json` in the state folder.
     pub roster: PathBuf,
-    /// Where the control plane listens; empty where there is none.
-    pub control: Vec<String>,
+    /// Whether requests may ask for failures; see `tenet-gateway`'s fault phase.
+    pub fault_points: bool,
 }
 
 /// A certificate and its key, PEM. They are read again when they change.

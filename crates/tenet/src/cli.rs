@@ -177,9 +177,9 @@ pub struct FactArgs {
     /// The file that says which instances there are.
     #[arg(long)]
     roster: Option<String>,
-    /// Where the control plane listens, HOST:PORT separated by commas.
-    #[arg(long)]
-    control: Option<String>,
+    /// Let requests ask for failures by the header `tenet-fault` (true or false).
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    fault_points: Option<String>,
 }
 
 impl FactArgs {
@@ -197,7 +197,7 @@ impl FactArgs {
             ("tls_key", self.tls_key),
             ("proxy_protocol", self.proxy_protocol),
             ("roster", self.roster),
-            ("control", self.control),
+            ("fault_points", self.fault_points),
         ];
         rows.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }

@@ -45,7 +45,8 @@ pub fn grpc_to_grpc(exchange: &mut Exchange, left: Option<Duration>) -> HeaderMa
     headers
 }
 
-/// The fields of a request to a plain HTTP upstream. Its `Host` is set by who sends it, from the authority.
+/// The fields of a request to a plain HTTP upstream. Its `Host` is set by who sends it, from the authority; `Trailer` stays,
+/// because only the trailers it names go on to an HTTP/1.1 upstream.
 pub fn http_to_http(exchange: &mut Exchange) -> HeaderMap {
     let mut headers = end_to_end(exchange);
     headers.remove(HOST);
@@ -55,8 +56,8 @@ pub fn http_to_http(exchange: &mut Exchange) -> HeaderMap {
 }
 
 /// Fields of a REST request that say nothing to its gRPC call.
-const OF_REST: [HeaderName; 7] =
-    [ACCEPT, ACCEPT_ENCODING, EXPECT, CONTENT_LENGTH, HOST, GRPC_ENCODING, GRPC_ACCEPT_ENCODING];
+const OF_REST: [HeaderName; 8] =
+    [ACCEPT, ACCEPT_ENCODING, EXPECT, CONTENT_LENGTH, HOST, TRAILER, GRPC_ENCODING, GRPC_ACCEPT_ENCODING];
 
 /// Removes those of `names` that are there. Looking over the few names of a request is cheaper than searching for each.
 fn remove_present(headers: &mut HeaderMap, names: &[HeaderName]) {
@@ -72,7 +73,7 @@ fn end_to_end(exchange: &mut Exchange) -> HeaderMap {
     if exchange.head.protocol != Protocol::Http2 {
         strip_hop_by_hop(&mut headers);
     }
-    remove_present(&mut headers, &[TE, TRAILER]);
+    remove_present(&mut headers, &[TE]);
     forwarded(exchange, &mut headers);
     headers
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
-use tenet_release::{NodeFacts, Release, ReleaseDir, Roster};
+use tenet_release::{NodeFacts, Release, Roster};
 use tenet_telemetry::{
     Collector, CounterId, Event, EventKind, GaugeId, ProcessInfo, second_close, second_edge,
 };
@@ -96,8 +96,7 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION").into(),
             started: SystemTime::now(),
         }));
-        let state = ReleaseDir::new(&facts.state_dir);
-        let process = Process::new(program, upstream, collector, facts.threads.max(1), roster, state);
+        let process = Process::new(facts, program, roster, upstream, collector);
         let certificates = facts.tls.clone().map(Certificates::load).transpose()?.map(Arc::new);
         Ok(Gateway { process, certificates })
     }

@@ -20,8 +20,6 @@ pub(super) enum Kind {
     Address,
     /// A TOML array, or a list separated by commas.
     Addresses,
-    /// Likewise, of `host:port`.
-    Hosts,
     Path,
     /// A whole number from 1.
     Count,
@@ -35,7 +33,6 @@ impl Kind {
             Kind::Text => "a text",
             Kind::Address => "an address such as \"127.0.0.1:8080\"",
             Kind::Addresses => "addresses such as \"127.0.0.1:8080\", separated by commas",
-            Kind::Hosts => "hosts with a port such as \"control.internal:8082\", separated by commas",
             Kind::Path => "a path",
             Kind::Count => "a whole number from 1 to 1024",
             Kind::Switch => "true or false",
@@ -107,5 +104,10 @@ pub static FACTS: [Fact; 12] = [
         Kind::Path,
         "The file that says which instances there are.",
     ),
-    fact("control", "", Kind::Hosts, "Where the control plane listens. Empty: there is none."),
+    fact(
+        "fault_points",
+        "false",
+        Kind::Switch,
+        "Let a request ask for a failure by the header `tenet-fault` (`panic`). For tests and drills; never where strangers call.",
+    ),
 ];

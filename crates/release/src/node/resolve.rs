@@ -130,7 +130,7 @@ fn as_text(value: &DeValue<'_>, kind: Kind) -> Option<String> {
         (DeValue::Integer(number), Kind::Count) => Some(number.to_string()),
         (DeValue::String(_), Kind::Switch | Kind::Count) => None,
         (DeValue::String(text), _) => Some(text.to_string()),
-        (DeValue::Array(items), Kind::Addresses | Kind::Hosts) => {
+        (DeValue::Array(items), Kind::Addresses) => {
             let items: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             items.map(|items| items.join(","))
         }
@@ -202,7 +202,7 @@ impl Reader<'_> {
             tls: self.path("tls_cert").zip(self.path("tls_key")).map(|(cert, key)| TlsFiles { cert, key }),
             proxy_protocol: self.parsed("proxy_protocol", |text| text.parse().ok()).unwrap_or(false),
             roster: self.path("roster").unwrap_or_else(|| state_dir.join("run").join("roster.json")),
-            control: self.hosts("control"),
+            fault_points: self.parsed("fault_points", |text| text.parse().ok()).unwrap_or(false),
             state_dir,
         }
     }
@@ -233,16 +233,6 @@ impl Reader<'_> {
                 .map(|item| item.trim().parse().ok())
                 .collect()
         })
-    }
-
-    fn hosts(&mut self, key: &str) -> Vec<String> {
-        let host = |item: &str| {
-            let (host, port) = item.trim().rsplit_once(':')?;
-            let valid = !host.is_empty() && port.parse::<u16>().is_ok();
-            valid.then(|| item.trim().to_owned())
-        };
-        self.parsed(key, |text| text.split(',').filter(|item| !item.trim().is_empty()).map(host).collect())
-            .unwrap_or_default()
     }
 }
 
@@ -313,7 +303,7 @@ mod tests {
             ("", vec![("TENET_LISTEN", "localhost")], "listen: found \"localhost\""),
             ("tls_cert = \"c.pem\"", vec![], "found `tls_cert` without `tls_key`"),
             ("", vec![("TENET_PROXY_PROTOCOL", "yes")], "expected true or false"),
-            ("control = [\"a\"]", vec![], "expected hosts with a port"),
+            ("fault_points = 1", vec![], "fault_points: found a integer"),
         ];
         for (file, environment, expected) in rows {
             let text = resolve(&given(file, &environment, &[]), 1).unwrap_err().to_string();
