@@ -165,7 +165,7 @@ impl Shared {
                 match connection.call(Method::GET, &self.path, &[], None).await {
                     Ok(reply) => {
                         kept = Some(connection);
-                        self.note(caller, Ok(response(reply)));
+                        self.note(caller, Ok(response(&reply)));
                     }
                     // Above the last stream of a GOAWAY a request was never begun: the caller was told to take it to
                     // another connection (RFC 9113 §6.8), which is what the next round does.
@@ -179,7 +179,7 @@ impl Shared {
     }
 }
 
-fn response(reply: h2c::Reply) -> Response {
+fn response(reply: &h2c::Reply) -> Response {
     let headers = reply.headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });

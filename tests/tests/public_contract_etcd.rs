@@ -48,6 +48,7 @@ fn ask(caller: &Caller, path: &str, body: &Value) -> http1::Response {
     caller.call("POST", path, &JSON, Some(body.to_string().as_bytes()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "bodies are written where they are sent")]
 fn ok(caller: &Caller, path: &str, body: Value) -> Value {
     let answer = ask(caller, path, &body);
     assert_eq!(answer.status, 200, "{path} {body}: {}", answer.text());

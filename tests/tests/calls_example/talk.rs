@@ -29,6 +29,7 @@ impl<'a> Talk<'a> {
     }
 
     /// A request that succeeds with JSON.
+    #[expect(clippy::needless_pass_by_value, reason = "bodies are written where they are sent")]
     pub fn ok(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let answer = self.ask(method, path, body.as_ref());
         let seen = || format!("{method} {path}: {} {:?} {}", answer.status, answer.headers, answer.text());
@@ -45,6 +46,7 @@ impl<'a> Talk<'a> {
     }
 
     /// A request that is refused with a problem document of `code`.
+    #[expect(clippy::needless_pass_by_value, reason = "bodies are written where they are sent")]
     pub fn refused(&self, method: &str, path: &str, body: Option<Value>, status: u16, code: &str) -> Value {
         let answer = self.ask(method, path, body.as_ref());
         tenet_tests::door::check_problem(&format!("{method} {path}"), &answer, status, code);
