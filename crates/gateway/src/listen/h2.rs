@@ -104,6 +104,9 @@ pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, io: Io, prefix: BytesMut)
     for _ in 0..guard.take_refusals() {
         worker.refuse(&peer, Code::ProtocolViolation);
     }
+    for _ in 0..guard.take_surplus() {
+        worker.refuse(&peer, Code::Overloaded);
+    }
     for _ in 0..guard.take_unseen_answers() {
         worker.refuse(&peer, Code::HeadTooLarge);
     }

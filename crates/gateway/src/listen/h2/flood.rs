@@ -72,6 +72,11 @@ pub fn is_own_refusal(frame: Frame) -> bool {
     matches!(frame.kind, RST_STREAM | GOAWAY) && OF_H2.contains(&frame.error)
 }
 
+/// Whether an outbound frame refuses a stream that was not looked at (REFUSED_STREAM): the caller has more open than was agreed.
+pub fn is_surplus(frame: Frame) -> bool {
+    frame.kind == RST_STREAM && frame.error == 0x7
+}
+
 /// Whether an outbound frame is h2 closing a connection that floods (ENHANCE_YOUR_CALM).
 pub fn is_own_calm(frame: Frame) -> bool {
     frame.kind == GOAWAY && frame.error == 0xb

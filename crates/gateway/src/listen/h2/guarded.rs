@@ -30,6 +30,7 @@ pub struct Guard {
     flooded: Cell<bool>,
     calm: Cell<bool>,
     refusals: Cell<u32>,
+    surplus: Cell<u32>,
     unseen_answers: Cell<u32>,
     waker: RefCell<Option<Waker>>,
 }
@@ -48,6 +49,7 @@ impl Guard {
             flooded: Cell::new(false),
             calm: Cell::new(false),
             refusals: Cell::new(0),
+            surplus: Cell::new(0),
             unseen_answers: Cell::new(0),
             waker: RefCell::new(None),
         }
@@ -76,6 +78,11 @@ impl Guard {
     /// How many protocol errors h2 answered by itself; asked once.
     pub fn take_refusals(&self) -> u32 {
         self.refusals.take()
+    }
+
+    /// How many streams beyond the agreed number h2 refused by itself; asked once.
+    pub fn take_surplus(&self) -> u32 {
+        self.surplus.take()
     }
 
     /// How many requests h2 answered by itself with 431, which nobody here ever saw; asked once.
@@ -143,6 +150,9 @@ impl Guard {
                 && !self.serving.borrow().contains(&frame.stream)
             {
                 self.refusals.set(self.refusals.get() + 1);
+            }
+            if flood::is_surplus(frame) && !self.serving.borrow().contains(&frame.stream) {
+                self.surplus.set(self.surplus.get() + 1);
             }
             if flood::is_own_calm(frame) {
                 self.calm.set(true);
