@@ -45,6 +45,17 @@ impl Noise {
     }
 }
 
+/// Sends noise. Most callers close behind it, which must end the connection; every fifth waits a little for whatever comes, since a
+/// call whose caller closes is cancelled.
+fn hear(door: &Door, round: usize, bytes: &[u8]) -> raw::Heard {
+    if round.is_multiple_of(5) {
+        return raw::send(door.gateway.public, bytes, Duration::from_millis(30));
+    }
+    let heard = raw::send_and_finish(door.gateway.public, bytes, PATIENCE);
+    assert!(heard.closed, "round {round}: stays open after {:?}", String::from_utf8_lossy(bytes));
+    heard
+}
+
 /// What must hold after any noise.
 fn is_sound(door: &Door) {
     eventually("nothing to be in flight", || (door.gateway.status()["in_flight"] == 0).then_some(()));
@@ -70,10 +81,10 @@ fn changed_http1_requests_are_answered_or_refused() {
     ];
     let mut noise = Noise(0x5eed_0001);
     for round in 0..ROUNDS {
-        let bytes = noise.change(seeds[round % seeds.len()]);
+        // Not in step with the fifth that waits.
+        let bytes = noise.change(seeds[round / 7 % seeds.len()]);
         let shown = String::from_utf8_lossy(&bytes).into_owned();
-        let heard = raw::send_and_finish(door.gateway.public, &bytes, PATIENCE);
-        assert!(heard.closed, "round {round}: stays open after {shown:?}");
+        let heard = hear(&door, round, &bytes);
         // Panics on anything that is not a series of whole responses.
         let answers = std::panic::catch_unwind(|| heard.responses());
         let answers = answers.unwrap_or_else(|_| panic!("round {round}: {shown:?} got {:?}", heard.text()));
@@ -109,9 +120,9 @@ fn changed_http2_frames_are_answered_or_refused() {
     let mut noise = Noise(0x5eed_0002);
     for round in 0..ROUNDS {
         let bytes = [PREFACE, &noise.change(&seed)].concat();
-        let heard = raw::send_and_finish(door.gateway.public, &bytes, PATIENCE);
-        assert!(heard.closed, "round {round}: stays open after {:?}", &bytes[PREFACE.len()..]);
-        assert_eq!(heard.bytes.get(3), Some(&kind::SETTINGS), "round {round}: HTTP/2 begins with SETTINGS");
+        let heard = hear(&door, round, &bytes);
+        let first = heard.bytes.get(3).copied();
+        assert!(first.is_none_or(|first| first == kind::SETTINGS), "round {round}: begins with {first:?}");
     }
     is_sound(&door);
 }
