@@ -134,11 +134,11 @@ impl FrameScanner {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    /// A frame's bytes.
-    pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
         let mut out = (payload.len() as u32).to_be_bytes()[1..].to_vec();
         out.extend_from_slice(&[kind, flags]);
         out.extend_from_slice(&stream.to_be_bytes());
@@ -178,6 +178,22 @@ pub(super) mod tests {
                 scanner.feed(piece, |found| seen.push(found));
             }
             assert_eq!(seen, expected, "pieces of {size}");
+        }
+    }
+
+    proptest! {
+        /// Bytes of no sense are cut the same however they arrive.
+        #[test]
+        fn any_bytes_are_cut_alike_in_any_pieces(bytes in prop::collection::vec(prop_oneof![Just(0u8), Just(4), any::<u8>()], 0..400), size in 1..40usize) {
+            let cut = |size: usize| {
+                let mut scanner = FrameScanner::default();
+                let mut seen = Vec::new();
+                for piece in bytes.chunks(size) {
+                    scanner.feed(piece, |found| seen.push(found));
+                }
+                seen
+            };
+            prop_assert_eq!(cut(size), cut(400));
         }
     }
 }

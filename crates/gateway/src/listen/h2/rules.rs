@@ -127,6 +127,7 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const END: u8 = END_STREAM | END_HEADERS;
     const BLOCK_GOES_ON: u8 = 0;
@@ -229,6 +230,49 @@ mod tests {
         for stream in (1..40_000).step_by(6) {
             assert_eq!(rules.judge(of(HEADERS, END, stream, 20)), Ok(()));
             assert!(rules.skipped.len() <= SKIPPED);
+        }
+    }
+
+    proptest! {
+        /// However a well-behaved client interleaves its streams, nothing it sends is against the rules.
+        #[test]
+        fn a_client_that_keeps_count_is_left_alone(steps in prop::collection::vec((0..7u8, any::<prop::sample::Index>(), any::<bool>()), 0..200)) {
+            let mut rules = Rules::new();
+            let mut next = 1;
+            let mut open: Vec<u32> = Vec::new();
+            for (step, which, flag) in steps {
+                let end = if flag { END_STREAM } else { 0 };
+                let chosen = (!open.is_empty()).then(|| which.index(open.len()));
+                let seen = match (step, chosen) {
+                    (0, _) | (1..=3, None) => {
+                        next += 2;
+                        if !flag {
+                            open.push(next - 2);
+                        }
+                        of(HEADERS, END_HEADERS | end, next - 2, 20)
+                    }
+                    (1, Some(at)) => of(DATA, end, if flag { open.remove(at) } else { open[at] }, 9),
+                    (2, Some(at)) => of(HEADERS, END, open.remove(at), 9),
+                    (3, Some(at)) => of(RST_STREAM, 0, open.remove(at), 4),
+                    (4, _) => of(WINDOW_UPDATE, 0, which.index(next as usize) as u32, 4),
+                    (5, _) => of(RST_STREAM, 0, (next.max(3) - 2) | 1, 4),
+                    _ => of(PING, end, 0, 8),
+                };
+                if step == 5 {
+                    open.retain(|stream| *stream != (next.max(3) - 2) | 1);
+                }
+                prop_assert_eq!(rules.judge(seen), Ok(()), "{:?}, open {:?}", seen, open);
+            }
+        }
+
+        /// Whatever is sent, judging neither panics nor keeps more than its bounds.
+        #[test]
+        fn anything_can_be_judged(frames in prop::collection::vec((0..12u8, any::<u8>(), 0..=0x7fff_ffffu32, 0..20_000u32), 0..300)) {
+            let mut rules = Rules::new();
+            for (kind, flags, stream, length) in frames {
+                let _ = rules.judge(of(kind, flags, stream, length));
+                prop_assert!(rules.open.len() <= OPEN && rules.skipped.len() <= SKIPPED);
+            }
         }
     }
 }
