@@ -1,8 +1,9 @@
 //! The beginning and the end of a fleet.
 
-use crate::fleet::{children, descendants, greeter, lives, printed, project, settings, tenet};
+use crate::fleet::{children, descendants, greeter, lives, printed, project, settings, tenet, version};
 use nix::sys::signal::Signal;
-use tenet_tests::{Up, eventually, example, http1};
+use std::time::Duration;
+use tenet_tests::{Answer, GrpcBackend, Up, eventually, example, http1};
 
 #[test]
 fn a_fleet_says_where_it_listens_and_ends_whole() {
@@ -88,4 +89,23 @@ fn a_project_that_cannot_be_up_says_why() {
         }
         assert!(!text.contains("starting"), "{text}");
     }
+}
+
+#[test]
+fn what_is_in_flight_is_finished_before_the_end() {
+    let backend = GrpcBackend::start(|_| Answer::grpc(b"\x0a\x02hi").after(Duration::from_secs(1)));
+    let project = project(&backend, "old");
+    let mut up = Up::start(&project, &[]);
+    let public = up.public;
+    let callers: Vec<_> = (0..8)
+        .map(|_| std::thread::spawn(move || http1::try_call(public, "GET", "/hello", &[], b"")))
+        .collect();
+    eventually("every call to be with the service", || (backend.calls().len() >= 8).then_some(()));
+    up.process.signal(Signal::SIGINT);
+    for caller in callers {
+        let answer = caller.join().unwrap().unwrap();
+        assert_eq!(version(&answer).as_deref(), Ok("old"));
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+    assert_eq!(up.process.wait().code(), Some(0));
 }
