@@ -171,7 +171,8 @@ impl H2 {
     }
 }
 
-/// Reads a response to its end, giving window back as it goes.
+/// Reads a response to its end, giving window back as it goes. A reset with NO_ERROR ends it well: so says a server that
+/// has answered before it has read everything, and the answer counts (RFC 9113 §8.1).
 ///
 /// # Errors
 /// The stream's error.
@@ -179,10 +180,23 @@ pub async fn collect(response: http::Response<h2::RecvStream>) -> Result<Reply, 
     let (head, mut stream) = response.into_parts();
     let mut body = BytesMut::new();
     while let Some(data) = stream.data().await {
-        let data = data?;
-        stream.flow_control().release_capacity(data.len())?;
-        body.extend_from_slice(&data);
+        match data {
+            Ok(data) => {
+                stream.flow_control().release_capacity(data.len())?;
+                body.extend_from_slice(&data);
+            }
+            Err(error) if told_to_stop(&error) => break,
+            Err(error) => return Err(error),
+        }
     }
-    let trailers = stream.trailers().await?.unwrap_or_default();
+    let trailers = match stream.trailers().await {
+        Err(error) if told_to_stop(&error) => None,
+        trailers => trailers?,
+    };
+    let trailers = trailers.unwrap_or_default();
     Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: body.freeze(), trailers })
+}
+
+fn told_to_stop(error: &h2::Error) -> bool {
+    error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
