@@ -42,7 +42,12 @@ fn a_service_that_dies_in_its_answer_is_not_taken_for_whole() {
         match http1::parse(&heard.bytes, false, true) {
             // The head had not been passed on yet: then the caller is told plainly.
             Ok(Some((answer, _))) => assert_eq!(answer.status, 502, "{path}: {}", heard.text()),
-            Ok(None) => assert!(heard.text().contains(" 200 "), "{path}: {}", heard.text()),
+            // Or it breaks off, at the latest where the service did.
+            Ok(None) => assert!(
+                heard.bytes.is_empty() || heard.text().starts_with("HTTP/1.1 200 "),
+                "{path}: {}",
+                heard.text()
+            ),
             Err(what) => panic!("{path}: {what}: {}", heard.text()),
         }
         runtime.block_on(async {
