@@ -2,11 +2,11 @@
 
 use crate::fault::Fault;
 use crate::lane::Lane;
-use crate::outgoing::{H1Body, Payload};
+use crate::outgoing::Payload;
 use crate::{CallError, Protocol, Reply, h1, h2};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header, uri};
+use http::{HeaderMap, Method, Request, Uri, Version};
 use std::cell::Cell;
-use tenet_error::{Code, Failure};
+use tenet_error::Failure;
 
 /// Tries again at the same instance, on a new connection, within one call: once because the connection was going away, and
 /// once more because the next one may have been, too.
@@ -30,34 +30,6 @@ impl Head {
         *request.headers_mut() = self.headers.clone();
         request
     }
-
-    /// The request as hyper's HTTP/1.1 takes it: origin form (RFC 9112 §3.2.1), the authority in `Host`.
-    pub(crate) fn for_h1(&self, body: H1Body) -> Result<Request<H1Body>, Failure> {
-        // RFC 9110 §8.6: without a length, a server may wait for the body that these methods usually have.
-        let says_empty = matches!(body.0, Payload::Empty)
-            && matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
-            && !self.headers.contains_key(header::CONTENT_LENGTH);
-        let mut request = Request::new(body);
-        let mut target = uri::Parts::default();
-        target.path_and_query = self.uri.path_and_query().cloned();
-        *request.uri_mut() = Uri::from_parts(target).map_err(|error| malformed(&error))?;
-        *request.method_mut() = self.method.clone();
-        *request.headers_mut() = self.headers.clone();
-        if let Some(authority) = self.uri.authority()
-            && !self.headers.contains_key(header::HOST)
-        {
-            let host = HeaderValue::from_str(authority.as_str()).map_err(|error| malformed(&error))?;
-            request.headers_mut().insert(header::HOST, host);
-        }
-        if says_empty {
-            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        Ok(request)
-    }
-}
-
-fn malformed(error: &dyn std::error::Error) -> Failure {
-    Failure::new(Code::Internal, "").with_cause(format!("the request cannot be sent: {error}"))
 }
 
 /// How far a call came; readable from outside when its time is over.

@@ -1,7 +1,6 @@
 //! What went wrong at an instance, as the attempts and the caller understand it.
 
 use ::h2::Reason;
-use std::io;
 use tenet_error::{Code, Failure};
 
 /// What a failed attempt allows next.
@@ -43,24 +42,4 @@ pub(crate) fn h2_failure(error: &::h2::Error) -> Failure {
     }
     // What is left are mistakes in how the stream was used: ours.
     Failure::new(Code::Internal, "").with_cause(error.to_string())
-}
-
-/// The failure an HTTP/1.1 connection's error means.
-pub(crate) fn h1_failure(error: &hyper::Error) -> Failure {
-    let source = std::error::Error::source(error);
-    let cause = match source {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    // hyper reports a chunk it cannot read as an IO error of invalid input, and a cut body as an unexpected end.
-    let kind = source.and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let unreadable = matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
-    let code = if error.is_parse() || unreadable {
-        Code::UpstreamProtocol
-    } else if error.is_user() {
-        Code::Internal
-    } else {
-        Code::ConnectionLost
-    };
-    Failure::new(code, "").with_cause(cause)
 }

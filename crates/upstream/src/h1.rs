@@ -1,133 +1,76 @@
 //! HTTP/1.1 to an instance: one call at a time on a connection, which is kept for the next.
+//!
+//! A call drives its connection itself. Kept ones are looked at when they are taken and by the upkeep: what the peer
+//! did in between is known to the runtime by then.
+
+mod body;
+mod connection;
+mod sender;
+mod upload;
+
+pub(crate) use body::H1Body;
+pub(crate) use connection::Connection;
 
 use crate::call::{Head, Progress};
-use crate::fault::{self, Fault};
+use crate::fault::Fault;
 use crate::incoming::Incoming;
 use crate::instance::{lower, raise};
-use crate::outgoing::{H1Body, Payload};
-use crate::slot::{Open, Slot};
-use crate::wire::{Traffic, Wire};
-use http::response::Parts;
-use http::{StatusCode, Version, header};
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
+use crate::outgoing::Payload;
+use crate::slot::Slot;
+use connection::Lost;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use tenet_error::{Code, Failure};
-use tokio::task::{AbortHandle, spawn_local};
-use tokio::time::Instant;
-
-/// hyper's least read buffer, which is what it takes a head limit for.
-const MIN_BUFFER: usize = 8192;
-
-/// An open connection.
-#[derive(Debug)]
-pub(crate) struct H1Connection {
-    sender: SendRequest<H1Body>,
-    traffic: Rc<Traffic>,
-    driver: AbortHandle,
-    /// Whether it has carried a call: only then can it have gone stale unnoticed.
-    used: bool,
-    /// Whether the peer said that it closes after this answer.
-    closes: bool,
-    /// When the upkeep first saw it without a call.
-    idle_since: Option<Instant>,
-}
-
-impl H1Connection {
-    /// Whether it should be kept without a call.
-    pub(crate) fn keep(&mut self, slot: &Slot, now: Instant) -> bool {
-        let since = *self.idle_since.get_or_insert(now);
-        !self.sender.is_closed() && now - since < slot.local.options.idle_timeout
-    }
-}
-
-/// Starts a connection's driver.
-pub(crate) async fn establish(
-    slot: &Rc<Slot>,
-    wire: Wire,
-    traffic: Rc<Traffic>,
-) -> Result<H1Connection, String> {
-    let options = &slot.local.options;
-    let (sender, connection) = Builder::new()
-        .max_buf_size((options.max_header_list as usize).max(MIN_BUFFER))
-        .max_headers(options.max_headers)
-        .handshake(TokioIo::new(wire))
-        .await
-        .map_err(|error| error.to_string())?;
-    let open = Open::new(slot);
-    let driver = spawn_local(async move {
-        let _open = open;
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "HTTP/1.1 connection ended");
-        }
-    });
-    Ok(H1Connection {
-        sender,
-        traffic,
-        driver: driver.abort_handle(),
-        used: false,
-        closes: false,
-        idle_since: None,
-    })
-}
+use tenet_http1::encode::{self, RequestFraming};
+use tenet_http1::{ResponseHead, Version};
+use upload::{Beside, Broken, Upload};
 
 /// A connection while a call has it. Dropped before the call is complete, it closes the connection: HTTP/1.1 has no other
 /// way to stop an answer.
 #[derive(Debug)]
 pub(crate) struct ConnectionLease {
-    connection: Option<H1Connection>,
-    slot: Rc<Slot>,
+    // Dropped in this order: whoever waits for a connection finds this one gone.
+    pub(crate) connection: Box<Connection>,
+    busy: Busy,
+}
+
+/// A call in the counts.
+#[derive(Debug)]
+struct Busy(Rc<Slot>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        lower(&self.0.counters.in_flight);
+        self.0.released();
+    }
 }
 
 impl ConnectionLease {
-    /// Waits for the little that may be left of the answer before; false when the connection was closed instead.
-    async fn is_ready(&mut self) -> bool {
-        match &mut self.connection {
-            Some(one) => !one.used || one.sender.is_ready() || one.sender.ready().await.is_ok(),
-            None => false,
+    /// The answer is complete: keeps the connection for the next call, if nothing speaks against it.
+    fn complete(self) {
+        let ConnectionLease { mut connection, busy } = self;
+        if busy.0.keeps_idle() && connection.rests() {
+            busy.0.h1.borrow_mut().push(connection);
         }
     }
 
-    /// Notes that the peer will close the connection after this answer.
-    fn closes(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            connection.closes = true;
-        }
-    }
-
-    /// The answer is complete: keeps the connection for the next call, if the request is complete too.
-    pub(crate) fn complete(mut self, payload: &Payload) {
-        if payload.is_finished()
-            && self.slot.keeps_idle()
-            && let Some(mut connection) = self.connection.take_if(|one| !one.closes)
-        {
-            connection.used = true;
-            connection.idle_since = None;
-            self.slot.h1.borrow_mut().push(connection);
-        }
+    pub(crate) fn slot(&self) -> &Rc<Slot> {
+        &self.busy.0
     }
 }
 
-impl Drop for ConnectionLease {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.driver.abort();
-        }
-        lower(&self.slot.counters.in_flight);
-        self.slot.released();
-    }
-}
-
-/// The connection used last that is ready, so that those not needed grow old and close.
+/// The connection used last that is alive, so that those not needed grow old and close.
 fn take(slot: &Rc<Slot>) -> Option<ConnectionLease> {
-    let mut idle = slot.h1.borrow_mut();
-    idle.retain(|one| !one.sender.is_closed());
-    // One whose answer was read a moment ago may not have noticed yet; it is the second choice.
-    let ready = idle.iter().rposition(|one| !one.used || one.sender.is_ready());
-    let chosen = ready.or(idle.len().checked_sub(1))?;
-    let connection = idle.remove(chosen);
+    let connection = loop {
+        let mut connection = slot.h1.borrow_mut().pop()?;
+        if !connection.used || connection.is_quiet() {
+            break connection;
+        }
+    };
     raise(&slot.counters.in_flight);
-    Some(ConnectionLease { connection: Some(connection), slot: slot.clone() })
+    Some(ConnectionLease { connection, busy: Busy(slot.clone()) })
 }
 
 /// One attempt: the request on a connection, until the answer's head.
@@ -136,68 +79,157 @@ pub(crate) async fn attempt(
     head: &Head,
     payload: &Payload,
     progress: &Progress,
-) -> Result<http::Response<Incoming>, Fault> {
-    // Ends: each turn but the last uses up a kept connection that turned out to be closed, and the caller bounds the time.
-    let mut lease = loop {
-        let mut lease = slot.acquire(take).await?;
-        if lease.is_ready().await {
-            break lease;
-        }
+) -> Result<Response<Incoming>, Fault> {
+    let lease = match take(slot) {
+        Some(lease) => lease,
+        None => Box::pin(slot.acquire(take)).await?,
     };
-    let Some(connection) = lease.connection.as_mut() else {
-        return Err(Fault::Final(
-            Failure::new(Code::Internal, "").with_cause("a lease without its connection"),
-        ));
-    };
-    let request = head.for_h1(H1Body(payload.clone())).map_err(Fault::Final)?;
-    let (read, written) = (connection.traffic.read.get(), connection.traffic.written.get());
+    let mut exchange = Exchange::begin(lease, head, payload).map_err(Fault::Final)?;
     raise(&slot.counters.calls);
     progress.sent();
-    match connection.sender.try_send_request(request).await {
-        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+    match poll_fn(|cx| exchange.poll_head(cx)).await {
+        Ok(answer) if answer.status == StatusCode::SWITCHING_PROTOCOLS => {
             let failure =
                 Failure::new(Code::UpstreamProtocol, "").with_cause("101 although no upgrade was asked for");
             Err(Fault::Final(failure))
         }
-        Ok(response) => {
-            let (parts, body) = response.into_parts();
-            if closes_after(&parts) {
-                lease.closes();
-            }
-            Ok(http::Response::from_parts(parts, Incoming::h1(body, lease, payload.rest())))
-        }
-        Err(mut error) => {
-            if let Some(failure) = payload.failure() {
-                return Err(Fault::Final(failure));
-            }
-            let failure = fault::h1_failure(error.error());
-            if error.take_message().is_some() || connection.traffic.written.get() == written {
+        Ok(answer) => Ok(exchange.respond(answer)),
+        Err(Unanswered::Source(failure)) => Err(Fault::Final(failure)),
+        Err(Unanswered::Lost(lost)) => {
+            let connection = &exchange.lease.connection;
+            if !connection.has_written() {
                 progress.never_ran();
-                return Err(stale(slot, failure));
+                return Err(stale(slot, lost.failure()));
             }
             // RFC 9110 §9.2.2, RFC 9112 §9.3.1: a kept connection may have been closed as the request went out; what is
             // idempotent may be sent again by itself.
-            let unanswered = connection.used && connection.traffic.read.get() == read;
-            if unanswered
-                && head.method.is_idempotent()
-                && payload.is_replayable()
-                && failure.code() != Code::Internal
-            {
+            let unanswered = connection.used && !connection.is_answered();
+            if unanswered && head.method.is_idempotent() && payload.is_replayable() {
                 progress.may_have_run();
-                return Err(stale(slot, failure));
+                return Err(stale(slot, lost.failure()));
             }
-            Err(Fault::Final(failure))
+            Err(Fault::Final(lost.failure()))
         }
     }
 }
 
-/// RFC 9112 §9.3: whether no further request may follow this answer.
-fn closes_after(head: &Parts) -> bool {
-    let says = |word: &str| {
-        let values = head.headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(word))
-    };
-    says("close") || (head.version == Version::HTTP_10 && !says("keep-alive"))
+/// A request and its answer's head on a connection.
+struct Exchange {
+    lease: ConnectionLease,
+    to_head: bool,
+    /// What is left to be sent.
+    sending: Option<Upload>,
+}
+
+/// Why an exchange has no answer.
+enum Unanswered {
+    Source(Failure),
+    Lost(Lost),
+}
+
+impl Exchange {
+    /// Puts the request into the connection's buffer. A call that is repeated begins again from its head.
+    fn begin(mut lease: ConnectionLease, head: &Head, payload: &Payload) -> Result<Exchange, Failure> {
+        let connection = &mut *lease.connection;
+        connection.begin();
+        let Some(sender) = &mut connection.sender else {
+            return Err(Failure::new(Code::Internal, "").with_cause("a connection without its writing half"));
+        };
+        let framing = framing(head, payload)?;
+        encode::request_head(sender.begin(), &head.method, &head.uri, &head.headers, framing);
+        let sending = match payload {
+            Payload::Empty => Upload::held(),
+            Payload::Full(bytes) => {
+                sender.push(bytes.clone());
+                Upload::held()
+            }
+            Payload::Stream(source) => {
+                let length = match framing {
+                    RequestFraming::Length(length) => Some(length),
+                    RequestFraming::None | RequestFraming::Chunked => None,
+                };
+                Upload::new(source.clone(), length)
+            }
+        };
+        Ok(Exchange { lease, to_head: head.method == Method::HEAD, sending: Some(sending) })
+    }
+
+    /// Sends and waits for the answer's head at the same time: an instance may answer before it has read all.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Unanswered>> {
+        let connection = &mut *self.lease.connection;
+        let sent = match (&mut self.sending, &mut connection.sender) {
+            (Some(upload), Some(sender)) => upload.poll(sender, cx),
+            (None, _) | (_, None) => Poll::Pending,
+        };
+        match sent {
+            Poll::Ready(Ok(())) => self.sending = None,
+            Poll::Ready(Err(Broken::Source(failure))) => {
+                return Poll::Ready(Err(Unanswered::Source(failure)));
+            }
+            Poll::Ready(Err(Broken::Wire(error))) if !connection.has_written() => {
+                return Poll::Ready(Err(Unanswered::Lost(Lost::Io(error))));
+            }
+            Poll::Ready(Err(Broken::Wire(_))) => {
+                // The answer that made the peer close may have come before; else reading says what happened.
+                self.sending = None;
+                connection.closes = true;
+            }
+            Poll::Pending => {}
+        }
+        connection.poll_head(self.to_head, cx).map_err(Unanswered::Lost)
+    }
+
+    fn respond(self, head: ResponseHead) -> Response<Incoming> {
+        let Exchange { mut lease, sending, .. } = self;
+        let is_end = lease.connection.is_end();
+        let beside = match (sending, lease.connection.sender.take()) {
+            // An answer that is complete needs no more of the request: without its sender the connection closes.
+            (Some(_), _) if is_end => None,
+            (Some(upload), Some(sender)) => Some(Beside::start(upload, sender)),
+            (_, sender) => {
+                lease.connection.sender = sender;
+                None
+            }
+        };
+        let body = H1Body::new(lease, beside);
+        let mut response = Response::new(Incoming::h1(body));
+        *response.status_mut() = head.status;
+        *response.version_mut() = match head.version {
+            Version::Http10 => http::Version::HTTP_10,
+            Version::Http11 => http::Version::HTTP_11,
+        };
+        *response.headers_mut() = head.headers;
+        response
+    }
+}
+
+/// How the request says its length.
+fn framing(head: &Head, payload: &Payload) -> Result<RequestFraming, Failure> {
+    Ok(match payload {
+        // RFC 9110 §8.6: without a length, a server may wait for the body that these methods usually have.
+        Payload::Empty
+            if matches!(head.method, Method::POST | Method::PUT | Method::PATCH)
+                || head.headers.contains_key(header::CONTENT_LENGTH) =>
+        {
+            RequestFraming::Length(0)
+        }
+        Payload::Empty => RequestFraming::None,
+        Payload::Full(bytes) => RequestFraming::Length(bytes.len() as u64),
+        Payload::Stream(source) => match said_length(&head.headers)?.or_else(|| source.exact_length()) {
+            Some(length) => RequestFraming::Length(length),
+            None => RequestFraming::Chunked,
+        },
+    })
+}
+
+/// The length the caller promises of a stream.
+fn said_length(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+    let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
+    match value.to_str().ok().and_then(|text| text.parse().ok()) {
+        Some(length) => Ok(Some(length)),
+        None => Err(Failure::new(Code::Internal, "")
+            .with_cause("the request cannot be sent: its Content-Length is not a number")),
+    }
 }
 
 /// A kept connection turned out to be dead: the others kept with it are most likely dead too, and the next try shall be on a

@@ -202,6 +202,12 @@ pub(crate) struct StreamLease {
     slot: Rc<Slot>,
 }
 
+impl StreamLease {
+    pub(crate) fn slot(&self) -> &Rc<Slot> {
+        &self.slot
+    }
+}
+
 impl Drop for StreamLease {
     fn drop(&mut self) {
         self.connection.streams.set(self.connection.streams.get() - 1);
@@ -234,7 +240,10 @@ pub(crate) async fn attempt(
     payload: &Payload,
     progress: &Progress,
 ) -> Result<http::Response<Incoming>, Fault> {
-    let lease = slot.acquire(take).await?;
+    let lease = match take(slot) {
+        Some(lease) => lease,
+        None => Box::pin(slot.acquire(take)).await?,
+    };
     let connection = &lease.connection;
     let sent = connection.send.borrow_mut().send_request(head.for_h2(), matches!(payload, Payload::Empty));
     let (answer, mut stream) = match sent {

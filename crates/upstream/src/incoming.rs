@@ -1,19 +1,19 @@
 //! The body of an answer on its way in.
 
 use crate::fault;
-use crate::h1::ConnectionLease;
+use crate::h1::H1Body;
 use crate::h2::StreamLease;
 use crate::outgoing::Payload;
 use crate::pump::Pump;
+use crate::timer::Timer;
 use ::h2::{Reason, RecvStream};
 use bytes::Bytes;
 use http::{header, response::Parts};
 use http_body::{Body, Frame, SizeHint};
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tenet_error::{Code, Failure};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 /// An answer's body: data frames, then at most one frame of trailers.
 ///
@@ -26,14 +26,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub struct Incoming {
     state: State,
     deadline: Option<Instant>,
-    /// Armed the first time the body is waited for: most bodies are there with their head.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// Taken the first time the body is waited for: most bodies are there with their head.
+    timer: Option<Timer>,
 }
 
 #[derive(Debug)]
 enum State {
     H2(H2),
-    H1 { body: hyper::body::Incoming, lease: ConnectionLease, payload: Payload },
+    H1(H1Body),
     Done,
 }
 
@@ -48,7 +48,7 @@ struct H2 {
     payload: Payload,
     // Dropped in this order: the stream is let go before the sending is stopped and the count lowered.
     _pump: Option<Pump>,
-    _lease: StreamLease,
+    lease: StreamLease,
 }
 
 impl Incoming {
@@ -64,14 +64,13 @@ impl Incoming {
         } else {
             let length = head.headers.get(header::CONTENT_LENGTH);
             let expected = length.and_then(|length| length.to_str().ok()?.parse().ok());
-            State::H2(H2 { body, lent: 0, in_trailers: false, expected, payload, _pump: pump, _lease: lease })
+            State::H2(H2 { body, lent: 0, in_trailers: false, expected, payload, _pump: pump, lease })
         };
         Incoming { state, deadline: None, timer: None }
     }
 
-    pub(crate) fn h1(body: hyper::body::Incoming, lease: ConnectionLease, payload: Payload) -> Incoming {
-        let mut incoming =
-            Incoming { state: State::H1 { body, lease, payload }, deadline: None, timer: None };
+    pub(crate) fn h1(body: H1Body) -> Incoming {
+        let mut incoming = Incoming { state: State::H1(body), deadline: None, timer: None };
         incoming.settle();
         incoming
     }
@@ -79,39 +78,36 @@ impl Incoming {
     /// From now on polling fails with `DeadlineExceeded` once `deadline` has passed. A later call replaces the deadline.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
-        if let Some(timer) = &mut self.timer {
-            timer.as_mut().reset(deadline);
-        }
     }
 
     /// Gives an HTTP/1.1 connection back as soon as its answer is complete: a reader that knows the length may never ask again.
     fn settle(&mut self) {
-        if matches!(&self.state, State::H1 { body, .. } if body.is_end_stream()) {
+        if matches!(&self.state, State::H1(body) if body.is_end()) {
             self.complete();
         }
     }
 
     fn complete(&mut self) {
-        if let State::H1 { lease, payload, .. } = std::mem::replace(&mut self.state, State::Done) {
-            lease.complete(&payload);
+        if let State::H1(body) = std::mem::replace(&mut self.state, State::Done) {
+            body.complete();
         }
     }
 
-    /// Whether the deadline has passed; arms the timer when there is one to wait for.
+    /// Whether the deadline has passed; takes a timer when there is one to wait for.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline else { return Poll::Pending };
-        self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(cx)
+        let local = match &self.state {
+            State::H2(stream) => &stream.lease.slot().local,
+            State::H1(body) => &body.lease.slot().local,
+            State::Done => return Poll::Pending,
+        };
+        self.timer.get_or_insert_with(|| Timer::new(local)).poll_passed(deadline, cx)
     }
 
     fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         match &mut self.state {
             State::H2(stream) => stream.poll_frame(cx),
-            State::H1 { body, payload, .. } => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| {
-                    frame.map_err(|error| payload.failure().unwrap_or_else(|| fault::h1_failure(&error)))
-                }))
-            }
+            State::H1(body) => body.poll_frame(cx),
             State::Done => Poll::Ready(None),
         }
     }
@@ -195,7 +191,7 @@ impl Body for Incoming {
     fn is_end_stream(&self) -> bool {
         match &self.state {
             State::H2(stream) => !stream.in_trailers && stream.body.is_end_stream(),
-            State::H1 { body, .. } => body.is_end_stream(),
+            State::H1(body) => body.is_end(),
             State::Done => true,
         }
     }
@@ -203,7 +199,7 @@ impl Body for Incoming {
     fn size_hint(&self) -> SizeHint {
         match &self.state {
             State::H2(stream) => stream.expected.map_or_else(SizeHint::new, SizeHint::with_exact),
-            State::H1 { body, .. } => body.size_hint(),
+            State::H1(body) => body.size_hint(),
             State::Done => SizeHint::with_exact(0),
         }
     }

@@ -29,6 +29,7 @@ mod random;
 mod roster;
 mod shared;
 mod slot;
+mod timer;
 mod upkeep;
 mod wire;
 

@@ -1,6 +1,7 @@
 //! What all of one pool's connections share: options, randomness, and how many of them are alive.
 
 use crate::random::Random;
+use crate::timer::Timers;
 use crate::{PoolOptions, Shared};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
     pub(crate) options: PoolOptions,
     pub(crate) random: Random,
+    pub(crate) timers: Timers,
     /// Set once by a drain: no connection is kept for later any more.
     pub(crate) draining: Cell<bool>,
     /// Calls without a head yet, connects under way and open connections.
@@ -27,6 +29,7 @@ impl Local {
             shared,
             options,
             random: Random::new(thread),
+            timers: Timers::default(),
             draining: Cell::new(false),
             alive: Cell::new(0),
             calling: Cell::new(0),

@@ -1,7 +1,7 @@
 //! The body of a request on its way out.
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -104,50 +104,15 @@ impl Source {
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.get()
     }
+
+    /// The length of what is left, where the caller's stream knows it.
+    pub(crate) fn exact_length(&self) -> Option<u64> {
+        self.body.borrow().size_hint().exact()
+    }
 }
 
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Source").field("consumed", &self.consumed).field("finished", &self.finished).finish()
-    }
-}
-
-/// The body as hyper's HTTP/1.1 takes it.
-#[derive(Debug)]
-pub(crate) struct H1Body(pub(crate) Payload);
-
-impl Body for H1Body {
-    type Data = Bytes;
-    type Error = Failure;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        match &self.0 {
-            Payload::Empty => Poll::Ready(None),
-            Payload::Full(bytes) => {
-                let frame = Frame::data(bytes.clone());
-                self.0 = Payload::Empty;
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Payload::Stream(source) => source.poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Payload::Empty => true,
-            Payload::Full(_) => false,
-            Payload::Stream(source) => source.finished.get(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Payload::Empty => SizeHint::with_exact(0),
-            Payload::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Payload::Stream(source) => source.body.borrow().size_hint(),
-        }
     }
 }

@@ -4,14 +4,18 @@ use crate::call::{self, Head, Progress};
 use crate::lane::{Lane, Slots};
 use crate::local::{Calling, Local};
 use crate::outgoing::Payload;
+use crate::timer::Timer;
 use crate::{Incoming, Outgoing, PoolOptions, ServiceHandle, Shared, upkeep};
 use bytes::Bytes;
 use http_body::Body;
 use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use tenet_error::{Code, Failure};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// An instance's answer: its head, and a body that is still arriving.
 #[derive(Debug)]
@@ -73,18 +77,19 @@ impl Pool {
     ///
     /// # Panics
     /// When not polled inside a `LocalSet`.
-    pub async fn call<B>(
+    pub fn call<B>(
         &self,
         service: &ServiceHandle,
         request: http::Request<Outgoing<B>>,
         deadline: Instant,
-    ) -> Result<Reply, CallError>
+    ) -> impl Future<Output = Result<Reply, CallError>>
     where
         B: Body<Data = Bytes, Error = Failure> + 'static,
     {
         let (parts, body) = request.into_parts();
         let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers };
-        self.call_payload(service, head, Payload::new(body), deadline).await
+        // Made before the future, which is then not of the caller's type and as large as its own parts only.
+        self.call_payload(service, head, Payload::new(body), deadline)
     }
 
     async fn call_payload(
@@ -101,9 +106,15 @@ impl Pool {
         }
         let _calling = Calling::new(local);
         let lane = self.lane(service);
-        match timeout_at(deadline, call::run(&lane, &head, &payload, &progress)).await {
-            Ok(outcome) => outcome.map_err(|failure| progress.error(failure)),
-            Err(_) => {
+        let mut attempts = pin!(call::run(&lane, &head, &payload, &progress));
+        let mut timer = Timer::new(local);
+        let outcome = poll_fn(|cx| match attempts.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => timer.poll_passed(deadline, cx).map(|()| None),
+        });
+        match outcome.await {
+            Some(outcome) => outcome.map_err(|failure| progress.error(failure)),
+            None => {
                 let failure = Failure::new(Code::DeadlineExceeded, "").with_cause(progress.stage());
                 Err(progress.error(failure))
             }

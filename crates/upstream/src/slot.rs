@@ -3,14 +3,15 @@
 //! A connect is a task of its own, so that a call that gives up does not undo what others wait for and what the next
 //! call needs. Waiting calls re-check after every wake; whoever finds a free connection first takes it.
 
+use crate::Protocol;
 use crate::backoff;
 use crate::balancer::Standing;
 use crate::fault::Fault;
-use crate::h1::{self, H1Connection};
+use crate::h1;
 use crate::h2::{self, H2Connection};
 use crate::instance::{Counters, InstanceState, lower, raise};
 use crate::local::{Alive, Local};
-use crate::{Protocol, wire};
+use crate::wire::{self, Wire};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -28,7 +29,11 @@ pub(crate) struct Slot {
     pub(crate) local: Rc<Local>,
     protocol: Protocol,
     pub(crate) h2: RefCell<Vec<Rc<H2Connection>>>,
-    pub(crate) h1: RefCell<Vec<H1Connection>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection goes from call to call: as a pointer, not as its hundreds of bytes"
+    )]
+    pub(crate) h1: RefCell<Vec<Box<h1::Connection>>>,
     connecting: Cell<usize>,
     waiting: Cell<usize>,
     wake: Notify,
@@ -212,18 +217,18 @@ impl Slot {
     async fn open_one(self: &Rc<Self>) -> Result<(), String> {
         let (address, limit) = (self.state.instance.address, self.local.options.connect_timeout);
         let opening = async {
-            let (wire, traffic) = wire::open(address).await.map_err(|error| error.to_string())?;
+            let stream = wire::open(address).await.map_err(|error| error.to_string())?;
             match self.protocol {
                 Protocol::H2 => {
+                    let (wire, traffic) = Wire::new(stream);
                     let connection = h2::establish(self, wire, traffic).await?;
                     if !self.local.draining.get() {
                         self.h2.borrow_mut().push(Rc::new(connection));
                     }
                 }
                 Protocol::H1 => {
-                    let connection = h1::establish(self, wire, traffic).await?;
                     if !self.local.draining.get() {
-                        self.h1.borrow_mut().push(connection);
+                        self.h1.borrow_mut().push(Box::new(h1::Connection::new(self, stream)));
                     }
                 }
             }

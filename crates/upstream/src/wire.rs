@@ -1,6 +1,6 @@
-//! The TCP side of a connection: how it is opened, and how many bytes went each way.
+//! The TCP side of a connection: how it is opened, and how many bytes went each way over HTTP/2.
 //!
-//! The counts prove what an error does not say: that no byte of a request left, or none of an answer arrived.
+//! The count of bytes read is the sign of life by which silent connections are told.
 
 use socket2::{SockRef, TcpKeepalive};
 use std::cell::Cell;
@@ -36,18 +36,22 @@ pub(crate) struct Wire {
 }
 
 /// Opens a connection with Nagle's delay off, since every write of both protocols is a whole flush.
-pub(crate) async fn open(address: SocketAddr) -> io::Result<(Wire, Rc<Traffic>)> {
+pub(crate) async fn open(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))?;
-    let traffic = Rc::new(Traffic::default());
-    Ok((Wire { stream, traffic: traffic.clone() }, traffic))
+    Ok(stream)
 }
 
 impl Wire {
+    pub(crate) fn new(stream: TcpStream) -> (Wire, Rc<Traffic>) {
+        let traffic = Rc::new(Traffic::default());
+        (Wire { stream, traffic: traffic.clone() }, traffic)
+    }
+
     fn wrote(&self, written: usize) -> usize {
         self.traffic.written.set(self.traffic.written.get() + written as u64);
         written

@@ -4,6 +4,7 @@
 
 mod faults;
 mod h1_calls;
+mod h1_streams;
 mod h2_calls;
 mod sharing;
 mod support;

@@ -1,10 +1,11 @@
 //! A scripted HTTP/1.1 server: what it reads is kept, what it answers is bytes.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 
 /// What to do with one request on one connection.
@@ -72,4 +73,30 @@ impl Server {
         });
         server
     }
+}
+
+/// A server whose connections are each handled by `handle`; the second value counts them.
+pub async fn serve<F: Future<Output = ()> + 'static>(
+    handle: impl Fn(TcpStream) -> F + 'static,
+) -> (SocketAddr, Rc<Cell<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let accepted: Rc<Cell<usize>> = Rc::default();
+    let count = accepted.clone();
+    spawn_local(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            count.set(count.get() + 1);
+            spawn_local(handle(socket));
+        }
+    });
+    (address, accepted)
+}
+
+/// Reads a request's head, byte by byte so that the body stays in the socket; `None` at the connection's end.
+pub async fn read_head(socket: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(head).unwrap())
 }
