@@ -31,16 +31,39 @@ impl Setting {
 }
 
 impl Release {
-    /// The longest a call of this method may take: the smallest of what its contract, its service and the gateway say.
-    pub fn deadline(&self, method: &Method) -> Duration {
-        let service = self.service_of(&self.contract.service_of(method).full_name);
-        let of_service =
-            service.and_then(|name| self.config.services.get(name)).and_then(|service| service.deadline);
-        let of_gateway = self.config.gateway.deadline.duration();
-        [method.deadline, of_service.map(|deadline| deadline.duration())]
-            .into_iter()
-            .flatten()
-            .fold(of_gateway, Duration::min)
+    /// The longest a call of this method may take: the smallest of what its contract, its service and the gateway say. The gateway's
+    /// deadline is for calls that ask and are answered; a streaming method has none but what its contract or its service says, and
+    /// then no longer than the gateway's `max_deadline`.
+    pub fn deadline(&self, method: &Method) -> Option<Duration> {
+        self.deadlines(method).into_iter().map(|(deadline, _)| deadline).min()
+    }
+
+    /// Every deadline that was said for a method, and where; the smallest holds.
+    fn deadlines(&self, method: &Method) -> Vec<(Duration, String)> {
+        let service = self.contract.service_of(method);
+        let gateway = &self.config.gateway;
+        let defaults = crate::config::Gateway::default();
+        let mut said = Vec::new();
+        if let Some(deadline) = method.deadline {
+            said.push((deadline, format!("contract {}:{}", method.file, method.line)));
+        }
+        let entry = self.service_of(&service.full_name).and_then(|name| self.config.services.get(name));
+        if let Some(deadline) = entry.and_then(|service| service.deadline) {
+            said.push((deadline.duration(), toml_key(self, service, "deadline")));
+        }
+        let streaming = method.client_streaming || method.server_streaming;
+        let (key, deadline, default) = if streaming {
+            ("max_deadline", gateway.max_deadline, defaults.max_deadline)
+        } else {
+            ("deadline", gateway.deadline, defaults.deadline)
+        };
+        // A stream about which nobody said anything may last.
+        if !(streaming && said.is_empty()) {
+            let source =
+                if deadline == default { "default".into() } else { format!("{CONFIG_FILE} gateway.{key}") };
+            said.push((deadline.duration(), source));
+        }
+        said
     }
 
     /// Every effective value of `method` (`pkg.Service/Method`), or `None` if no contract declares it.
@@ -60,7 +83,7 @@ impl Release {
             };
             only("endpoint", value, source)
         }));
-        out.push(self.effective_deadline(method, service, &contract));
+        out.push(self.effective_deadline(method));
         out.push(given("group", &service.group, service.group != package(service), &at_service));
         out.push(given("owner", or_dash(&service.owner), !service.owner.is_empty(), &at_service));
         let internal = service.visibility == Visibility::Internal;
@@ -100,26 +123,14 @@ impl Release {
         }
     }
 
-    fn effective_deadline(&self, method: &Method, service: &Service, contract: &str) -> Effective {
-        let gateway = &self.config.gateway;
-        let of_service = self
-            .service_of(&service.full_name)
-            .and_then(|name| self.config.services.get(name))
-            .and_then(|service| service.deadline);
-        let mut said = Vec::new();
-        if let Some(deadline) = method.deadline {
-            said.push((deadline, contract.to_owned()));
-        }
-        if let Some(deadline) = of_service {
-            said.push((deadline.duration(), toml_key(self, service, "deadline")));
-        }
-        let is_default = gateway.deadline == crate::config::Gateway::default().deadline;
-        let fallback = if is_default { "default".into() } else { format!("{CONFIG_FILE} gateway.deadline") };
-        said.push((gateway.deadline.duration(), fallback));
+    fn effective_deadline(&self, method: &Method) -> Effective {
+        let mut said = self.deadlines(method);
         // Stable: of two equal ones the more specific is named.
         said.sort_by_key(|(deadline, _)| *deadline);
         let mut said = said.into_iter().map(|(deadline, source)| Setting::new(human(deadline), source));
-        let winner = said.next().unwrap_or_else(|| Setting::new("-", "default"));
+        let winner = said
+            .next()
+            .unwrap_or_else(|| Setting::new("none: a stream lasts as long as its caller asks", "default"));
         Effective { what: "deadline", winner, losers: said.collect() }
     }
 

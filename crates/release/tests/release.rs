@@ -150,12 +150,12 @@ fn the_smallest_deadline_wins_and_every_value_says_where_it_came_from() {
         let (_, method) = release.contract.method(&format!("feed.accounts.v1.Accounts/{name}")).unwrap();
         release.deadline(method)
     };
-    assert_eq!(deadline("GetUser"), Duration::from_millis(500));
-    assert_eq!(deadline("Slow"), Duration::from_secs(5));
-    assert_eq!(deadline("Plain"), Duration::from_secs(5));
+    assert_eq!(deadline("GetUser"), Some(Duration::from_millis(500)));
+    assert_eq!(deadline("Slow"), Some(Duration::from_secs(5)));
+    assert_eq!(deadline("Plain"), Some(Duration::from_secs(5)));
     let without = load(&CONFIG.replace("deadline = \"5s\"", ""));
     let (_, slow) = without.contract.method("feed.accounts.v1.Accounts/Slow").unwrap();
-    assert_eq!(without.deadline(slow), Duration::from_secs(15));
+    assert_eq!(without.deadline(slow), Some(Duration::from_secs(15)));
 
     let mut text = String::new();
     for effective in release.effective("feed.accounts.v1.Accounts/GetUser").unwrap() {
@@ -167,6 +167,30 @@ fn the_smallest_deadline_wins_and_every_value_says_where_it_came_from() {
     }
     insta::assert_snapshot!(text);
     assert!(release.effective("feed.accounts.v1.Accounts/Nothing").is_none());
+}
+
+#[test]
+fn a_stream_has_no_deadline_but_what_was_said_of_it() {
+    let streaming = |options: &str, toml: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("proto")).unwrap();
+        let proto = format!(
+            "syntax = \"proto3\"; package s.v1; import \"tenet/policy/v1/policy.proto\"; message M {{}}\n\
+             service S {{ rpc Watch(M) returns (stream M) {{ {options} }} }}"
+        );
+        std::fs::write(folder.path().join("proto/s.proto"), proto).unwrap();
+        let toml = format!("[services.s]\nserves = [\"s.v1.S\"]\ncommand = \"true\"\n{toml}");
+        std::fs::write(folder.path().join("tenet.toml"), toml).unwrap();
+        let release = Release::load(folder.path()).unwrap_or_else(|problems| panic!("{problems}"));
+        let (_, method) = release.contract.method("s.v1.S/Watch").unwrap();
+        release.deadline(method)
+    };
+    let minute = "option (tenet.policy.v1.method) = { deadline: { seconds: 60 } };";
+    let hour = "option (tenet.policy.v1.method) = { deadline: { seconds: 3600 } };";
+    assert_eq!(streaming("", ""), None);
+    assert_eq!(streaming(minute, ""), Some(Duration::from_secs(60)));
+    assert_eq!(streaming(minute, "deadline = \"5s\""), Some(Duration::from_secs(5)));
+    assert_eq!(streaming(hour, ""), Some(Duration::from_secs(300)), "the gateway's max_deadline");
 }
 
 #[test]

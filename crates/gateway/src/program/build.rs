@@ -212,7 +212,7 @@ impl Builder<'_> {
         let limits = &self.config.gateway.limits;
         let max_response = service.max_response.unwrap_or(limits.max_response_message).bytes();
         let uri = call_uri(&service_name, &method.grpc_path)?;
-        let deadline = self.release.deadline(method);
+        let deadline = self.release.deadline(method).unwrap_or(self.config.gateway.deadline.duration());
         let group = self.release.contract.service_of(method).group.clone();
         let streaming = method.client_streaming || method.server_streaming;
         let full_name = method.full_name.clone();
@@ -247,11 +247,7 @@ impl Builder<'_> {
         let contract = &self.release.contract;
         let method = &contract.methods[index];
         let Some((service_name, _, handle)) = self.served_by(method) else { return Ok(None) };
-        let streaming = method.client_streaming || method.server_streaming;
-        let deadline = match method.deadline {
-            None if streaming => None,
-            _ => Some(self.release.deadline(method)),
-        };
+        let deadline = self.release.deadline(method);
         let group = contract.service_of(method).group.clone();
         let public = contract.endpoints_of(index).any(|endpoint| endpoint.public);
         let uri = call_uri(&service_name, &method.grpc_path)?;
