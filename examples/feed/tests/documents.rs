@@ -27,7 +27,11 @@ fn the_readme_calls_every_public_binding_and_nothing_that_is_not_there() {
     for endpoint in release.contract.endpoints.iter().filter(|endpoint| endpoint.public) {
         let name = endpoint.name.clone();
         router.insert(&endpoint.verb, &endpoint.template, name.clone(), &name).unwrap();
-        untried.insert(name);
+        // A stream has no REST form yet, so nothing that curl could show.
+        let method = &release.contract.methods[endpoint.method];
+        if !method.client_streaming && !method.server_streaming {
+            untried.insert(name);
+        }
     }
     assert!(untried.len() > 30, "{untried:?}");
     let router = router.build();
