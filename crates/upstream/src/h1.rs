@@ -207,10 +207,7 @@ impl Exchange {
 fn framing(head: &Head, payload: &Payload) -> Result<RequestFraming, Failure> {
     Ok(match payload {
         // RFC 9110 §8.6: without a length, a server may wait for the body that these methods usually have.
-        Payload::Empty
-            if matches!(head.method, Method::POST | Method::PUT | Method::PATCH)
-                || head.headers.contains_key(header::CONTENT_LENGTH) =>
-        {
+        Payload::Empty if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => {
             RequestFraming::Length(0)
         }
         Payload::Empty => RequestFraming::None,

@@ -32,8 +32,12 @@ pub fn request_head(
     framing: RequestFraming,
 ) {
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let host = uri.authority().filter(|_| !headers.contains_key(HOST)).map(|authority| authority.as_str());
-    let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let (mut fields, mut has_host) = (0, false);
+    for (name, value) in headers {
+        has_host |= *name == HOST;
+        fields += name.as_str().len() + value.len() + 4;
+    }
+    let host = uri.authority().filter(|_| !has_host).map(|authority| authority.as_str());
     out.reserve(FIXED_BYTES + target.len() + host.map_or(0, str::len) + fields);
     out.extend_from_slice(method.as_str().as_bytes());
     out.put_u8(b' ');
