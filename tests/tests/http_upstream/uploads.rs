@@ -189,3 +189,30 @@ fn an_upload_beyond_its_limit_is_refused_or_cut_off() {
     }
     stage.recorded("BODY_TOO_LARGE", 4);
 }
+
+#[test]
+fn an_answer_that_rests_is_given_up_also_when_the_upload_ended_beneath_it() {
+    let early = RawBackend::start(|stream| {
+        let mut out = stream.try_clone().unwrap();
+        let mut stream = BufReader::new(stream);
+        let Some(head) = read_head(&mut stream) else { return };
+        let _ = write!(out, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello");
+        read_body(&mut stream, &head, |_| {});
+        // Not a word more; the end is the gateway's closing.
+        let _ = std::io::Read::read(&mut stream, &mut [0; 1]);
+    });
+    let stage = Stage::open(&early, None, "[gateway.limits]\nidle_time = \"500ms\"");
+    let mut caller = raw::connect(stage.gateway.public);
+    caller.write_all(b"POST /one HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n01234").unwrap();
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"hello") {
+        let mut piece = [0; 1024];
+        let count = std::io::Read::read(&mut caller, &mut piece).unwrap();
+        assert!(count > 0, "closed after {}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&piece[..count]);
+    }
+    caller.write_all(b"56789").unwrap();
+    let rest = raw::listen(&mut caller, PATIENCE / 3);
+    assert!(rest.closed, "the answer rests and nobody ends it: {}", rest.text());
+    stage.recorded("GATEWAY_DEADLINE_EXCEEDED", 1);
+}

@@ -30,7 +30,7 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// Serves one HTTP/1 connection whose first bytes are in `prefix`.
 pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, io: Io, prefix: BytesMut) {
-    let wire: Shared = Rc::new(RefCell::new(Wire::new(io, prefix, worker.watch())));
+    let wire: Shared = Rc::new(RefCell::new(Wire::new(io, prefix, worker.watch(), worker.watch())));
     let mut parser = HeadParser::new();
     let mut first = true;
     loop {

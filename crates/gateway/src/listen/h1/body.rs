@@ -22,7 +22,7 @@ impl H1Body {
     /// The body of `exchange`.
     pub fn new(wire: Shared, exchange: &Exchange) -> H1Body {
         let pace = Pace::of(exchange);
-        wire.borrow().watch.arm(pace.pause());
+        wire.borrow().body_watch.arm(pace.pause());
         H1Body { wire, received: exchange.request_bytes.clone(), pace }
     }
 }
@@ -36,7 +36,7 @@ impl Body for H1Body {
         match wire.poll_body(cx) {
             Poll::Ready(Some(Ok(Piece::Data(data)))) => {
                 self.received.set(self.received.get() + data.len() as u64);
-                wire.watch.arm(self.pace.pause());
+                wire.body_watch.arm(self.pace.pause());
                 self.pace.check(self.received.get())?;
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
@@ -45,10 +45,10 @@ impl Body for H1Body {
             }
             Poll::Ready(Some(Err(failure))) => Poll::Ready(Some(Err(failure))),
             Poll::Ready(None) => {
-                wire.watch.disarm();
+                wire.body_watch.disarm();
                 Poll::Ready(None)
             }
-            Poll::Pending => wire.watch.poll_passed(cx).map(|()| Some(Err(self.pace.paused()))),
+            Poll::Pending => wire.body_watch.poll_passed(cx).map(|()| Some(Err(self.pace.paused()))),
         }
     }
 

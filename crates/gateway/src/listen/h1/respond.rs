@@ -40,6 +40,7 @@ pub async fn write(
     let connection = if close { Connection::Close } else { Connection::KeepAlive };
     {
         let mut wire = wire.borrow_mut();
+        wire.begin_answer();
         encode::response_head(
             &mut wire.output,
             version,

@@ -29,27 +29,33 @@ pub struct Wire {
     pub input: BytesMut,
     /// Bytes to be written.
     pub output: BytesMut,
-    /// The connection's one timer.
+    /// The timer of whoever drives the connection: heads, answers, idleness.
     pub watch: Watch,
+    /// The timer of the request's body, which another task may read while an answer is written.
+    pub body_watch: Watch,
     decoder: BodyDecoder,
     length: BodyLength,
     body_done: bool,
     owes_continue: bool,
+    /// A `100 Continue` is in `output` and not yet written.
+    continuing: bool,
     taken: u64,
 }
 
 impl Wire {
     /// A connection that has no request yet.
-    pub fn new(io: Io, input: BytesMut, watch: Watch) -> Wire {
+    pub fn new(io: Io, input: BytesMut, watch: Watch, body_watch: Watch) -> Wire {
         Wire {
             io,
             input,
             output: BytesMut::new(),
             watch,
+            body_watch,
             decoder: BodyDecoder::new(BodyLength::None, &Limits::default()),
             length: BodyLength::None,
             body_done: true,
             owes_continue: false,
+            continuing: false,
             taken: 0,
         }
     }
@@ -60,7 +66,15 @@ impl Wire {
         self.decoder = BodyDecoder::new(length, limits);
         self.length = length;
         self.owes_continue = expects_continue && !self.body_done;
+        self.continuing = false;
         self.taken = 0;
+        self.body_watch.disarm();
+    }
+
+    /// An answer follows. No `100 Continue` may be written from here on: it would stand in the middle of the answer.
+    pub fn begin_answer(&mut self) {
+        self.owes_continue = false;
+        self.continuing = false;
     }
 
     /// Whether the request's body has been read to its end.
@@ -113,10 +127,17 @@ impl Wire {
             }
             if self.owes_continue {
                 self.owes_continue = false;
+                self.continuing = true;
                 encode::continue_100(&mut self.output);
             }
-            if let Poll::Ready(Err(_)) = self.poll_flush(cx) {
-                return Poll::Ready(Some(Err(Code::Cancelled.into())));
+            // Nothing else is written from here: a socket wakes only the last who tried to write, and while an answer is
+            // under way that must be its own task.
+            if self.continuing {
+                match self.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => self.continuing = false,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Some(Err(Code::Cancelled.into()))),
+                    Poll::Pending => {}
+                }
             }
             match ready!(self.poll_fill(BODY_READ, cx)) {
                 Ok(0) => {
@@ -201,4 +222,52 @@ pub enum Piece {
     Data(Bytes),
     /// The trailer section.
     Trailers(HeaderMap),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Reaper;
+    use std::future::poll_fn;
+    use std::task::Waker;
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn wire(expects_continue: bool) -> (Wire, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let reaper = Reaper::new();
+        let mut wire = Wire::new(Io::Plain(stream), BytesMut::new(), reaper.watch(), reaper.watch());
+        wire.begin_body(BodyLength::Exact(4), &Limits::default(), expects_continue);
+        (wire, caller)
+    }
+
+    #[tokio::test]
+    async fn a_body_never_writes_into_an_answer() {
+        let mut cx = Context::from_waker(Waker::noop());
+        for expects_continue in [true, false] {
+            let (mut wire, _caller) = wire(expects_continue).await;
+            wire.begin_answer();
+            wire.output.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+            assert!(wire.poll_body(&mut cx).is_pending());
+            assert_eq!(&wire.output[..], b"HTTP/1.1 200 OK\r\n", "it is left to who answers");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_wanted_is_asked_for_once() {
+        let (mut wire, caller) = wire(true).await;
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..2 {
+            // The socket may first have to be found writable.
+            caller.writable().await.unwrap();
+            tokio::task::yield_now().await;
+            assert!(wire.poll_body(&mut cx).is_pending());
+        }
+        poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
+        drop(wire);
+        let mut heard = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut { caller }, &mut heard).await.unwrap();
+        assert_eq!(heard, b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
 }
