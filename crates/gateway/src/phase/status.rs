@@ -115,8 +115,10 @@ pub fn percent_encode(text: &str) -> HeaderValue {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     /// A status must fit a header list; details carry what is longer.
     const MOST: usize = 1024;
-    let mut out = Vec::with_capacity(text.len());
-    for &byte in text.as_bytes().iter().take(MOST) {
+    // Cut between characters: half of one would be replaced by whoever reads it.
+    let edge = (0..=text.len().min(MOST)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let mut out = Vec::with_capacity(edge);
+    for &byte in &text.as_bytes()[..edge] {
         if matches!(byte, b' '..=b'~') && byte != b'%' {
             out.push(byte);
         } else {
@@ -140,6 +142,8 @@ mod tests {
         for text in ["plain", "50% of \"it\"\n", "naïve – ünïcode", ""] {
             assert_eq!(percent_decode(percent_encode(text).as_bytes()), text);
         }
+        let long = format!("x{}", "ü".repeat(1000));
+        assert_eq!(percent_decode(percent_encode(&long).as_bytes()), long[..1023], "cut between characters");
         assert_eq!(percent_decode(b"%zz%4"), "%zz%4");
         assert_eq!(percent_decode(b"%ff"), "\u{fffd}");
     }
