@@ -304,7 +304,13 @@ fn report_upstream(process: &Process, before: &mut UpstreamTotals) {
 
 async fn reload_on_hangup(process: Arc<Process>, mut hangup: tokio::signal::unix::Signal) {
     while hangup.recv().await.is_some() {
-        match process.reload_from_disk() {
+        // Reading and compiling is work; it must not hold up accepting.
+        let reloading = process.clone();
+        let Ok(reloaded) = tokio::task::spawn_blocking(move || reloading.reload_from_disk()).await else {
+            tracing::error!("taking over the release on disk failed by a panic; the one in force goes on");
+            continue;
+        };
+        match reloaded {
             Ok(true) => tracing::info!(epoch = process.current().epoch, "a new release serves"),
             Ok(false) => tracing::info!("the release on disk serves already"),
             Err(error) => tracing::error!("the release on disk was refused: {error}"),
