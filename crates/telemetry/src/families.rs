@@ -54,8 +54,6 @@ families! {
     UpstreamConnects "tenet_upstream_connects" "Connections opened to instances.";
     UpstreamConnectFailures "tenet_upstream_connect_failures" "Connections to instances that could not be opened.";
     Attempts "tenet_attempts" "Attempts made at instances; more than the calls if some were repeated.";
-    HealthChecks "tenet_health_checks" "Health checks made.";
-    HealthCheckFailures "tenet_health_check_failures" "Health checks that failed.";
     Panics "tenet_panics" "Panics caught; each ended one request.";
     ReleasesApplied "tenet_releases_applied" "Releases switched on.";
     ReleasesRefused "tenet_releases_refused" "Releases refused whole; the one before went on.";
