@@ -1,7 +1,7 @@
 //! Bodies over HTTP/1.1 in both directions at once, and what may not be taken for an answer.
 
 use crate::support::h1::{Act, Server, read_head, serve};
-use crate::support::{Client, channel, data, eventually, get, options, request, run, text};
+use crate::support::{Client, channel, data, eventually, get, options, read, request, run, text};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use std::cell::Cell;
@@ -154,6 +154,28 @@ fn an_instance_that_does_not_read_is_not_read_ahead_of() {
         let (outcome, ()) = futures_util::future::join(call, feeding).await;
         assert_eq!(outcome.unwrap_err().failure.code(), Code::DeadlineExceeded);
         assert!((1..512).contains(&taken.get()), "{} pieces of 64 KiB", taken.get());
+    });
+}
+
+#[test]
+fn trailers_of_a_stream_go_out_behind_its_chunks() {
+    run(async {
+        let (address, _) = serve(echo_chunks).await;
+        let client = Client::new(H1, &[address], options());
+        let (feed, body) = channel();
+        let feeding = async {
+            feed.send(data("one")).await.unwrap();
+            let trailers = [("sum", "7"), ("content-length", "9")];
+            let trailers = trailers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            feed.send(Ok(http_body::Frame::trailers(trailers.into_iter().collect()))).await.unwrap();
+        };
+        let (reply, ()) = futures_util::future::join(client.send(request("POST", "/", body)), feeding).await;
+        let (text, trailers) = read(reply.unwrap().response.into_body()).await.unwrap();
+        assert_eq!(
+            (text.as_str(), trailers.unwrap().len()),
+            ("one", 1),
+            "what may not stand there is left out"
+        );
     });
 }
 
