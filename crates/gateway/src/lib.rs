@@ -21,7 +21,6 @@ mod phase;
 mod process;
 mod program;
 mod reference;
-mod trust;
 mod watch;
 mod worker;
 

@@ -51,7 +51,7 @@ pub struct Program {
     pub reference_endpoint: u32,
     config: Gateway,
     head_limits: tenet_http1::Limits,
-    trusted: Vec<crate::trust::Cidr>,
+    trusted: Vec<tenet_release::config::Cidr>,
     /// The release itself, for `/-/status` and the keeper on disk.
     pub release: Arc<Release>,
 }

@@ -3,9 +3,11 @@
 //! Unknown keys are fatal and the error names the nearest known one. Durations are strings with a unit (`"250ms"`,
 //! `"5s"`), sizes are strings or integers of bytes (`"64KiB"`, `4096`).
 
+mod cidr;
 mod traffic;
 mod units;
 
+pub use cidr::Cidr;
 pub use traffic::{Traffic, TrafficRequest};
 pub use units::{Millis, Size};
 
@@ -235,11 +237,11 @@ pub struct Limits {
     pub stream_window: Size,
     /// HTTP/2 receive window of a connection. Default: 1MiB.
     pub connection_window: Size,
-    /// Open public connections of one process. Default: 20000.
+    /// Open connections of one process, at the public and at the private door each. Default: 20000.
     pub connections: u32,
     /// Requests in flight in one process. Default: 10000.
     pub in_flight: u32,
-    /// Nesting of a JSON document or message. Default: 100.
+    /// Nesting of a JSON document or message; at most 100. Default: 100.
     pub json_depth: u32,
 }
 

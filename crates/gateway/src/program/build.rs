@@ -2,13 +2,12 @@
 
 use super::{Grpc, Http, Plan, Program, Rest};
 use crate::reference::Reference;
-use crate::trust::Cidr;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tenet_contract::{Body, Endpoint, Router};
-use tenet_release::config::{self, Config};
+use tenet_release::config::{self, Cidr, Config};
 use tenet_release::{Release, Roster};
 use tenet_telemetry::{EndpointName, Names};
 use tenet_transcode::{Binding, BodyRule, Codec, ParseOptions, PrintOptions, Variable};
@@ -70,8 +69,11 @@ pub fn build(
     prefixes.sort_by_key(|(prefix, _): &(Box<str>, u32)| std::cmp::Reverse(prefix.len()));
     let Builder { names, plans, .. } = builder;
 
-    let trusted = config.gateway.trusted_proxies.iter().map(|block| block.parse::<Cidr>());
-    let trusted = trusted.collect::<Result<_, _>>().map_err(BuildError)?;
+    let trusted = config.gateway.trusted_proxies.iter().map(|block| {
+        let wrong = |expected| format!("gateway.trusted_proxies: found {block:?}, expected {expected}");
+        block.parse::<Cidr>().map_err(|expected: String| BuildError(wrong(expected)))
+    });
+    let trusted = trusted.collect::<Result<_, _>>()?;
     let limits = &config.gateway.limits;
     Ok(Program {
         hash: release.hash,
@@ -138,11 +140,9 @@ pub fn upstream_roster(config: &Config, roster: &Roster, zones: &[String]) -> te
 }
 
 fn protocol(service: &config::Service) -> Protocol {
-    match service.protocol {
-        Some(config::Protocol::Http1) => Protocol::H1,
-        Some(config::Protocol::Grpc | config::Protocol::Http2) => Protocol::H2,
-        None if service.serves.is_empty() => Protocol::H1,
-        None => Protocol::H2,
+    match service.protocol() {
+        config::Protocol::Http1 => Protocol::H1,
+        config::Protocol::Grpc | config::Protocol::Http2 => Protocol::H2,
     }
 }
 
