@@ -161,18 +161,25 @@ fn requests_in_flight_are_bounded() {
 }
 
 #[test]
-fn connections_are_bounded() {
+fn connections_are_bounded_at_each_door() {
     let mut door = Door::open("[gateway.limits]\nconnections = 3");
+    for at in [door.gateway.public, door.gateway.private] {
+        connections_are_bounded(&mut door, at);
+    }
+    door.settle();
+}
+
+fn connections_are_bounded(door: &mut Door, at: std::net::SocketAddr) {
     let ask = |connection: &mut Connection| {
         let _ = connection.send(b"GET /v1/echo/a HTTP/1.1\r\nHost: x\r\n\r\n");
         connection.receive(false, PATIENCE)
     };
-    let mut held: Vec<_> = (0..3).map(|_| Connection::open(door.gateway.public)).collect();
+    let mut held: Vec<_> = (0..3).map(|_| Connection::open(at)).collect();
     for connection in &mut held {
         assert_eq!(ask(connection).map(|answer| answer.status), Some(200));
         door.ledger.expect("OK");
     }
-    let mut fourth = Connection::open(door.gateway.public);
+    let mut fourth = Connection::open(at);
     let answer = ask(&mut fourth).expect("a refused connection is told why");
     check_problem("the fourth", &answer, 503, "OVERLOADED");
     assert_eq!(answer.header("connection"), Some("close"));
@@ -182,10 +189,11 @@ fn connections_are_bounded() {
     eventually("the closed one to be counted out", || {
         (door.gateway.status()["connections"] == 2).then_some(())
     });
-    let mut fifth = Connection::open(door.gateway.public);
+    let mut fifth = Connection::open(at);
     assert_eq!(ask(&mut fifth).map(|answer| answer.status), Some(200), "there is room again");
     door.ledger.expect("OK");
-    door.settle();
+    drop((held, fifth));
+    eventually("all to be counted out", || (door.gateway.status()["connections"] == 0).then_some(()));
 }
 
 #[test]

@@ -48,8 +48,8 @@ pub struct Process {
     pub in_flight: AtomicUsize,
     /// Connections open on each thread.
     pub open: Box<[AtomicUsize]>,
-    /// Connections open through the public door, over all threads.
-    pub open_public: AtomicUsize,
+    /// Connections open through each door, over all threads; see [`Process::open_at`].
+    open_by_door: [AtomicUsize; 2],
     /// Whether requests may ask for failures.
     pub fault_points: bool,
     program: ArcSwap<Program>,
@@ -80,7 +80,7 @@ impl Process {
             open: (0..facts.threads.max(1)).map(|_| AtomicUsize::new(0)).collect(),
             program: ArcSwap::from_pointee(program),
             generation: AtomicU64::new(1),
-            open_public: AtomicUsize::new(0),
+            open_by_door: [const { AtomicUsize::new(0) }; 2],
             drain: watch::Sender::new(Drain::Not),
             prepared: Mutex::new(None),
             roster: Mutex::new(roster),
@@ -121,20 +121,24 @@ impl Process {
         self.open.iter().map(|open| open.load(Ordering::Relaxed)).sum()
     }
 
+    /// Connections open through a door, over all threads. Bounded for each by itself: strangers must not use up what the fleet needs.
+    pub fn open_at(&self, door: Door) -> &AtomicUsize {
+        match door {
+            Door::Public => &self.open_by_door[0],
+            Door::Private => &self.open_by_door[1],
+        }
+    }
+
     /// A connection was given to a thread.
     pub fn opened(&self, thread: usize, door: Door) {
         self.open[thread].fetch_add(1, Ordering::Relaxed);
-        if door == Door::Public {
-            self.open_public.fetch_add(1, Ordering::Relaxed);
-        }
+        self.open_at(door).fetch_add(1, Ordering::Relaxed);
     }
 
     /// A connection of a thread has ended.
     pub fn closed(&self, thread: usize, door: Door) {
         self.open[thread].fetch_sub(1, Ordering::Relaxed);
-        if door == Door::Public {
-            self.open_public.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.open_at(door).fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Follows how far the process has drained.

@@ -5,7 +5,6 @@
 
 use super::{ACCEPT_PAUSE, Listening};
 use crate::process::Process;
-use crate::program::Door;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,7 +40,7 @@ pub async fn run(process: Arc<Process>, listener: TcpListener, listening: Listen
             continue;
         };
         let limit = process.current().limits().connections as usize;
-        if listening.door == Door::Public && process.open_public.load(Ordering::Relaxed) >= limit {
+        if process.open_at(listening.door).load(Ordering::Relaxed) >= limit {
             refuse(&process, &listening, &stream);
             continue;
         }

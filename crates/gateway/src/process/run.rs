@@ -155,7 +155,7 @@ impl Gateway {
         });
         let until = tokio::time::Instant::now() + bound;
         process.drain(Drain::Public);
-        ended(&process.open_public, until).await;
+        ended(process.open_at(Door::Public), until).await;
         process.drain(Drain::Both);
         for open in &process.open {
             ended(open, until).await;
