@@ -95,6 +95,6 @@ fn refused(detail: &str) -> Response {
 async fn metrics(State(process): State<Arc<Process>>) -> Response {
     let mut text = String::new();
     process.collector.openmetrics(&mut text);
-    let media_type = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    let media_type = [(header::CONTENT_TYPE, tenet_telemetry::CONTENT_TYPE)];
     (media_type, text).into_response()
 }
