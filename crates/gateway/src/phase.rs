@@ -10,6 +10,7 @@
 //! call; a phase that ends the exchange returns a catalogued failure.
 
 mod admit;
+mod call;
 mod fault;
 mod forward;
 mod grpc;

@@ -1,6 +1,6 @@
 //! gRPC passed through: messages are not looked at, flow control reaches from end to end.
 
-use super::{forward, rest, status};
+use super::{call, forward, rest, status};
 use crate::answer::{Answer, Body};
 use crate::body::{Bounded, RequestBody};
 use crate::exchange::Exchange;
@@ -40,16 +40,8 @@ pub async fn call(
     // A stream without a deadline still waits no longer for its head than any call may last.
     let head_by =
         deadline.unwrap_or_else(|| exchange.deadline(exchange.program.config().max_deadline.duration()));
-    let worker = exchange.worker.clone();
-    let reply = match worker.pool.call(&plan.service, request, head_by).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            exchange.zone.set(error.zone.unwrap_or(0));
-            return Err(error.failure);
-        }
-    };
-    exchange.zone.set(reply.zone);
-    let (head, mut incoming) = reply.response.into_parts();
+    let response = call::send(exchange, &plan.service, request, head_by).await?;
+    let (head, mut incoming) = response.into_parts();
     if head.status != http::StatusCode::OK {
         return Err(status::of_http(head.status));
     }

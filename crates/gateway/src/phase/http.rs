@@ -1,6 +1,6 @@
 //! Plain HTTP passed through to upstreams declared in `tenet.toml`.
 
-use super::forward;
+use super::{call, forward};
 use crate::answer::{Answer, Body};
 use crate::body::{Bounded, RequestBody, too_large};
 use crate::exchange::Exchange;
@@ -36,16 +36,8 @@ pub async fn call(
     *request.method_mut() = exchange.head.method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = forward::http_to_http(exchange);
-    let worker = exchange.worker.clone();
-    let reply = match worker.pool.call(&plan.service, request, deadline).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            exchange.zone.set(error.zone.unwrap_or(0));
-            return Err(error.failure);
-        }
-    };
-    exchange.zone.set(reply.zone);
-    let (head, incoming) = reply.response.into_parts();
+    let response = call::send(exchange, &plan.service, request, deadline).await?;
+    let (head, incoming) = response.into_parts();
     let mut headers = head.headers;
     forward::answer(&mut headers, plan.service.protocol() == Protocol::H1);
     // Framing is the downstream protocol's; the length is kept where there is one. It is that of the body as it was framed: a chunked
@@ -81,8 +73,7 @@ fn method_allowed(exchange: &Exchange, plan: &Http) -> Result<(), Failure> {
         return Ok(());
     }
     let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-    let known = PASSED_ON.contains(method) || *method == Method::TRACE;
-    let code = if known { Code::MethodNotAllowed } else { Code::UnknownMethod };
+    let code = if is_known(method) { Code::MethodNotAllowed } else { Code::UnknownMethod };
     Err(Failure::new(code, format!("{method} is not among the methods passed on here"))
         .with_allow(allow.join(", ")))
 }

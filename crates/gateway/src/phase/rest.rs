@@ -1,6 +1,6 @@
 //! REST to gRPC, unary: transcode in, call, transcode out.
 
-use super::{forward, respond, status};
+use super::{call, forward, respond, status};
 use crate::answer::Answer;
 use crate::body::{self, Bounded, RequestBody};
 use crate::exchange::Exchange;
@@ -54,16 +54,8 @@ pub async fn call(
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = plan.uri.clone();
     *request.headers_mut() = forward::rest_to_grpc(exchange, left);
-    let worker = exchange.worker.clone();
-    let reply = match worker.pool.call(&plan.service, request, deadline).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            exchange.zone.set(error.zone.unwrap_or(0));
-            return Err(error.failure);
-        }
-    };
-    exchange.zone.set(reply.zone);
-    let (head, mut incoming) = reply.response.into_parts();
+    let response = call::send(exchange, &plan.service, request, deadline).await?;
+    let (head, mut incoming) = response.into_parts();
     if head.status != StatusCode::OK {
         return Err(status::of_http(head.status));
     }
