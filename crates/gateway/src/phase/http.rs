@@ -1,5 +1,6 @@
 //! Plain HTTP passed through to upstreams declared in `tenet.toml`.
 
+use super::route::is_known;
 use super::{call, forward};
 use crate::answer::{Answer, Body};
 use crate::body::{Bounded, RequestBody, too_large};

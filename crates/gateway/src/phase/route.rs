@@ -81,11 +81,16 @@ fn with_implied(mut allow: String) -> String {
     allow
 }
 
+/// Whether a method is one that HTTP knows, so that a path can merely not have it: those served, TRACE, and QUERY
+/// (the safe method with a body).
+pub fn is_known(method: &Method) -> bool {
+    ALL_METHODS.split(", ").chain(["TRACE", "QUERY"]).any(|known| known == method.as_str())
+}
+
 /// A method that no contract can have bound by its usual name is unknown here, not merely unwelcome on this path
 /// (RFC 9110 §15.6.2). One that a contract binds elsewhere by `custom` counts as unknown too: nobody but its own path knows it.
 fn not_allowed(head: &crate::exchange::Head, allow: &str) -> Failure {
-    // TRACE is known and nowhere allowed.
-    if head.method != Method::TRACE && !ALL_METHODS.split(", ").any(|known| known == head.method.as_str()) {
+    if !is_known(&head.method) {
         return Failure::new(
             Code::UnknownMethod,
             format!("{} is not a method served here, the path has {allow}", head.method),
@@ -150,6 +155,7 @@ mod tests {
         for (method, code) in [
             ("DELETE", Code::MethodNotAllowed),
             ("TRACE", Code::MethodNotAllowed),
+            ("QUERY", Code::MethodNotAllowed),
             ("BREW", Code::UnknownMethod),
             ("get", Code::UnknownMethod),
         ] {
