@@ -138,6 +138,24 @@ fn claims_of_strangers_are_not_believed() {
 }
 
 #[test]
+fn nobody_outside_says_which_consumer_calls() {
+    // Not even a hop that is trusted with addresses.
+    let mut door = Door::open("trusted_proxies = [\"127.0.0.1\"]");
+    let claim = [("tenet-consumer", "root")];
+    assert_eq!(seen(&mut door, &claim).header("tenet-consumer"), None);
+    let answer = http1::call(door.gateway.public, "GET", "/v1/echo/a", &claim, b"");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    door.ledger.expect("OK");
+    assert_eq!(door.echo.calls().pop().expect("a call").header("tenet-consumer"), None);
+    // Services say it to each other.
+    let answer = http1::call(door.gateway.private, "GET", "/v1/echo/a", &claim, b"");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    door.ledger.expect("OK");
+    assert_eq!(door.echo.calls().pop().expect("a call").header("tenet-consumer"), Some("root"));
+    door.settle();
+}
+
+#[test]
 fn claims_of_trusted_hops_are_passed_on_with_the_hop() {
     let mut door = Door::open("trusted_proxies = [\"10.0.0.0/8\", \"127.0.0.0/8\"]");
     let call = seen(&mut door, &CLAIMS);

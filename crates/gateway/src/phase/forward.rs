@@ -4,6 +4,7 @@
 //! not trusted, claims about who came before.
 
 use crate::exchange::{Exchange, Protocol};
+use crate::program::Door;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, FORWARDED, HOST, HeaderName, TE, TRAILER,
 };
@@ -17,6 +18,11 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// The gRPC call's time left (gRPC over HTTP/2, Timeout).
 pub const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// Who the consumer is. Services take the gateway's word for it, so a caller's own goes no further than the public door;
+/// between services it travels on.
+const CONSUMER: HeaderName = HeaderName::from_static("tenet-consumer");
+/// What ends here: the first at either door, the second only at the public one.
+static OF_THE_CALLER: [HeaderName; 2] = [TE, CONSUMER];
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -73,7 +79,8 @@ fn end_to_end(exchange: &mut Exchange) -> HeaderMap {
     if exchange.head.protocol != Protocol::Http2 {
         strip_hop_by_hop(&mut headers);
     }
-    remove_present(&mut headers, &[TE]);
+    let public = exchange.peer.door == Door::Public;
+    remove_present(&mut headers, if public { &OF_THE_CALLER } else { &OF_THE_CALLER[..1] });
     forwarded(exchange, &mut headers);
     headers
 }
