@@ -149,7 +149,6 @@ catalogue! {
     InvalidJson "INVALID_JSON" 400 InvalidArgument Never Caller "The body is not valid JSON for this method" "The body does not parse as the ProtoJSON form of the request message. The detail names the field and the byte offset.";
     InvalidParameter "INVALID_PARAMETER" 400 InvalidArgument Never Caller "Invalid path or query parameter" "A path or query parameter cannot be read as the field it is bound to.";
     UnknownField "UNKNOWN_FIELD" 400 InvalidArgument Never Caller "Unknown field or parameter" "The service is strict and the request carries a field or a query parameter its contract does not have.";
-    MalformedGrpc "MALFORMED_GRPC_MESSAGE" 400 Internal Never Caller "Malformed gRPC message" "The length-prefixed message framing of a gRPC call is broken.";
 
     // The gateway or what stands behind it could not serve it.
     Overloaded "OVERLOADED" 503 Unavailable Safe Us "Overloaded" "A bound of the gateway was reached and the request was refused at once. Retry-After says when to come back.";

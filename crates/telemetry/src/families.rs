@@ -92,7 +92,7 @@ pub const REQUEST_DURATION: Declared = Declared {
     name: "tenet_request_duration_seconds",
     kind: "histogram",
     unit: "seconds",
-    help: "Time from the first byte of a request's head to the last of its answer.",
+    help: "Time from the end of a request's head to the last byte of its answer.",
 };
 /// Body bytes received.
 pub const REQUEST_BYTES: Declared = Declared {

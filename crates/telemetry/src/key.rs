@@ -51,7 +51,7 @@ impl Key {
 pub struct Sample {
     /// What it is filed under.
     pub key: Key,
-    /// From the first byte of its head to the last of its answer, in nanoseconds.
+    /// From the end of its head to the last byte of its answer, in nanoseconds.
     pub latency_ns: u64,
     /// Bytes of its body.
     pub request_bytes: u64,

@@ -34,10 +34,14 @@ pub async fn run(process: Arc<Process>, listener: TcpListener, listening: Listen
             accepted = listener.accept() => accepted,
             () = async { drain.wait_for(|drain| drain.reaches(listening.door)).await.map(drop).unwrap_or(()) } => return,
         };
-        let Ok((stream, address)) = accepted else {
-            // Out of descriptors, or a connection that was reset before it was accepted.
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, or a connection that was reset before it was accepted.
+                tracing::warn!("cannot accept: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
         };
         let limit = process.current().limits().connections as usize;
         if process.open_at(listening.door).load(Ordering::Relaxed) >= limit {

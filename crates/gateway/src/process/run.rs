@@ -242,11 +242,15 @@ async fn every_second(
         second_close().await;
         match roster.changed() {
             Ok(None) => {}
-            Ok(Some(roster)) => match process.adopt_roster(&roster) {
-                Ok(true) => tracing::info!("a new roster is in force"),
-                Ok(false) => {}
-                Err(error) => tracing::error!("the roster was not taken over: {error}"),
-            },
+            Ok(Some(roster)) => {
+                // A new zone means a new program: work that must not hold up the clock, nor who accepts.
+                let process = process.clone();
+                tokio::task::spawn_blocking(move || match process.adopt_roster(&roster) {
+                    Ok(true) => tracing::info!("a new roster is in force"),
+                    Ok(false) => {}
+                    Err(error) => tracing::error!("the roster was not taken over: {error}"),
+                });
+            }
             Err(error) => tracing::error!("{}", super::adopt::with_sources(&error)),
         }
         if let Some(certificates) = &certificates {
