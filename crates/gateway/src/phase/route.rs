@@ -55,14 +55,6 @@ pub fn find<'p>(exchange: &Exchange, program: &Program, path: &'p str) -> Result
     }
     let of_page = || program.config().reference.then(|| program.reference.allow(path)).flatten();
     match allow.or_else(of_page) {
-        // HEAD is GET without the body (RFC 9110 §9.3.2); a binding of its own was looked for first.
-        Some(allow) if head.method == Method::HEAD => {
-            if let Found::Match { value, captures } = program.router(door).find(&Method::GET, path) {
-                exchange.endpoint.set(program.plan(*value).endpoint());
-                return Ok(Routed::Plan(*value, captures));
-            }
-            Err(not_allowed(head, &with_implied(allow)))
-        }
         Some(allow) if head.method == Method::OPTIONS => Ok(Routed::Options(with_implied(allow))),
         Some(allow) => Err(not_allowed(head, &with_implied(allow))),
         None => Err(Failure::new(Code::RouteNotFound, format!("no endpoint has the path {path}"))),
