@@ -11,7 +11,8 @@
 //! ```
 //!
 //! It is the integral part of a controller, and not a comparison of two scores, because a comparison sends all or nothing: the local
-//! zone would swing between empty and overrun.
+//! zone would swing between empty and overrun. And it compares what calls take and not scores, because a thread that sends everything to
+//! its zone has nothing in flight elsewhere: by scores it would always find it better there. `balance/simulation.rs` states where it settles.
 
 use crate::Moment;
 use crate::ewma::{Observation, Outcome};
@@ -19,8 +20,12 @@ use std::time::Duration;
 
 /// The share that always goes to the other side, so that its latency is known: one call in 64.
 const TRICKLE: f64 = 1.0 / 64.0;
-/// Share of each answer in the means, when they come quickly.
-const STEP: f64 = 1.0 / 16.0;
+/// The least share of an answer in the mean of its side, when they come quickly.
+const STEP_LEAST: f64 = 1.0 / 16.0;
+/// The largest, when they come rarely.
+const STEP_MOST: f64 = 0.5;
+/// What the mean of a side remembers when answers come rarely.
+const MEMORY: Duration = Duration::from_secs(1);
 /// What the controller takes for the time between two answers at most, so that a lone answer after silence does not move everything.
 const LONGEST_STEP: Duration = Duration::from_millis(100);
 /// The largest latency that failures lead to, as log₂ of nanoseconds: 18 minutes.
@@ -29,15 +34,15 @@ const LONGEST: f64 = 40.0;
 /// When the local zone gives load away.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpillRules {
-    /// How many times as long as the others' the answers of the local zone may take; 2.
+    /// How many times as long as the others' the answers of the local zone may take; 1.5.
     pub ratio: f64,
-    /// Time in which the share goes from nothing to everything when the local zone takes twice as long as it may; 2 s.
+    /// Time in which the share goes from nothing to everything when the local zone takes twice as long as it may; 3 s.
     pub pace: Duration,
 }
 
 impl Default for SpillRules {
     fn default() -> SpillRules {
-        SpillRules { ratio: 2.0, pace: Duration::from_secs(2) }
+        SpillRules { ratio: 1.5, pace: Duration::from_secs(3) }
     }
 }
 
@@ -45,10 +50,25 @@ impl Default for SpillRules {
 #[derive(Clone, Debug)]
 pub struct Spill {
     rules: SpillRules,
-    local: Option<f64>,
-    remote: Option<f64>,
+    local: Option<Side>,
+    remote: Option<Side>,
     share: f64,
     moved: Moment,
+}
+
+/// The local zone, or all others: the mean of log₂ of nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Side {
+    mean: f64,
+    at: Moment,
+}
+
+impl Side {
+    fn with(before: Option<Side>, seen: f64, now: Moment) -> Side {
+        let Some(Side { mean, at }) = before else { return Side { mean: seen, at: now } };
+        let step = (now.since(at).as_secs_f64() / MEMORY.as_secs_f64()).clamp(STEP_LEAST, STEP_MOST);
+        Side { mean: mean + step * (seen - mean), at: now }
+    }
 }
 
 impl Spill {
@@ -71,13 +91,13 @@ impl Spill {
         }
         let side = if local { &mut self.local } else { &mut self.remote };
         let mut seen = ((observation.latency.as_nanos() as f64).max(1.0) * busyness).log2();
-        if let (Outcome::Failed, Some(mean)) = (observation.outcome, *side) {
+        if let (Outcome::Failed, Some(Side { mean, .. })) = (observation.outcome, *side) {
             // Failing fast is no capacity: a failure counts as an answer that took twice as long as usual.
             seen = seen.max(mean + 1.0).min(LONGEST);
         }
-        *side = Some(side.map_or(seen, |mean| mean + STEP * (seen - mean)));
+        *side = Some(Side::with(*side, seen, now));
         let (Some(local), Some(remote)) = (self.local, self.remote) else { return };
-        let error = (local - remote - self.rules.ratio.max(1.0).log2()).clamp(-1.0, 1.0);
+        let error = (local.mean - remote.mean - self.rules.ratio.max(1.0).log2()).clamp(-1.0, 1.0);
         let step = now.since(self.moved).min(LONGEST_STEP).as_secs_f64() / self.rules.pace.as_secs_f64().max(0.001);
         self.share = (self.share + error * step).clamp(TRICKLE, 1.0 - TRICKLE);
         self.moved = now;

@@ -43,8 +43,6 @@ pub struct Report {
     pub latencies: Vec<Vec<u64>>,
     pub at_home: u64,
     pub failed: u64,
-    /// Calls each instance got in each tenth of a second.
-    pub series: Vec<Vec<u64>>,
 }
 
 struct Thread {
@@ -119,7 +117,6 @@ pub fn run(scenario: &Scenario, seed: u64) -> Report {
     let mut report = Report {
         calls: vec![0; instances.len()],
         latencies: vec![Vec::new(); zones],
-        series: vec![vec![0; scenario.seconds as usize * 10 + 1]; instances.len()],
         ..Report::default()
     };
     let mut busy = vec![0usize; instances.len()];
@@ -146,7 +143,6 @@ pub fn run(scenario: &Scenario, seed: u64) -> Report {
                 let slot = thread.balancer.pick(&View(thread, instances, local, now), &pick).unwrap();
                 threads[t].loads[slot].began(now);
                 let target = threads[t].order[slot];
-                report.series[target][(at / 100_000_000) as usize] += 1;
                 if at > end / 2 {
                     report.calls[target] += 1;
                     report.at_home += u64::from(slot < local);
