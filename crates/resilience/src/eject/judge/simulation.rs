@@ -8,7 +8,8 @@ struct Dice(u64);
 impl Dice {
     fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (((self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+        (((self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 11) as f64 + 0.5)
+            / (1u64 << 53) as f64
     }
 
     fn normal(&mut self) -> f64 {
