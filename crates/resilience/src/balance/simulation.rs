@@ -111,6 +111,16 @@ fn an_instance_that_fails_at_once_attracts_nothing() {
     }
 }
 
+/// Failing fast shortens its queue, which must not earn it more calls.
+#[test]
+fn an_instance_that_fails_often_gets_less() {
+    for utilisation in [0.3, 0.7] {
+        let first = Some((0.0, 0.5 * utilisation));
+        let bounds = Bounds { home: 0.9, load: (0.8 * utilisation, 1.0), first, failed: 0.03, p99_ms: 60.0 };
+        check(with_first(&[3, 3, 3], Fault::FailsOften, None), &[1, 2, 3], 4, utilisation, &bounds);
+    }
+}
+
 #[test]
 fn an_instance_that_hangs_loses_its_traffic_before_calls_time_out() {
     let bounds = Bounds { load: (0.4, 0.85), first: Some((0.0, 0.02)), failed: 0.005, p99_ms: 40.0, ..SOUND };
