@@ -4,10 +4,14 @@
 //! `"5s"`), sizes are strings or integers of bytes (`"64KiB"`, `4096`).
 
 mod cidr;
+mod dns;
+pub mod resilience;
 mod traffic;
 mod units;
 
 pub use cidr::Cidr;
+pub use dns::Dns;
+pub use resilience::{Resilience, ResilienceKeys};
 pub use traffic::{Traffic, TrafficRequest};
 pub use units::{Millis, Size};
 
@@ -31,6 +35,8 @@ pub struct Config {
     pub http: Vec<HttpRoute>,
     /// The public door's behaviour.
     pub gateway: Gateway,
+    /// What calls to services do when things fail, where the service says nothing else.
+    pub resilience: ResilienceKeys,
     /// What `tenet up` shows.
     pub up: Up,
     /// What `tenet up --traffic` sends.
@@ -63,6 +69,8 @@ pub struct Service {
     pub protocol: Option<Protocol>,
     /// Instances that run elsewhere. Excludes `command`.
     pub instances: Vec<Instance>,
+    /// Where instances that run elsewhere are looked up. Excludes `command` and `instances`.
+    pub dns: Option<Dns>,
     /// A command line that `tenet up` runs as child processes, split like a shell word list, relative to the project folder.
     pub command: Option<String>,
     /// How many children of `command` run in each zone. Default: 1.
@@ -81,6 +89,8 @@ pub struct Service {
     pub deadline: Option<Millis>,
     /// Largest response message or REST body the gateway buffers. Default: the gateway's `max_response_message`.
     pub max_response: Option<Size>,
+    /// What calls to it do when things fail, where that differs from the fleet's `[resilience]`.
+    pub resilience: ResilienceKeys,
 }
 
 impl Service {
@@ -125,6 +135,16 @@ pub struct Instance {
     /// The failure domain it lives in. Default: empty, which is a zone of its own.
     #[serde(default)]
     pub zone: String,
+    /// Its share of the load relative to the others, in percent of an ordinary instance's; 1 to 1000. Default: 100.
+    #[serde(default = "full_weight")]
+    pub weight: u32,
+}
+
+/// The weight of an instance about which nobody said otherwise, in percent.
+pub const FULL_WEIGHT: u32 = 100;
+
+pub(crate) fn full_weight() -> u32 {
+    FULL_WEIGHT
 }
 
 /// ProtoJSON choices of one service, as users of Envoy's transcoder and grpc-gateway know them.
@@ -177,8 +197,8 @@ pub struct Up {
 pub struct Gateway {
     /// Bounds on everything a stranger may send.
     pub limits: Limits,
-    /// Deadline of calls where nobody says less. Default: 15s.
-    pub deadline: Millis,
+    /// Longest deadline of calls. Default: 15s, but then only for calls whose contract says nothing: what nobody wrote cuts no promise.
+    pub deadline: Option<Millis>,
     /// Largest deadline a caller may ask for through `grpc-timeout`. Default: 5min.
     pub max_deadline: Millis,
     /// How long a draining process waits for what is in flight. Default: 10s.
@@ -195,7 +215,7 @@ impl Default for Gateway {
     fn default() -> Self {
         Gateway {
             limits: Limits::default(),
-            deadline: Millis(15_000),
+            deadline: None,
             max_deadline: Millis(300_000),
             drain: Millis(10_000),
             trusted_proxies: Vec::new(),
@@ -204,6 +224,16 @@ impl Default for Gateway {
         }
     }
 }
+
+impl Gateway {
+    /// The deadline of calls about which neither contract nor service says anything, the default applied.
+    pub fn deadline(&self) -> Millis {
+        self.deadline.unwrap_or(DEFAULT_DEADLINE.min(self.max_deadline))
+    }
+}
+
+/// The deadline of calls about which nobody says anything: longer than any page load that somebody still waits for.
+pub const DEFAULT_DEADLINE: Millis = Millis(15_000);
 
 /// Bounds on everything a stranger may send; each is enforced before memory is spent.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]

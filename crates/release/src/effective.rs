@@ -31,9 +31,10 @@ impl Setting {
 }
 
 impl Release {
-    /// The longest a call of this method may take: the smallest of what its contract, its service and the gateway say. The gateway's
-    /// deadline is for calls that ask and are answered; a streaming method has none but what its contract or its service says, and
-    /// then no longer than the gateway's `max_deadline`.
+    /// The longest a call of this method may take: the smallest of what its contract, its service and the gateway say. Where none of
+    /// them says anything, the default of `gateway.deadline`; it cuts nothing that somebody wrote. The gateway's deadline is for calls
+    /// that ask and are answered; a streaming method has none but what its contract or its service says, and then no longer than the
+    /// gateway's `max_deadline`.
     pub fn deadline(&self, method: &Method) -> Option<Duration> {
         self.deadlines(method).into_iter().map(|(deadline, _)| deadline).min()
     }
@@ -52,17 +53,19 @@ impl Release {
             said.push((deadline.duration(), toml_key(self, service, "deadline")));
         }
         let streaming = method.client_streaming || method.server_streaming;
-        let (key, deadline, default) = if streaming {
-            ("max_deadline", gateway.max_deadline, defaults.max_deadline)
-        } else {
-            ("deadline", gateway.deadline, defaults.deadline)
+        let (deadline, source) = match (streaming, gateway.deadline) {
+            // A stream about which nobody said anything may last.
+            (true, _) if said.is_empty() => return said,
+            (true, _) if gateway.max_deadline == defaults.max_deadline => {
+                (gateway.max_deadline, "default".into())
+            }
+            (true, _) => (gateway.max_deadline, format!("{CONFIG_FILE} gateway.max_deadline")),
+            (false, Some(deadline)) => (deadline, format!("{CONFIG_FILE} gateway.deadline")),
+            (false, None) if said.is_empty() => (gateway.deadline(), "default".into()),
+            // Nobody wrote the default: it must not cut a promise that somebody did.
+            (false, None) => return said,
         };
-        // A stream about which nobody said anything may last.
-        if !(streaming && said.is_empty()) {
-            let source =
-                if deadline == default { "default".into() } else { format!("{CONFIG_FILE} gateway.{key}") };
-            said.push((deadline.duration(), source));
-        }
+        said.push((deadline.duration(), source));
         said
     }
 
