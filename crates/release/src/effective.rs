@@ -1,5 +1,7 @@
 //! Which value holds for a method, where it came from and what it beat: what `tenet explain METHOD` prints.
 
+mod resilience;
+
 use crate::{CONFIG_FILE, Release};
 use std::time::Duration;
 use tenet_contract::{Idempotency, Method, Priority, Service, Visibility};
@@ -116,6 +118,11 @@ impl Release {
             only("error", text.trim_end_matches([':', ' ']), contract.clone())
         }));
         out.extend(self.bounds(service));
+        let hedge = if method.hedge { "asked for" } else { "not asked for" };
+        out.push(given("hedge", hedge, method.hedge, &contract));
+        let hash_by = method.hash_by.as_ref().map(|hash_by| hash_by.path.to_string());
+        out.push(given("hash by", hash_by.as_deref().unwrap_or("-"), hash_by.is_some(), &contract));
+        out.extend(resilience::effective(&self.config, self.service_of(&service.full_name)));
         Some(out)
     }
 

@@ -24,6 +24,8 @@ pub struct Entry {
     pub value: String,
     /// Who said it.
     pub origin: Origin,
+    /// The fleet's value, where the service's beat it.
+    pub beaten: Option<String>,
 }
 
 /// What holds of a key: the service's word, else the fleet's, else the default.
@@ -43,7 +45,8 @@ pub(super) fn entry<T: fmt::Display + PartialEq>(
         (None, Some(value)) if value != default => (value, Origin::Fleet),
         _ => (default, Origin::Default),
     };
-    Entry { section, key, value: value.to_string(), origin }
+    let beaten = fleet.filter(|_| origin == Origin::Service).map(T::to_string);
+    Entry { section, key, value: value.to_string(), origin, beaten }
 }
 
 /// Declares a section twice from one list: the struct of what holds, and the struct of what was written, in which every key may be
