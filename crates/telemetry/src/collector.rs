@@ -6,7 +6,9 @@ mod second;
 
 use crate::recorder::DeltaRow;
 use crate::totals::Totals;
-use crate::{Alarm, CounterId, Delta, Event, EventKind, GaugeId, InstanceView, Names, ProcessInfo};
+use crate::{
+    Alarm, CounterId, Delta, Event, EventKind, GaugeId, InstanceView, Names, ProcessInfo, UpstreamView,
+};
 use crate::{exposition, process_stats, wire};
 use alarms::{Alarms, Raised};
 use history::History;
@@ -27,6 +29,9 @@ const TEXT_BYTES_MAX: usize = 1024;
 
 /// Instances reported; beyond this the view of one process would outweigh everything else in a snapshot.
 const INSTANCES_MAX: usize = 4096;
+
+/// Services reported, for the same reason.
+const UPSTREAMS_MAX: usize = 1024;
 
 /// Deltas that may wait for the next tick: threads times programs in use, many times over. Only when the clock
 /// stands still does a thread have to add up its own.
@@ -50,6 +55,7 @@ struct Inbox {
     process: ProcessInfo,
     deltas: Vec<(Arc<Names>, Vec<DeltaRow>)>,
     instances: Vec<InstanceView>,
+    upstreams: Vec<UpstreamView>,
     events: Vec<Event>,
     alarms: Alarms,
 }
@@ -72,6 +78,7 @@ impl Collector {
                 process,
                 deltas: Vec::new(),
                 instances: Vec::new(),
+                upstreams: Vec::new(),
                 events: Vec::new(),
                 alarms: Alarms::default(),
             }),
@@ -139,6 +146,13 @@ impl Collector {
     pub fn set_instances(&self, mut instances: Vec<InstanceView>) {
         instances.truncate(INSTANCES_MAX);
         self.inbox().instances = instances;
+    }
+
+    /// Replaces the view of the services that are called. At most 1024 are kept. To be called once a second, before
+    /// [`Collector::tick`]: queue times are those of one second, and are told once.
+    pub fn set_upstreams(&self, mut upstreams: Vec<UpstreamView>) {
+        upstreams.truncate(UPSTREAMS_MAX);
+        self.inbox().upstreams = upstreams;
     }
 
     /// Puts something significant on the time line.

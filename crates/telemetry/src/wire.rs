@@ -60,6 +60,15 @@ pub(crate) fn instance_to_wire(instance: &InstanceView) -> wire::Instance {
         healthy: instance.healthy,
         open_connections: instance.open_connections,
         in_flight: instance.in_flight,
+        state: instance.state.clone(),
+        cause: instance.cause.clone(),
+        idle_connections: instance.idle_connections,
+        pending: instance.pending,
+        calls: instance.calls,
+        failures: instance.failures,
+        ejections: instance.ejections,
+        latency_us: instance.latency_us,
+        utilisation_percent: instance.utilisation_percent,
     }
 }
 

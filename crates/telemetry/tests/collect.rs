@@ -33,7 +33,15 @@ fn names(endpoints: &[&str]) -> Arc<Names> {
 
 fn record(recorder: &mut Recorder, endpoint: u32, latency_ns: u64) {
     let key = Key { endpoint, code: Code::Ok, consumer: 0, version: 0, zone: 0 };
-    recorder.record(&Sample { key, latency_ns, request_bytes: 1, response_bytes: 2 });
+    recorder.record(&Sample {
+        key,
+        latency_ns,
+        request_bytes: 1,
+        response_bytes: 2,
+        attempts: 1,
+        hedged: false,
+        hedge_won: false,
+    });
 }
 
 fn requests(snapshot: &Snapshot, endpoint: &str) -> u64 {

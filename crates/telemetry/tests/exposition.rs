@@ -39,13 +39,24 @@ fn filled() -> Collector {
     for i in 1..=1000u64 {
         let code = if i % 10 == 0 { Code::NotFound } else { Code::Ok };
         let key = Key { endpoint: 1, code, consumer: 0, version: 0, zone: 1 };
-        recorder.record(&Sample { key, latency_ns: i * 1_000_000, request_bytes: 1, response_bytes: 10 });
+        recorder.record(&Sample {
+            key,
+            latency_ns: i * 1_000_000,
+            request_bytes: 1,
+            response_bytes: 10,
+            attempts: 1,
+            hedged: false,
+            hedge_won: false,
+        });
     }
     recorder.record(&Sample {
         key: Key::unrouted(Code::MalformedRequest),
         latency_ns: 5,
         request_bytes: 0,
         response_bytes: 0,
+        attempts: 0,
+        hedged: false,
+        hedge_won: false,
     });
     recorder.count(CounterId::UnknownFields, 4);
     recorder.gauge(GaugeId::Connections, 2);
@@ -58,6 +69,7 @@ fn filled() -> Collector {
         healthy: true,
         open_connections: 2,
         in_flight: 1,
+        ..InstanceView::default()
     }]);
     collector.tick(SystemTime::now());
     collector

@@ -51,7 +51,15 @@ impl Gateway {
 
     fn record(&mut self, endpoint: u32, code: Code, latency_ns: u64) {
         let key = Key { endpoint, code, consumer: 0, version: 0, zone: 0 };
-        self.recorder.record(&Sample { key, latency_ns, request_bytes: 1, response_bytes: 2 });
+        self.recorder.record(&Sample {
+            key,
+            latency_ns,
+            request_bytes: 1,
+            response_bytes: 2,
+            attempts: 1,
+            hedged: false,
+            hedge_won: false,
+        });
     }
 
     /// Closes the second and gives it.
@@ -211,6 +219,7 @@ fn instances_are_seen_through_all_gateways_that_are_up() {
         healthy,
         open_connections: 2,
         in_flight: 3,
+        ..InstanceView::default()
     };
     for (address, healthy) in [("one", true), ("two", false)] {
         let mut gateway = Gateway::new(address, 0);

@@ -22,6 +22,9 @@ pub(super) struct Second {
 pub(super) struct Cell {
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
+    pub(super) attempts: u64,
+    pub(super) hedges: u64,
+    pub(super) hedges_won: u64,
     pub(super) latency: Sketch,
 }
 
@@ -41,6 +44,9 @@ impl Second {
             folded += u64::from(!whole);
             cell.request_bytes = cell.request_bytes.saturating_add(row.request_bytes);
             cell.response_bytes = cell.response_bytes.saturating_add(row.response_bytes);
+            cell.attempts = cell.attempts.saturating_add(row.attempts);
+            cell.hedges = cell.hedges.saturating_add(row.hedges);
+            cell.hedges_won = cell.hedges_won.saturating_add(row.hedges_won);
             if cell.latency.count() == 0 {
                 cell.latency = row.latency;
             } else {
@@ -85,6 +91,9 @@ impl Second {
             zone: zones.index(u32::from(key.zone)),
             request_bytes: cell.request_bytes,
             response_bytes: cell.response_bytes,
+            attempts: cell.attempts,
+            hedges: cell.hedges,
+            hedges_won: cell.hedges_won,
             latency: Some(sketch_to_wire(&cell.latency)),
         });
         let rows = rows.collect();
