@@ -2,6 +2,7 @@
 
 mod alarms;
 mod history;
+mod recent;
 mod second;
 
 use crate::recorder::DeltaRow;
@@ -12,11 +13,12 @@ use crate::{
 use crate::{exposition, process_stats, wire};
 use alarms::{Alarms, Raised};
 use history::History;
+use recent::Recent;
 use second::Second;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
-use tenet_api::telemetry::v1::{Metric, Snapshot};
+use tenet_api::telemetry::v1::{Metric, Snapshot, Upstream};
 use tokio::sync::watch;
 
 pub use history::HISTORY_SECONDS;
@@ -65,6 +67,7 @@ struct Books {
     totals: Totals,
     second: Second,
     second_began: Instant,
+    recent: Recent,
     history: History,
     latest: Arc<Snapshot>,
 }
@@ -86,6 +89,7 @@ impl Collector {
                 totals: Totals::new(),
                 second: Second::default(),
                 second_began: Instant::now(),
+                recent: Recent::default(),
                 history: History::default(),
                 latest: Arc::new(latest),
             }),
@@ -198,11 +202,13 @@ impl Collector {
         let mut snapshot = {
             let mut inbox = self.inbox();
             let deltas = std::mem::take(&mut inbox.deltas);
+            let upstreams = tell_upstreams(&mut books, &mut inbox.upstreams);
             let snapshot = Snapshot {
                 process: Some(wire::process_to_wire(&inbox.process)),
                 instances: inbox.instances.iter().map(wire::instance_to_wire).collect(),
                 events: std::mem::take(&mut inbox.events).iter().map(wire::event_to_wire).collect(),
                 alarms: inbox.alarms.raised().map(wire::alarm_to_wire).collect(),
+                upstreams,
                 ..Snapshot::default()
             };
             drop(inbox);
@@ -214,7 +220,7 @@ impl Collector {
         let span_ms = books.second_began.duration_since(began).as_millis();
         let second = std::mem::take(&mut books.second);
         for (key, cell) in second.cells() {
-            books.totals.add(key, cell.request_bytes, cell.response_bytes, &cell.latency);
+            books.totals.add(key, &cell.counts, &cell.latency);
         }
         let (labels, rows) = second.to_wire(books.totals.labels());
         snapshot.labels = Some(labels);
@@ -295,6 +301,21 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn metric(name: &str, value: i64) -> Metric {
     Metric { name: name.to_owned(), value }
+}
+
+/// The services as they are told. What was waited for belongs to this second, so it is told once, also where nobody replaces the
+/// views before the next.
+fn tell_upstreams(books: &mut Books, upstreams: &mut [UpstreamView]) -> Vec<Upstream> {
+    books.recent.close(upstreams);
+    let mut tell = |upstream: &mut UpstreamView| {
+        if upstream.queue_time.count() > 0 {
+            books.totals.add_queue_time(&upstream.service, &upstream.queue_time);
+        }
+        let told = wire::upstream_to_wire(upstream, books.recent.of(&upstream.service));
+        upstream.queue_time.clear();
+        told
+    };
+    upstreams.iter_mut().map(&mut tell).collect()
 }
 
 /// Whether there was room.

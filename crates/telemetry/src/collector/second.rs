@@ -3,6 +3,7 @@
 use crate::key::Key;
 use crate::labels::{Labels, Mapping, OTHER, mapped};
 use crate::recorder::DeltaRow;
+use crate::totals::Counts;
 use crate::wire::sketch_to_wire;
 use std::collections::HashMap;
 use tenet_api::telemetry::v1 as wire;
@@ -20,11 +21,7 @@ pub(super) struct Second {
 
 #[derive(Default)]
 pub(super) struct Cell {
-    pub(super) request_bytes: u64,
-    pub(super) response_bytes: u64,
-    pub(super) attempts: u64,
-    pub(super) hedges: u64,
-    pub(super) hedges_won: u64,
+    pub(super) counts: Counts,
     pub(super) latency: Sketch,
 }
 
@@ -42,11 +39,14 @@ impl Second {
             };
             let (cell, whole) = self.cell(key);
             folded += u64::from(!whole);
-            cell.request_bytes = cell.request_bytes.saturating_add(row.request_bytes);
-            cell.response_bytes = cell.response_bytes.saturating_add(row.response_bytes);
-            cell.attempts = cell.attempts.saturating_add(row.attempts);
-            cell.hedges = cell.hedges.saturating_add(row.hedges);
-            cell.hedges_won = cell.hedges_won.saturating_add(row.hedges_won);
+            cell.counts.add(&Counts {
+                requests: row.latency.count(),
+                request_bytes: row.request_bytes,
+                response_bytes: row.response_bytes,
+                attempts: row.attempts,
+                hedges: row.hedges,
+                hedges_won: row.hedges_won,
+            });
             if cell.latency.count() == 0 {
                 cell.latency = row.latency;
             } else {
@@ -89,11 +89,11 @@ impl Second {
             consumer: consumers.index(key.consumer),
             version: versions.index(key.version),
             zone: zones.index(u32::from(key.zone)),
-            request_bytes: cell.request_bytes,
-            response_bytes: cell.response_bytes,
-            attempts: cell.attempts,
-            hedges: cell.hedges,
-            hedges_won: cell.hedges_won,
+            request_bytes: cell.counts.request_bytes,
+            response_bytes: cell.counts.response_bytes,
+            attempts: cell.counts.attempts,
+            hedges: cell.counts.hedges,
+            hedges_won: cell.counts.hedges_won,
             latency: Some(sketch_to_wire(&cell.latency)),
         });
         let rows = rows.collect();
