@@ -152,12 +152,28 @@ async fn feed(collector: Arc<Collector>, seed: u64, quiet: bool) {
             let zone = 1 + (dice.unit() * 3.0) as u16;
             let key = Key { endpoint: endpoint as u32 + 1, code, consumer: 0, version: 0, zone };
             let latency_ns = (latency_us * 1e3) as u64;
-            recorder.record(&Sample { key, latency_ns, request_bytes: 120, response_bytes: 900 });
+            recorder.record(&Sample {
+                key,
+                latency_ns,
+                request_bytes: 120,
+                response_bytes: 900,
+                attempts: 1,
+                hedged: false,
+                hedge_won: false,
+            });
         }
         if !quiet && dice.unit() < 0.05 {
             let code = if dice.unit() < 0.6 { Code::RouteNotFound } else { Code::AmbiguousFraming };
             let key = Key::unrouted(code);
-            recorder.record(&Sample { key, latency_ns: 40_000, request_bytes: 0, response_bytes: 300 });
+            recorder.record(&Sample {
+                key,
+                latency_ns: 40_000,
+                request_bytes: 0,
+                response_bytes: 300,
+                attempts: 1,
+                hedged: false,
+                hedge_won: false,
+            });
             recorder.count(CounterId::UnknownFields, 1);
         }
         recorder.count(CounterId::Attempts, due as u64);
@@ -181,6 +197,7 @@ fn happen(collector: &Collector, second: u64, trouble: bool, dice: &mut Dice, qu
                 healthy: !down,
                 open_connections: if down { 0 } else { 2 },
                 in_flight: if down || quiet { 0 } else { (dice.unit() * 5.0) as u64 },
+                ..InstanceView::default()
             });
         }
     }
