@@ -177,7 +177,7 @@ fn storm(threads: u64, rules: &BudgetRules, step_ms: impl Fn(u64) -> u64 + Sync)
                         }
                         if budget.try_withdraw(at(ms)) {
                             seen.withdrawn += 1;
-                            if seen.withdrawn % 10 == 0 {
+                            if seen.withdrawn.is_multiple_of(10) {
                                 budget.give_back();
                                 seen.given_back += 1;
                             }
