@@ -40,7 +40,13 @@ fn what_can_be_withdrawn_after_some_deposits() {
     check("nothing paid, no floor", plain, &[], 0, 0);
     check("four calls pay for none", plain, &[(0, 4)], 0, 0);
     check("five calls pay for one", plain, &[(0, 5)], 0, 1);
-    check("one call at a time, over slices", plain, &[(0, 1), (1000, 1), (2000, 1), (3000, 1), (4000, 1)], 4000, 1);
+    check(
+        "one call at a time, over slices",
+        plain,
+        &[(0, 1), (1000, 1), (2000, 1), (3000, 1), (4000, 1)],
+        4000,
+        1,
+    );
     check("a deposit lives for 15 slices", plain, &[(0, 500)], 9999, 100);
     check("and is gone after the window", plain, &[(0, 500)], 10_000, 0);
     check("made late in its slice it goes with it", plain, &[(624, 500)], 10_000, 0);
@@ -171,7 +177,7 @@ fn storm(threads: u64, rules: &BudgetRules, step_ms: impl Fn(u64) -> u64 + Sync)
                         }
                         if budget.try_withdraw(at(ms)) {
                             seen.withdrawn += 1;
-                            if seen.withdrawn % 10 == 0 {
+                            if seen.withdrawn.is_multiple_of(10) {
                                 budget.give_back();
                                 seen.given_back += 1;
                             }
