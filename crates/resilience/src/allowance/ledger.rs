@@ -152,9 +152,13 @@ pub struct EntryId(u64);
 
 impl EntryId {
     /// Reads exactly 16 hexadecimal digits of either case.
-    pub fn read(text: &str) -> Option<EntryId> {
-        let all_digits = text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if all_digits { u64::from_str_radix(text, 16).ok().map(EntryId) } else { None }
+    pub fn read(text: &[u8]) -> Option<EntryId> {
+        if text.len() != ID_DIGITS {
+            return None;
+        }
+        let mut digits = text.iter().map(|byte| char::from(*byte).to_digit(16));
+        let id = digits.try_fold(0, |id: u64, digit| Some(id << 4 | u64::from(digit?)))?;
+        Some(EntryId(id))
     }
 
     /// Appends the 16 digits to `out`, in lower case.

@@ -31,10 +31,10 @@ fn an_id_that_is_not_this_entrys_gets_nothing() {
         assert_eq!((ledger.take(id, MAX), ledger.put_back(id, 1)), (0, false), "{what}");
     };
     check("an old one", old);
-    check("a slot that is not there", EntryId::read("ffff000000000002").expect("an id"));
-    check("no nonce", EntryId::read("0000000000000000").expect("an id"));
+    check("a slot that is not there", EntryId::read(b"ffff000000000002").expect("an id"));
+    check("no nonce", EntryId::read(b"0000000000000000").expect("an id"));
     assert_eq!(entry.close(), 5);
-    check("no nonce, free slot", EntryId::read("0000000000000000").expect("an id"));
+    check("no nonce, free slot", EntryId::read(b"0000000000000000").expect("an id"));
     assert!(ledger.open(0, 3, 0).is_none(), "nothing to enter takes no slot");
     assert_eq!(ledger.open(usize::MAX, 0, u32::MAX).map(Entry::close), Some(MAX), "odd arguments");
 }
@@ -46,7 +46,7 @@ fn ids_survive_their_text() {
     let mut text = String::new();
     entry.id().write(&mut text);
     assert_eq!(text, "1fffffffffffffff");
-    assert_eq!(EntryId::read(&text), Some(entry.id()));
+    assert_eq!(EntryId::read(text.as_bytes()), Some(entry.id()));
 }
 
 /// Threads open, take by ids of each other, fresh and stale, put back and close in a table so small that slots are reused all the
