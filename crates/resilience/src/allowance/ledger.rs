@@ -49,7 +49,7 @@ impl Ledger {
         Ledger::with_slots(SLOTS)
     }
 
-    pub(super) fn with_slots(count: usize) -> Ledger {
+    fn with_slots(count: usize) -> Ledger {
         Ledger { slots: (0..count).map(|_| AtomicU64::new(Word::FREE)).collect() }
     }
 
