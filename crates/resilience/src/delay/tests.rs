@@ -126,6 +126,17 @@ fn a_few_new_samples_show_after_a_tenth_of_a_second() {
 }
 
 #[test]
+fn what_leaves_the_window_leaves_the_quantile_also_without_new_samples() {
+    let mut estimate = estimate(0.5);
+    let half = DelayRules::default().window / 2;
+    feed(&mut estimate, Moment::START, 1, 300, 10 * MS);
+    let second = Moment::START.plus(half);
+    let end = feed(&mut estimate, second, 1, 200, 20 * MS);
+    assert!(off(estimate.quantile(end), 10 * MS) <= RELATIVE_ERROR, "300 of 500");
+    assert!(off(estimate.quantile(end.plus(half)), 20 * MS) <= RELATIVE_ERROR, "200 of 200");
+}
+
+#[test]
 fn what_is_far_too_old_is_forgotten() {
     let window = DelayRules::default().window;
     let mut estimate = estimate(0.95);
