@@ -98,7 +98,8 @@ impl Spill {
         *side = Some(Side::with(*side, seen, now));
         let (Some(local), Some(remote)) = (self.local, self.remote) else { return };
         let error = (local.mean - remote.mean - self.rules.ratio.max(1.0).log2()).clamp(-1.0, 1.0);
-        let step = now.since(self.moved).min(LONGEST_STEP).as_secs_f64() / self.rules.pace.as_secs_f64().max(0.001);
+        let step =
+            now.since(self.moved).min(LONGEST_STEP).as_secs_f64() / self.rules.pace.as_secs_f64().max(0.001);
         self.share = (self.share + error * step).clamp(TRICKLE, 1.0 - TRICKLE);
         self.moved = now;
     }

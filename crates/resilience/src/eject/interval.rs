@@ -13,7 +13,7 @@ pub fn latency_log2(latency: Duration) -> u64 {
     let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).max(1);
     let octave = u64::from(nanos.ilog2());
     // The bits below the highest one are the way to the next power of two.
-    let within = u128::from(nanos ^ (1 << octave)) * u128::from(STEPS) >> octave;
+    let within = (u128::from(nanos ^ (1 << octave)) * u128::from(STEPS)) >> octave;
     octave * STEPS + within as u64
 }
 
@@ -91,7 +91,10 @@ mod tests {
             let mut interval = Interval::default();
             latencies_us.iter().for_each(|us| interval.record(Duration::from_micros(*us), false));
             let seen = interval.typical_nanos() / 1000.0;
-            assert!((seen / expected_us - 1.0).abs() < 0.07, "{seen} µs of {latencies_us:?}, not {expected_us}");
+            assert!(
+                (seen / expected_us - 1.0).abs() < 0.07,
+                "{seen} µs of {latencies_us:?}, not {expected_us}"
+            );
         };
         check(&[5000], 5000.0);
         check(&[1000, 100_000], 10_000.0);

@@ -117,10 +117,11 @@ fn slow(history: &mut History, peers: &[Peers], rules: &EjectionRules) -> Option
     }
     let judged = history.enough_fresh(rules.requests).and_then(|count| {
         let (own, peers) = (history.last(count), &peers[count - 1]);
-        let others = peers.median_of_others(own)?;
-        // How much the mean of so many requests varies, by how much single requests of the others do.
-        let octave = (peers.others(own).octaves_squared() / own.requests as f64).sqrt();
-        Some((own.typical_nanos(), others, (LATENCY_SIGMAS * octave).exp2()))
+        let (others, median) = (peers.others(own), peers.median_of_others(own)?);
+        // How much means of so many requests differ, by how much single requests of the others do; a median varies a little more.
+        let samples = 1.0 / own.requests as f64 + 2.0 / others.requests.max(1) as f64;
+        let octaves = (others.octaves_squared() * samples).sqrt();
+        Some((own.typical_nanos(), median, (LATENCY_SIGMAS * octaves).exp2()))
     });
     let Some((typical, others, chance)) = judged else {
         // Nobody calls it, or nobody else: what was found is too old to be one of several running.

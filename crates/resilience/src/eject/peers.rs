@@ -37,13 +37,12 @@ impl Peers {
         others
     }
 
-    /// The median typical latency of the others, in nanoseconds; `own` is one of those counted. The lower one of two in the middle: of two
-    /// instances the other's.
+    /// The median typical latency of the others, in nanoseconds; `own` is one of those counted. Of two in the middle their geometric mean.
     pub(super) fn median_of_others(&self, own: Interval) -> Option<f64> {
         let others = self.typicals.len().checked_sub(1).filter(|n| *n > 0)?;
         let at = self.typicals.partition_point(|typical| *typical < own.typical_nanos());
-        let middle = (others - 1) / 2;
-        self.typicals.get(if middle < at { middle } else { middle + 1 }).copied()
+        let other = |n: usize| self.typicals.get(if n < at { n } else { n + 1 });
+        Some((other((others - 1) / 2)? * other(others / 2)?).sqrt())
     }
 
     /// Mean success rate less `success_rate_sigmas` standard deviations; `None` for too few instances.
@@ -73,18 +72,18 @@ mod tests {
     #[test]
     fn the_median_is_that_of_the_others() {
         for (all, own, expected) in [
-            (&[5][..], 5, None),
-            (&[5, 50], 5, Some(50)),
-            (&[5, 50], 50, Some(5)),
-            (&[5, 6, 50], 50, Some(5)),
-            (&[5, 6, 50], 5, Some(6)),
-            (&[1, 2, 3, 4], 2, Some(3)),
-            (&[1, 2, 3, 4], 4, Some(2)),
-            (&[5, 5, 5, 5], 5, Some(5)),
+            (&[4][..], 4, None),
+            (&[4, 64], 4, Some(64)),
+            (&[4, 64], 64, Some(4)),
+            (&[4, 16, 64], 64, Some(8)),
+            (&[4, 16, 64], 4, Some(32)),
+            (&[1, 2, 4, 8], 2, Some(4)),
+            (&[1, 2, 4, 8], 8, Some(2)),
+            (&[4, 4, 4, 4], 4, Some(4)),
         ] {
             let peers = Peers::of(all.iter().map(|ms| taking(*ms)), &EjectionRules::default());
-            let median = peers.median_of_others(taking(own));
-            assert_eq!(median, expected.map(|ms| taking(ms).typical_nanos()), "{own} among {all:?}");
+            let median = peers.median_of_others(taking(own)).map(|nanos| (nanos / 1e6).round() as u64);
+            assert_eq!(median, expected, "{own} among {all:?}");
         }
     }
 }

@@ -129,8 +129,10 @@ impl Ejection {
             if ejected <= rules.cap(all) {
                 return;
             }
-            let ejected_until = |vote: &Vote| Some(vote.until.load(Acquire)).filter(|u| *u != FREE && *u != GONE);
-            let soonest = votes.iter().enumerate().filter_map(|(i, vote)| Some((ejected_until(vote)?, i))).min();
+            let ejected_until =
+                |vote: &Vote| Some(vote.until.load(Acquire)).filter(|u| *u != FREE && *u != GONE);
+            let soonest =
+                votes.iter().enumerate().filter_map(|(i, vote)| Some((ejected_until(vote)?, i))).min();
             let Some((until, index)) = soonest else { return };
             if self.end(votes[index], until, now) {
                 returned(index);

@@ -9,6 +9,10 @@ use std::time::Duration;
 
 /// How long a caller waits for an instance that hangs.
 const TIME_OUT: u64 = 1_000_000_000;
+/// How long a fast failure takes.
+const FAST: u64 = 100_000;
+/// Zones are numbered below this.
+const ZONES: usize = 8;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Instance {
@@ -18,10 +22,27 @@ pub struct Instance {
     pub service: u64,
     /// Multiplicative noise: σ of the logarithm.
     pub sigma: f64,
+    pub fault: Fault,
+    /// When the fault ends, in nanoseconds.
+    pub heals_at: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    #[default]
+    None,
     /// Fails at once instead of serving.
-    pub fails: bool,
+    Fails,
     /// Never answers.
-    pub hangs: bool,
+    Hangs,
+    /// Takes ten times as long.
+    Slow,
+}
+
+impl Instance {
+    fn fault_at(&self, at: u64) -> Fault {
+        if self.heals_at.is_some_and(|heals_at| at >= heals_at) { Fault::None } else { self.fault }
+    }
 }
 
 pub struct Scenario {
@@ -32,7 +53,6 @@ pub struct Scenario {
     /// Calls a second, over all gateways.
     pub rate: f64,
     pub seconds: u64,
-    pub rules: BalanceRules,
 }
 
 #[derive(Clone, Default, Debug)]
@@ -50,37 +70,46 @@ struct Thread {
     balancer: Balancer,
     /// Index of the instance in the world, local ones first.
     order: Vec<usize>,
+    local: usize,
     loads: Vec<Load>,
 }
 
-struct View<'a>(&'a Thread, &'a [Instance], usize, Moment);
+struct View<'a>(&'a Thread, &'a [Instance], Moment);
 
 impl Candidates for View<'_> {
     fn len(&self) -> usize {
         self.0.order.len()
     }
     fn local(&self) -> usize {
-        self.2
+        self.0.local
     }
     fn zone(&self, index: usize) -> u16 {
         self.1[self.0.order[index]].zone
     }
     fn standing(&self, index: usize) -> Standing {
-        let suspect = self.0.loads[index].is_suspect(self.3, self.0.balancer.average());
+        let suspect = self.0.loads[index].is_suspect(self.2, self.0.balancer.average());
         if suspect { Standing::Busy } else { Standing::Ready }
     }
     fn score(&self, index: usize) -> f64 {
-        self.0.loads[index].score(self.3, self.0.balancer.average())
+        self.0.loads[index].score(self.2, self.0.balancer.average())
     }
     fn share(&self, index: usize) -> f64 {
-        self.0.loads[index].share(self.3, 1.0, self.0.balancer.average().rules().slow_start)
+        self.0.loads[index].share(self.2, 1.0, self.0.balancer.average().rules().slow_start)
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Arrival { thread: usize },
-    Done { thread: usize, slot: usize, began: u64, failed: bool, served: bool },
+    Done { call: Call, failed: bool, served: bool },
+}
+
+/// An attempt of `thread` at the instance that is `slot` in its order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Call {
+    thread: usize,
+    slot: usize,
+    began: u64,
 }
 
 pub struct Dice(pub u64);
@@ -99,89 +128,128 @@ impl Dice {
     }
 }
 
+struct World<'a> {
+    scenario: &'a Scenario,
+    dice: Dice,
+    threads: Vec<Thread>,
+    /// Of each instance: slots taken, and who waits for one.
+    busy: Vec<usize>,
+    queues: Vec<VecDeque<Call>>,
+    events: BinaryHeap<Reverse<(u64, Event)>>,
+    report: Report,
+}
+
 pub fn run(scenario: &Scenario, seed: u64) -> Report {
-    let instances = &scenario.instances;
-    let mut dice = Dice(seed);
-    let mut threads: Vec<Thread> = scenario
-        .gateways
-        .iter()
-        .flat_map(|zone| std::iter::repeat_n(*zone, scenario.threads))
-        .map(|zone| {
-            let mut order: Vec<usize> = (0..instances.len()).collect();
-            order.sort_by_key(|i| instances[*i].zone != zone);
-            let loads = vec![Load::new(1.0, None); order.len()];
-            Thread { zone, balancer: Balancer::new(scenario.rules), order, loads }
-        })
-        .collect();
-    let zones = usize::from(instances.iter().map(|i| i.zone).chain(scenario.gateways.clone()).max().unwrap()) + 1;
-    let mut report = Report {
-        calls: vec![0; instances.len()],
-        latencies: vec![Vec::new(); zones],
-        ..Report::default()
-    };
-    let mut busy = vec![0usize; instances.len()];
-    let mut queues: Vec<VecDeque<(usize, usize, u64)>> = vec![VecDeque::new(); instances.len()];
-    let mut events = BinaryHeap::new();
-    let gap = 1e9 * threads.len() as f64 / scenario.rate;
-    for thread in 0..threads.len() {
-        events.push(Reverse(((dice.unit() * gap) as u64, Event::Arrival { thread })));
-    }
+    let mut world = World::new(scenario, seed);
     let end = scenario.seconds * 1_000_000_000;
-    let service = |dice: &mut Dice, i: &Instance| (i.service as f64 * (i.sigma * dice.normal()).exp()) as u64;
-    while let Some(Reverse((at, event))) = events.pop() {
+    while let Some(Reverse((at, event))) = world.events.pop() {
         if at > end {
             break;
         }
-        let now = Moment::from_nanos(at);
         match event {
-            Event::Arrival { thread: t } => {
-                let next = at + 1 + (-dice.unit().ln() * gap) as u64;
-                events.push(Reverse((next, Event::Arrival { thread: t })));
-                let thread = &threads[t];
-                let local = thread.order.iter().take_while(|i| instances[**i].zone == thread.zone).count();
-                let pick = Pick { random: dice.next(), ..Pick::default() };
-                let slot = thread.balancer.pick(&View(thread, instances, local, now), &pick).unwrap();
-                threads[t].loads[slot].began(now);
-                let target = threads[t].order[slot];
-                if at > end / 2 {
-                    report.calls[target] += 1;
-                    report.at_home += u64::from(slot < local);
-                }
-                let instance = &instances[target];
-                let done = |served, failed| Event::Done { thread: t, slot, began: at, failed, served };
-                if instance.hangs {
-                    events.push(Reverse((at + TIME_OUT, done(false, true))));
-                } else if instance.fails {
-                    events.push(Reverse((at + 100_000, done(false, true))));
-                } else if busy[target] < instance.slots {
-                    busy[target] += 1;
-                    events.push(Reverse((at + service(&mut dice, instance), done(true, false))));
-                } else {
-                    queues[target].push_back((t, slot, at));
-                }
-            }
-            Event::Done { thread: t, slot, began, failed, served } => {
-                let thread = &mut threads[t];
-                let target = thread.order[slot];
-                let local = instances[target].zone == thread.zone;
-                let outcome = if failed { Outcome::Failed } else { Outcome::Ok };
-                let observation = Observation { latency: Duration::from_nanos(at - began), outcome };
-                thread.balancer.ended(&mut thread.loads[slot], local, now, observation);
-                if began > end / 2 {
-                    report.latencies[usize::from(thread.zone)].push(at - began);
-                    report.failed += u64::from(failed);
-                }
+            Event::Arrival { thread } => world.arrival(thread, at, at > end / 2),
+            Event::Done { call, failed, served } => {
+                world.done(call, at, failed, call.began > end / 2);
                 if served {
-                    busy[target] -= 1;
-                    if let Some((thread, slot, began)) = queues[target].pop_front() {
-                        busy[target] += 1;
-                        let done = Event::Done { thread, slot, began, failed: false, served: true };
-                        events.push(Reverse((at + service(&mut dice, &instances[target]), done)));
-                    }
+                    world.next_in_queue(world.target(call), at);
                 }
             }
         }
     }
-    report.latencies.iter_mut().for_each(|l| l.sort_unstable());
-    report
+    world.report.latencies.iter_mut().for_each(|latencies| latencies.sort_unstable());
+    world.report
+}
+
+impl World<'_> {
+    fn new(scenario: &Scenario, seed: u64) -> World<'_> {
+        let (instances, count) = (&scenario.instances, scenario.instances.len());
+        let thread = |zone: u16| {
+            let mut order: Vec<usize> = (0..count).collect();
+            order.sort_by_key(|index| instances[*index].zone != zone);
+            let local = instances.iter().filter(|instance| instance.zone == zone).count();
+            let balancer = Balancer::new(BalanceRules::default());
+            Thread { zone, balancer, order, local, loads: vec![Load::new(1.0, None); count] }
+        };
+        let gateways = scenario.gateways.iter().flat_map(|zone| std::iter::repeat_n(*zone, scenario.threads));
+        let mut world = World {
+            scenario,
+            dice: Dice(seed),
+            threads: gateways.map(thread).collect(),
+            busy: vec![0; count],
+            queues: vec![VecDeque::new(); count],
+            events: BinaryHeap::new(),
+            report: Report { calls: vec![0; count], latencies: vec![Vec::new(); ZONES], ..Report::default() },
+        };
+        for thread in 0..world.threads.len() {
+            let first = (world.dice.unit() * world.gap()) as u64;
+            world.events.push(Reverse((first, Event::Arrival { thread })));
+        }
+        world
+    }
+
+    /// Mean time between the calls of a thread, in nanoseconds.
+    fn gap(&self) -> f64 {
+        1e9 * self.threads.len() as f64 / self.scenario.rate
+    }
+
+    fn target(&self, call: Call) -> usize {
+        self.threads[call.thread].order[call.slot]
+    }
+
+    fn arrival(&mut self, t: usize, at: u64, counts: bool) {
+        let next = at + 1 + (-self.dice.unit().ln() * self.gap()) as u64;
+        self.events.push(Reverse((next, Event::Arrival { thread: t })));
+        let (thread, now) = (&self.threads[t], Moment::from_nanos(at));
+        let pick = Pick { random: self.dice.next(), ..Pick::default() };
+        let slot = thread.balancer.pick(&View(thread, &self.scenario.instances, now), &pick).unwrap();
+        let at_home = slot < thread.local;
+        self.threads[t].loads[slot].began(now);
+        let call = Call { thread: t, slot, began: at };
+        let target = self.target(call);
+        if counts {
+            self.report.calls[target] += 1;
+            self.report.at_home += u64::from(at_home);
+        }
+        let instance = &self.scenario.instances[target];
+        let failed = |after| Reverse((at + after, Event::Done { call, failed: true, served: false }));
+        match instance.fault_at(at) {
+            Fault::Hangs => self.events.push(failed(TIME_OUT)),
+            Fault::Fails => self.events.push(failed(FAST)),
+            _ => {
+                self.queues[target].push_back(call);
+                if self.busy[target] < instance.slots {
+                    self.busy[target] += 1;
+                    self.serve_first(target, at);
+                }
+            }
+        }
+    }
+
+    fn next_in_queue(&mut self, target: usize, at: u64) {
+        if self.queues[target].is_empty() {
+            self.busy[target] -= 1;
+        } else {
+            self.serve_first(target, at);
+        }
+    }
+
+    fn serve_first(&mut self, target: usize, at: u64) {
+        let Some(call) = self.queues[target].pop_front() else { return };
+        let instance = &self.scenario.instances[target];
+        let factor = if instance.fault_at(at) == Fault::Slow { 10.0 } else { 1.0 };
+        let takes = instance.service as f64 * factor * (instance.sigma * self.dice.normal()).exp();
+        self.events.push(Reverse((at + takes as u64, Event::Done { call, failed: false, served: true })));
+    }
+
+    fn done(&mut self, call: Call, at: u64, failed: bool, counts: bool) {
+        let thread = &mut self.threads[call.thread];
+        let outcome = if failed { Outcome::Failed } else { Outcome::Ok };
+        let observation = Observation { latency: Duration::from_nanos(at - call.began), outcome };
+        let load = &mut thread.loads[call.slot];
+        thread.balancer.ended(load, call.slot < thread.local, Moment::from_nanos(at), observation);
+        if counts {
+            self.report.latencies[usize::from(thread.zone)].push(at - call.began);
+            self.report.failed += u64::from(failed);
+        }
+    }
 }
