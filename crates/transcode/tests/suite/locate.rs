@@ -23,7 +23,7 @@ const PATHS: [&str; 14] = [
 ];
 
 fn request() -> MessageDescriptor {
-    POOL.get_message_by_name("located.Request").unwrap()
+    POOL.get_message_by_name("located.Request").expect("the test proto has it")
 }
 
 fn locator(path: &str) -> Option<FieldLocator> {
@@ -32,7 +32,7 @@ fn locator(path: &str) -> Option<FieldLocator> {
 
 #[track_caller]
 fn check(path: &str, message: &[u8], expected: Option<&[u8]>) {
-    assert_eq!(locator(path).unwrap().find(message), expected, "{path} in {message:02x?}");
+    assert_eq!(locator(path).expect(path).find(message), expected, "{path} in {message:02x?}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn record() -> BoxedStrategy<Vec<u8>> {
 fn agrees(bytes: &[u8]) {
     let Ok(message) = DynamicMessage::decode(request(), bytes) else { return };
     for path in PATHS {
-        let found = locator(path).unwrap().find(bytes).map(|found| comparable(path, found));
+        let found = locator(path).expect(path).find(bytes).map(|found| comparable(path, found));
         assert_eq!(found, decoded(&message, path), "{path} in {bytes:02x?}");
     }
 }
