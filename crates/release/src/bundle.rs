@@ -50,8 +50,7 @@ pub enum BundleError {
 pub(crate) fn write(config: &Config, contract: &Contract) -> Vec<u8> {
     // Structs print in the order of their fields and maps are sorted: serde_json is canonical here. A struct of
     // strings and numbers cannot fail to print.
-    let config = Config { resilience: config.resilience.filled(), ..config.clone() };
-    let config = serde_json::to_vec(&config).unwrap_or_default();
+    let config = serde_json::to_vec(config).unwrap_or_default();
     let contract = contract.descriptor_set();
     let mut out = Vec::with_capacity(MAGIC.len() + 10 + config.len() + contract.len() + HASH);
     out.extend_from_slice(MAGIC);

@@ -105,6 +105,10 @@ impl Release {
             Idempotency::Idempotent => "IDEMPOTENT",
         };
         out.push(given("idempotency", idempotency, method.idempotency != Idempotency::Unknown, &contract));
+        let hedge = if method.hedge { "asked for" } else { "not asked for" };
+        out.push(given("hedge", hedge, method.hedge, &contract));
+        let hash_by = method.hash_by.as_ref().map(|hash_by| hash_by.path.to_string());
+        out.push(given("hash by", hash_by.as_deref().unwrap_or("-"), hash_by.is_some(), &contract));
         out.push(given("scopes", or_dash(&method.scopes.join(", ")), !method.scopes.is_empty(), &contract));
         let cache = method
             .cache
@@ -118,10 +122,6 @@ impl Release {
             only("error", text.trim_end_matches([':', ' ']), contract.clone())
         }));
         out.extend(self.bounds(service));
-        let hedge = if method.hedge { "asked for" } else { "not asked for" };
-        out.push(given("hedge", hedge, method.hedge, &contract));
-        let hash_by = method.hash_by.as_ref().map(|hash_by| hash_by.path.to_string());
-        out.push(given("hash by", hash_by.as_deref().unwrap_or("-"), hash_by.is_some(), &contract));
         out.extend(resilience::effective(&self.config, self.service_of(&service.full_name)));
         Some(out)
     }

@@ -216,6 +216,7 @@ pub(super) fn describe(field: &FieldDescriptor) -> String {
         (true, ..) => "a map".to_owned(),
         (_, true, _) => "repeated".to_owned(),
         (.., Kind::Message(message)) => format!("a {}", message.full_name()),
+        (.., Kind::Enum(names)) => format!("the enum {}", names.full_name()),
         (.., kind) => format!("a {kind:?}").to_lowercase(),
     }
 }

@@ -49,7 +49,15 @@ fn within<T: PartialOrd + Display>(
 }
 
 fn bounds(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
-    let ResilienceKeys { retry, hedge, balance, health, ejection, bulkhead, admission } = keys;
+    of_calls(check, at, keys);
+    of_instances(check, at, keys);
+    of_load(check, at, keys);
+    odd_ones(check, at, keys);
+}
+
+/// Attempts and where they go.
+fn of_calls(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
+    let ResilienceKeys { retry, hedge, balance, .. } = keys;
     let ms = Millis;
     within(
         check,
@@ -84,6 +92,11 @@ fn bounds(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
             ("slow_start", &balance.slow_start, ms(0), HOUR),
         ],
     );
+}
+
+/// Who is asked whether it is well, and who is left out.
+fn of_instances(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
+    let ResilienceKeys { health, ejection, .. } = keys;
     within(
         check,
         (at, "health"),
@@ -97,7 +110,7 @@ fn bounds(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
         (at, "health"),
         &[
             ("interval", &health.interval, SHORTEST_INTERVAL, HOUR),
-            ("timeout", &health.timeout, ms(1), MINUTE),
+            ("timeout", &health.timeout, Millis(1), MINUTE),
         ],
     );
     within(
@@ -119,6 +132,12 @@ fn bounds(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
             ("max", &ejection.max, SHORTEST_INTERVAL, HOUR),
         ],
     );
+}
+
+/// How much at a time.
+fn of_load(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
+    let ResilienceKeys { bulkhead, admission, .. } = keys;
+    let ms = Millis;
     within(
         check,
         (at, "bulkhead"),
@@ -151,7 +170,6 @@ fn bounds(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
             ("tolerance_percent", &admission.tolerance_percent, 101, 1_000),
         ],
     );
-    odd_ones(check, at, keys);
 }
 
 /// What no range says.

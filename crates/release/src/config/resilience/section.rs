@@ -24,7 +24,7 @@ pub struct Entry {
     pub value: String,
     /// Who said it.
     pub origin: Origin,
-    /// The fleet's value, where the service's beat it.
+    /// The fleet's value, where somebody wrote one and the service's beat it.
     pub beaten: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn entry<T: fmt::Display + PartialEq>(
         (None, Some(value)) if value != default => (value, Origin::Fleet),
         _ => (default, Origin::Default),
     };
-    let beaten = fleet.filter(|_| origin == Origin::Service).map(T::to_string);
+    let beaten = fleet.filter(|value| origin == Origin::Service && *value != default).map(T::to_string);
     Entry { section, key, value: value.to_string(), origin, beaten }
 }
 
