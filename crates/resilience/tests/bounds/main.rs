@@ -3,6 +3,7 @@
 
 mod allowance;
 mod budget;
+mod ejection;
 mod ledger;
 
 /// Runs `work(thread, random)` on `threads` threads at once and hands out what they return.
