@@ -14,6 +14,7 @@
 mod backoff;
 mod balancer;
 mod call;
+mod discovery;
 mod fault;
 mod h1;
 mod h2;
@@ -35,6 +36,7 @@ mod timer;
 mod upkeep;
 mod wire;
 
+pub use discovery::{Discovered, Discovery, DnsEvent, DnsEventKind, DnsQuestion, DnsSource, InvalidSource};
 pub use health::{Checker, HealthChange, HealthCheck, HealthRules};
 pub use incoming::Incoming;
 pub use options::PoolOptions;
