@@ -168,10 +168,44 @@ async fn an_instance_that_dies_and_returns_is_refused_and_then_well() {
 
 #[tokio::test]
 async fn a_kept_connection_that_ends_is_no_fault() {
-    let server = Server::grpc(Act::StatusThenGoAway).await;
+    for act in [Act::StatusThenGoAway, Act::StatusThenClose, Act::StatusThenShutdown] {
+        let server = Server::grpc(act).await;
+        let strict = HealthRules { unhealthy_after: 1, ..rules(HealthCheck::Grpc) };
+        let mut bench = Bench::start(&[target("feed-1", server.address, &strict)]);
+        until("four connections", || server.accepted() >= 4).await;
+        bench.silent();
+    }
+}
+
+#[tokio::test]
+async fn one_answer_that_never_came_is_no_verdict() {
+    let server = Server::grpc(Act::Status(1)).await;
     let mut bench = Bench::start(&[target("feed-1", server.address, &rules(HealthCheck::Grpc))]);
-    until("four connections", || server.accepted() >= 4).await;
+    until("a check", || server.asked() >= 1).await;
+    server.set(Act::Silent);
+    let before = server.asked();
+    until("another", || server.asked() > before).await;
+    server.set(Act::Status(1));
+    until("a new connection", || server.accepted() == 2 && server.asked() >= before + 4).await;
     bench.silent();
+}
+
+/// A host that answers no handshake: on Linux, a listener whose queue is full.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_is_never_made_is_told_from_a_silent_one() {
+    use tokio::net::{TcpSocket, TcpStream};
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        queued.push(stream.unwrap());
+        assert!(queued.len() < 100, "the queue never fills");
+    }
+    let mut bench = Bench::start(&[target("feed-1", address, &rules(HealthCheck::Connect))]);
+    bench.expect(false, "no connection within 400ms").await;
 }
 
 #[tokio::test]

@@ -19,6 +19,10 @@ pub enum Act {
     Status(u8),
     /// The same with SERVING, and then GOAWAY.
     StatusThenGoAway,
+    /// SERVING to a connection's first check; the second is met by the connection's end.
+    StatusThenClose,
+    /// The same, met by GOAWAY.
+    StatusThenShutdown,
     /// Only trailers, with this grpc-status.
     Grpc(&'static str),
     /// An HTTP status and nothing else.
@@ -171,6 +175,7 @@ async fn serve_h2(state: &Arc<State>, socket: TcpStream) {
     if matches!(*state.act.borrow(), Act::GoAway) {
         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     }
+    let mut first = true;
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         state.asked.fetch_add(1, SeqCst);
         *state.seen.lock().unwrap() = format!("{request:?}");
@@ -181,6 +186,9 @@ async fn serve_h2(state: &Arc<State>, socket: TcpStream) {
                 serving(&mut respond, 1);
                 connection.graceful_shutdown();
             }
+            Act::StatusThenClose if !first => return,
+            Act::StatusThenShutdown if !first => connection.abrupt_shutdown(Reason::NO_ERROR),
+            Act::StatusThenClose | Act::StatusThenShutdown => serving(&mut respond, 1),
             Act::Grpc(status) => {
                 let head = Response::builder().header("grpc-status", status).body(()).unwrap();
                 respond.send_response(head, true).unwrap();
@@ -193,6 +201,7 @@ async fn serve_h2(state: &Arc<State>, socket: TcpStream) {
             Act::GoAway => connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM),
             Act::Silent | Act::Bytes(_) | Act::Reset => waiting.push(respond),
         }
+        first = false;
     }
 }
 
