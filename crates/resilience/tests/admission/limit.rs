@@ -11,7 +11,7 @@ fn print(title: &str, phases: &[Phase], outcomes: &[Outcomes]) {
     for (phase, out) in phases.iter().zip(outcomes) {
         println!(
             "  {:4.2}x{} {:3.0} s: goodput {:5.3}  refused {:6.3} % (late {:4}, last at {:4.1} s)  mean {:6.1}  p50 {:6.1}  p99 {:6.1} ms  \
-             limit {:4} (least {:4})  baseline {:5.1} ms",
+             limit {:4} (least {:4})",
             phase.load,
             if phase.slower > 1.0 { " slow" } else { "     " },
             phase.seconds,
@@ -24,7 +24,6 @@ fn print(title: &str, phases: &[Phase], outcomes: &[Outcomes]) {
             out.percentile(0.99),
             out.limit_last,
             out.limit_least,
-            out.baseline_ms,
         );
     }
 }
