@@ -68,12 +68,15 @@ pub fn phase(load: f64, seconds: f64) -> Phase {
     Phase { load, seconds, slower: 1.0 }
 }
 
+/// Refusals in the first seconds of a phase are those of a limit that still finds its way back.
+pub const RECOVERY_S: f64 = 5.0;
+
 /// What came out of one phase. Latencies in milliseconds, from admission to the answer.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
     pub offered: u64,
     pub refused: u64,
-    /// Refused in the last fifth of the phase.
+    /// Refused later than [`RECOVERY_S`] after the phase began.
     pub refused_late: u64,
     /// When the last refusal was, seconds from the phase's beginning.
     pub last_refusal: f64,
@@ -155,7 +158,7 @@ pub fn run(slots: usize, work: Work, mix: (f64, f64), phases: &[Phase], rules: L
                     out.refused += 1;
                     out.by_priority[index].1 += 1;
                     out.last_refusal = (clock - begin) / 1000.0;
-                    out.refused_late += u64::from(clock > begin + phase.seconds * 800.0);
+                    out.refused_late += u64::from(clock > begin + RECOVERY_S * 1000.0);
                 } else {
                     waiting.push_back(clock);
                 }
