@@ -8,7 +8,7 @@ const WINDOWS_LEAST: f64 = 5.0;
 /// are what a limit does at rest, where its cause is the noise in the throughput itself.
 const SPREAD_LEAST: f64 = 0.15;
 /// The verdict "work" needs an elasticity that lies above the half by so many of its standard errors, and not far above one.
-const CERTAINTY: f64 = 3.0;
+const CERTAINTY: f64 = 2.0;
 const ELASTICITY_MOST: f64 = 1.6;
 
 /// The falling limit as an experiment. Where calls wait, fewer in flight take less time each and the throughput stays: its elasticity to
