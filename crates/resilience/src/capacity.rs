@@ -149,11 +149,16 @@ impl Capacity {
         // One that has shown nothing yet can do what the others can.
         let median = *seen.get(seen.len() / 2)?;
         let basis = known.iter().flatten().map(|(_, basis)| *basis).min()?;
-        let mut of: Vec<(u16, f64)> =
-            usable.iter().zip(&known).map(|(second, known)| (second.zone, known.map_or(median, |k| k.0))).collect();
+        let mut of: Vec<(u16, f64)> = usable
+            .iter()
+            .zip(&known)
+            .map(|(second, known)| (second.zone, known.map_or(median, |k| k.0)))
+            .collect();
         let total: f64 = of.iter().map(|(_, capacity)| capacity).sum();
         let mut zones: BTreeMap<u16, f64> = BTreeMap::new();
-        of.iter().filter(|(zone, _)| *zone != 0).for_each(|(zone, capacity)| *zones.entry(*zone).or_default() += capacity);
+        of.iter()
+            .filter(|(zone, _)| *zone != 0)
+            .for_each(|(zone, capacity)| *zones.entry(*zone).or_default() += capacity);
         let zone = zones.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
         of.sort_by(|a, b| b.1.total_cmp(&a.1));
         let third = of.len().div_ceil(3);

@@ -41,7 +41,8 @@ fn a_reported_utilisation_tells_what_is_left() {
 
 #[test]
 fn the_largest_zone_is_the_one_that_counts() {
-    let four = [("x", 1), ("y", 1), ("z", 2), ("w", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(0.8)));
+    let four =
+        [("x", 1), ("y", 1), ("z", 2), ("w", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(0.8)));
     let gauge = minute(&mut Capacity::default(), 0, 400, &four).unwrap();
     assert_eq!(gauge.lost, Lost::Zone(1));
     // 250 of 500 are left for 400.
@@ -64,7 +65,8 @@ fn without_zones_a_third_of_the_instances_is_lost() {
 #[test]
 fn a_knee_is_measured_where_latency_leaves_tolerance() {
     let mut capacity = Capacity::default();
-    let three = |requests, ms| [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, requests, ms, None));
+    let three =
+        |requests, ms| [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, requests, ms, None));
     minute(&mut capacity, 0, 300, &three(100, 10.0));
     let gauge = minute(&mut capacity, 60, 900, &three(160, 40.0)).unwrap();
     assert_eq!(gauge.basis, Basis::Measured);
@@ -76,7 +78,8 @@ fn a_knee_is_measured_where_latency_leaves_tolerance() {
 #[test]
 fn alarms_come_late_and_go_later() {
     let mut capacity = Capacity::default();
-    let three = |used| [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(used)));
+    let three =
+        |used| [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(used)));
     minute(&mut capacity, 0, 300, &three(0.3));
     let mut raised = None;
     for now in 60..120 {

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tenet_resilience::backoff::Backoff;
 use tokio::time::Instant;
 
 /// Most instances of one source. Beyond that a gateway's connections are the limit, not its name service.
@@ -139,7 +140,7 @@ impl Known {
     /// How long to wait before the next round.
     pub(super) fn pause(&self, random: u64) -> Duration {
         let (min, max) = (self.source.min_ttl.max(MIN_PAUSE), self.source.max_ttl.max(MIN_PAUSE));
-        let retry = || crate::backoff::pause(self.failures, min, max.min(AWAY_MAX), random);
+        let retry = || Backoff { base: min, max: max.min(AWAY_MAX) }.equal_jitter(self.failures, random);
         let mut wishes: Vec<Wish> =
             self.hosts.values().flat_map(|host| [host.v4.wish(), host.v6.wish()]).collect();
         if self.srv().is_some() {

@@ -28,7 +28,7 @@ impl Target {
 pub(super) fn all(shared: &Shared) -> Vec<Target> {
     let mut targets = Vec::new();
     for service in shared.services() {
-        let rules = HealthRules::default().over(service.protocol);
+        let rules = service.live().rules.health.clone().over(service.protocol);
         if rules.check == HealthCheck::Off {
             continue;
         }

@@ -8,6 +8,8 @@ use crate::{Instance, Protocol, Roster, ServiceRoster};
 use servers::{Act, Server};
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use tenet_resilience::Moment;
+use tenet_resilience::eject::Ejection;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
@@ -28,8 +30,9 @@ fn http_rules() -> HealthRules {
 }
 
 fn target(id: &str, address: SocketAddr, rules: &HealthRules) -> Target {
-    let instance = Instance { id: id.into(), address, zone: 1, zone_name: "a".into() };
-    Target { state: Arc::new(InstanceState::new("feed".into(), instance)), rules: rules.clone() }
+    let instance = Instance { id: id.into(), address, zone: 1, zone_name: "a".into(), weight_percent: 100 };
+    let state = InstanceState::new(1, "feed".into(), instance, Moment::START, Ejection::new().join());
+    Target { state: Arc::new(state), rules: rules.clone() }
 }
 
 /// A checker over targets that the test may exchange.
@@ -334,9 +337,15 @@ async fn the_instances_of_a_roster_are_checked() {
     let _checker = Checker::start(&shared, move |change| sender.send(change).unwrap());
     let server = Server::bytes(Act::Bytes("")).await;
     let roster = |protocol| {
-        let instance =
-            Instance { id: "web-1".into(), address: server.address, zone: 0, zone_name: "".into() };
-        let services = vec![ServiceRoster { name: "web".into(), protocol, instances: vec![instance] }];
+        let instance = Instance {
+            id: "web-1".into(),
+            address: server.address,
+            zone: 0,
+            zone_name: "".into(),
+            weight_percent: 100,
+        };
+        let (name, instances, rules) = ("web".into(), vec![instance], Arc::default());
+        let services = vec![ServiceRoster { name, protocol, instances, rules }];
         Roster { services }
     };
     // Over HTTP/1.1 the default check is a connect, which this passes; over HTTP/2 it is gRPC's, which it does not.
