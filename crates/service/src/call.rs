@@ -11,6 +11,7 @@ mod request_body;
 mod response_body;
 
 use crate::context::GRPC_TIMEOUT;
+use crate::fault_points::FaultPoints;
 use crate::metrics::{InFlight, Metrics};
 use crate::{Context, Fault, Limits, timeout};
 use futures_util::FutureExt;
@@ -42,11 +43,18 @@ pub(crate) struct Calls {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
     pub(crate) instance: HeaderValue,
+    pub(crate) fault_points: Option<Arc<FaultPoints>>,
 }
 
 /// Whether a request is a gRPC call rather than a page.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whether a path is one of gRPC's own services, health and reflection: how the instance is doing must be told also when it
+/// has too much to do, and its fault points must not hide it.
+pub(crate) fn is_standard(path: &str) -> bool {
+    path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
 }
 
 impl Calls {
@@ -67,7 +75,7 @@ impl Calls {
         let request =
             request.map(|body| axum::body::Body::new(RequestBody::new(body, self.limits.request_message)));
         // Boxed, because it holds the handler's whole state and would otherwise be copied through every layer below.
-        let handler = Box::pin(AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind());
+        let handler = Box::pin(AssertUnwindSafe(self.run(request)).catch_unwind());
         let handler = context.clone().scope(handler);
         let outcome = match deadline {
             None => Ok(handler.await),
@@ -75,7 +83,7 @@ impl Calls {
         };
         let response = match outcome {
             Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(never))) => match never {},
+            Ok(Ok(Err(status))) => return refuse(&status, &mut record),
             Ok(Err(panic)) => return refuse(&self.panicked(&context, panic.as_ref()), &mut record),
             Err(_) => return refuse(&out_of_time(), &mut record),
         };
@@ -86,6 +94,20 @@ impl Calls {
         }
         let guarded = ResponseBody::new(body, context, record, self.metrics.clone());
         Response::from_parts(head, Body::new(guarded))
+    }
+
+    /// The way to the handler and through it; the error is an answer that was given before the handler.
+    async fn run(&self, request: Request<axum::body::Body>) -> Result<Response<axum::body::Body>, Status> {
+        if let Some(points) = &self.fault_points {
+            points.black_hole().await;
+            if !is_standard(request.uri().path()) {
+                points.pass().await?;
+            }
+        }
+        match self.routes.clone().oneshot(request).await {
+            Ok(response) => Ok(response),
+            Err(never) => match never {},
+        }
     }
 
     /// The absolute deadline of a call: its `grpc-timeout`, or the service's own for callers that send none.

@@ -80,7 +80,11 @@ impl Server {
         &self,
         request: http::Request<hyper::body::Incoming>,
     ) -> http::Response<tonic::body::Body> {
-        if is_grpc(request.headers()) { self.calls.serve(request).await } else { self.pages.serve(&request) }
+        if is_grpc(request.headers()) {
+            self.calls.serve(request).await
+        } else {
+            self.pages.serve(request).await
+        }
     }
 }
 

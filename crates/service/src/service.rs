@@ -1,6 +1,7 @@
 //! The builder a service's `main` is made of.
 
 use crate::call::Calls;
+use crate::fault_points::FaultPoints;
 use crate::listen::Server;
 use crate::metrics::Metrics;
 use crate::pages::Pages;
@@ -122,9 +123,16 @@ impl Service {
         let instance =
             HeaderValue::from_str(&facts.instance).unwrap_or_else(|_| HeaderValue::from_static("unnamed"));
         let drain = facts.drain;
+        let fault_points = facts.fault_points.then(|| FaultPoints::new(facts.fault_slots));
         let server = Server {
-            calls: Calls { routes, metrics: metrics.clone(), limits, instance },
-            pages: Pages { facts, metrics: metrics.clone() },
+            calls: Calls {
+                routes,
+                metrics: metrics.clone(),
+                limits,
+                instance,
+                fault_points: fault_points.clone(),
+            },
+            pages: Pages { facts, metrics: metrics.clone(), fault_points },
         };
         let stop = async {
             stop.await;

@@ -1,7 +1,10 @@
 //! The metrics as OpenMetrics text 1.0.
 
+mod fault_points;
+
 use super::{Metrics, UNKNOWN_METHOD};
 use crate::Facts;
+use crate::fault_points::Active;
 use std::fmt::{self, Write};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,8 +18,8 @@ const OCTAVES: std::ops::RangeInclusive<u32> = 14..=34;
 pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 impl Metrics {
-    /// Writes everything, with the facts of this process as an info metric.
-    pub(crate) fn write(&self, facts: &Facts, out: &mut String) -> fmt::Result {
+    /// Writes everything, with the facts of this process as an info metric, and its fault points where it has any.
+    pub(crate) fn write(&self, facts: &Facts, faults: Option<&Active>, out: &mut String) -> fmt::Result {
         family(out, "tenet_service_process", "info", "Which process this is.")?;
         write!(out, "tenet_service_process_info{{service=\"")?;
         escape(&facts.service, out)?;
@@ -53,6 +56,9 @@ impl Metrics {
         writeln!(out, "tenet_service_connections_open {}", self.connections_open.load(Relaxed))?;
         family(out, "tenet_service_draining", "gauge", "1 while the process drains.")?;
         writeln!(out, "tenet_service_draining {}", self.draining.load(Relaxed))?;
+        if let Some(active) = faults {
+            fault_points::write(active, out)?;
+        }
         out.write_str("# EOF\n")
     }
 
@@ -126,7 +132,7 @@ mod tests {
         let mut facts = Facts::from_lookup("test", |_| None).unwrap();
         facts.version = "a\\\"b".into();
         let mut text = String::new();
-        metrics.write(&facts, &mut text).unwrap();
+        metrics.write(&facts, None, &mut text).unwrap();
         for line in [
             "tenet_service_call_duration_seconds_count{method=\"a.B/C\",code=\"OK\"} 1\n",
             "tenet_service_call_duration_seconds_count{method=\"a.B/C\",code=\"NOT_FOUND\"} 1\n",

@@ -5,6 +5,7 @@
 
 mod calls;
 mod drain;
+mod fault_points;
 mod pages;
 mod probe;
 mod propagation;

@@ -259,6 +259,15 @@ impl Running {
         answer
     }
 
+    /// One request without or with a JSON body; status line, header and body as text.
+    pub async fn http(&self, start: &str, body: &str) -> String {
+        let length = body.len();
+        self.raw(&format!(
+            "{start} HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+        .await
+    }
+
     /// The metrics page.
     pub async fn metrics(&self) -> String {
         self.raw("GET /metrics HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await
@@ -267,9 +276,21 @@ impl Running {
 
 /// Starts the probe on a free port.
 pub async fn start(limits: Limits, drain: Duration, below: Option<Channel>) -> Running {
+    start_with(&[], limits, drain, below).await
+}
+
+/// Starts the probe with these variables in its environment.
+pub async fn start_with(
+    environment: &[(&str, &str)],
+    limits: Limits,
+    drain: Duration,
+    below: Option<Channel>,
+) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    let mut facts = Facts::from_lookup("probe", |_| None).unwrap();
+    let lookup =
+        |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let mut facts = Facts::from_lookup("probe", lookup).unwrap();
     facts.instance = "probe-a-1".into();
     facts.drain = drain;
     let (stop, stopped) = oneshot::channel();
