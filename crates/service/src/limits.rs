@@ -31,6 +31,8 @@ pub struct Limits {
     /// The longest a call may take when its caller sent no `grpc-timeout`. Default: none, since health watches have no
     /// end and every call that comes through a gateway carries a deadline.
     pub deadline: Option<Duration>,
+    /// Whether answers say how busy the instance is (ORCA, `endpoint-load-metrics-bin`). Default true.
+    pub load_report: bool,
 }
 
 impl Default for Limits {
@@ -46,6 +48,7 @@ impl Default for Limits {
             keepalive_timeout: Duration::from_secs(10),
             header_time: Duration::from_secs(10),
             deadline: None,
+            load_report: true,
         }
     }
 }

@@ -3,8 +3,9 @@
 
 use crate::Facts;
 use crate::call::INSTANCE;
-use crate::fault_points::{self, FaultPoints};
-use crate::metrics::{Metrics, OPENMETRICS};
+use crate::fault_points;
+use crate::metrics::OPENMETRICS;
+use crate::shared::Shared;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -16,15 +17,14 @@ use tonic::body::Body;
 /// What the pages show.
 pub(crate) struct Pages {
     pub(crate) facts: Facts,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) fault_points: Option<Arc<FaultPoints>>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Pages {
     /// Answers a request that is not a gRPC call. Its body is read only where fault points are set.
     pub(crate) async fn serve(&self, request: Request<Incoming>) -> Response<Body> {
         let get = matches!(*request.method(), Method::GET | Method::HEAD);
-        let mut response = match (request.uri().path(), &self.fault_points) {
+        let mut response = match (request.uri().path(), &self.shared.fault_points) {
             ("/metrics", _) if get => self.metrics(),
             ("/healthz", points) if get => {
                 // A black hole that still said it is healthy would be one that nobody has to find.
@@ -57,15 +57,14 @@ impl Pages {
 
     fn metrics(&self) -> Response<Body> {
         let mut text = String::new();
-        let active = self.fault_points.as_ref().map(|points| points.active());
-        match self.metrics.write(&self.facts, active.as_ref(), &mut text) {
+        match self.shared.write_metrics(&self.facts, &mut text) {
             Ok(()) => page(StatusCode::OK, OPENMETRICS, text.into_bytes()),
             Err(_) => problem(&Failure::new(Code::ServiceInternal, "The metrics cannot be written.")),
         }
     }
 
     fn health(&self) -> Response<Body> {
-        if self.metrics.draining.load(Ordering::Relaxed) == 0 {
+        if self.shared.metrics.draining.load(Ordering::Relaxed) == 0 {
             page(StatusCode::OK, "text/plain; charset=utf-8", b"serving\n".to_vec())
         } else {
             problem(&Code::Draining.into())

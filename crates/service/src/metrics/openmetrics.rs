@@ -4,7 +4,7 @@ mod fault_points;
 
 use super::{Metrics, UNKNOWN_METHOD};
 use crate::Facts;
-use crate::fault_points::Active;
+use crate::shared::Shared;
 use std::fmt::{self, Write};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,9 +17,20 @@ const OCTAVES: std::ops::RangeInclusive<u32> = 14..=34;
 /// The media type of what [`Metrics::write`] writes.
 pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+impl Shared {
+    /// Writes everything there is to measure.
+    pub(crate) fn write_metrics(&self, facts: &Facts, out: &mut String) -> fmt::Result {
+        self.metrics.write(facts, out)?;
+        if let Some(points) = &self.fault_points {
+            fault_points::write(&points.active(), out)?;
+        }
+        out.write_str("# EOF\n")
+    }
+}
+
 impl Metrics {
-    /// Writes everything, with the facts of this process as an info metric, and its fault points where it has any.
-    pub(crate) fn write(&self, facts: &Facts, faults: Option<&Active>, out: &mut String) -> fmt::Result {
+    /// Writes the metrics themselves, with the facts of this process as an info metric.
+    fn write(&self, facts: &Facts, out: &mut String) -> fmt::Result {
         family(out, "tenet_service_process", "info", "Which process this is.")?;
         write!(out, "tenet_service_process_info{{service=\"")?;
         escape(&facts.service, out)?;
@@ -34,8 +45,8 @@ impl Metrics {
         family(out, "tenet_service_calls_in_flight", "gauge", "Calls that run now, by method.")?;
         for row in self.rows() {
             let now = row.in_flight.load(Relaxed);
-            if row.name != UNKNOWN_METHOD || now != 0 {
-                writeln!(out, "tenet_service_calls_in_flight{{method=\"{}\"}} {now}", row.name)?;
+            if row.method.name != UNKNOWN_METHOD || now != 0 {
+                writeln!(out, "tenet_service_calls_in_flight{{method=\"{}\"}} {now}", row.method.name)?;
             }
         }
         self.write_latency(out)?;
@@ -56,10 +67,7 @@ impl Metrics {
         writeln!(out, "tenet_service_connections_open {}", self.connections_open.load(Relaxed))?;
         family(out, "tenet_service_draining", "gauge", "1 while the process drains.")?;
         writeln!(out, "tenet_service_draining {}", self.draining.load(Relaxed))?;
-        if let Some(active) = faults {
-            fault_points::write(active, out)?;
-        }
-        out.write_str("# EOF\n")
+        Ok(())
     }
 
     fn write_latency(&self, out: &mut String) -> fmt::Result {
@@ -78,7 +86,7 @@ impl Metrics {
                 if sketch.count() == 0 {
                     continue;
                 }
-                let labels = format!("method=\"{}\",code=\"{}\"", row.name, code.name());
+                let labels = format!("method=\"{}\",code=\"{}\"", row.method.name, code.name());
                 for octave in OCTAVES {
                     let bound = 1u64 << octave;
                     let seconds = bound as f64 / 1e9;
@@ -117,10 +125,12 @@ fn escape(value: &str, out: &mut String) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::methods::{Method, Priority, Shape};
 
     #[test]
     fn a_call_is_counted_once_under_its_method_and_code() {
-        let metrics = Metrics::new(["a.B/C".to_owned()]);
+        let method = Method { name: "a.B/C".into(), shape: Shape::Unary, priority: Priority::Normal };
+        let metrics = Metrics::new([method]);
         metrics.start("/a.B/C").finish(GrpcCode::Ok);
         let mut twice = metrics.start("/a.B/C");
         twice.finish(GrpcCode::NotFound);
@@ -132,7 +142,7 @@ mod tests {
         let mut facts = Facts::from_lookup("test", |_| None).unwrap();
         facts.version = "a\\\"b".into();
         let mut text = String::new();
-        metrics.write(&facts, None, &mut text).unwrap();
+        metrics.write(&facts, &mut text).unwrap();
         for line in [
             "tenet_service_call_duration_seconds_count{method=\"a.B/C\",code=\"OK\"} 1\n",
             "tenet_service_call_duration_seconds_count{method=\"a.B/C\",code=\"NOT_FOUND\"} 1\n",
@@ -143,7 +153,6 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
-        assert!(text.ends_with("# EOF\n"));
         drop(running);
     }
 }

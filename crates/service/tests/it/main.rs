@@ -6,6 +6,7 @@
 mod calls;
 mod drain;
 mod fault_points;
+mod load_report;
 mod pages;
 mod probe;
 mod propagation;

@@ -1,0 +1,35 @@
+//! What all calls of one process share, and what is added to the end of each of their answers.
+
+use crate::Context;
+use crate::fault_points::FaultPoints;
+use crate::load_report::{LOAD_REPORT, LoadReport};
+use crate::methods::{Method, Priority};
+use crate::metrics::Metrics;
+use http::HeaderMap;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What all calls of one process share.
+pub(crate) struct Shared {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) fault_points: Option<Arc<FaultPoints>>,
+    pub(crate) load_report: Option<LoadReport>,
+}
+
+impl Shared {
+    /// Adds what the end of every answer says: to the trailers, or to the head of an answer that is nothing but a head.
+    pub(crate) fn end(&self, _context: &Context, method: &Method, trailers: &mut HeaderMap) {
+        // A health checker asks whether the instance lives, not whether it should get more calls.
+        if let Some(report) = self.load_report.as_ref().filter(|_| method.priority != Priority::Exempt) {
+            trailers.insert(LOAD_REPORT, report.value(Instant::now(), || self.utilization()));
+        }
+    }
+
+    /// How much of what the process takes at a time is in use.
+    fn utilization(&self) -> f64 {
+        if let Some(slots) = self.fault_points.as_ref().and_then(|points| points.active().slots) {
+            return slots.busy() as f64 / f64::from(slots.rule.count);
+        }
+        0.0
+    }
+}
