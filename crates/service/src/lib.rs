@@ -48,7 +48,7 @@ mod signals;
 mod timeout;
 mod trace;
 
-pub use channel::{Channel, Propagate, PropagateLayer, channel, channel_to};
+pub use channel::{Channel, Propagate, PropagateLayer, Settled, channel, channel_to};
 pub use context::Context;
 pub use error::Error;
 pub use facts::Facts;

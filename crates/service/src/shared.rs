@@ -5,9 +5,13 @@ use crate::fault_points::FaultPoints;
 use crate::load_report::{LOAD_REPORT, LoadReport};
 use crate::methods::{Method, Priority};
 use crate::metrics::Metrics;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
+use tenet_resilience::allowance;
 use tokio::time::Instant;
+
+/// What a call and all calls below it spent of the allowance they were granted.
+const SPENT: HeaderName = HeaderName::from_static(allowance::SPENT);
 
 /// What all calls of one process share.
 pub(crate) struct Shared {
@@ -18,7 +22,15 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Adds what the end of every answer says: to the trailers, or to the head of an answer that is nothing but a head.
-    pub(crate) fn end(&self, _context: &Context, method: &Method, trailers: &mut HeaderMap) {
+    pub(crate) fn end(&self, context: &Context, method: &Method, trailers: &mut HeaderMap) {
+        // A handler may pass on a status it got from below, with what that call said about itself.
+        for own in [SPENT, LOAD_REPORT] {
+            trailers.remove(own);
+        }
+        // Also when it is 0: without a report the caller must take it that everything was spent.
+        if let Some(allowance) = &context.allowance {
+            trailers.insert(SPENT, HeaderValue::from(allowance.close()));
+        }
         // A health checker asks whether the instance lives, not whether it should get more calls.
         if let Some(report) = self.load_report.as_ref().filter(|_| method.priority != Priority::Exempt) {
             trailers.insert(LOAD_REPORT, report.value(Instant::now(), || self.utilization()));

@@ -4,6 +4,7 @@ mod fault_points;
 
 use super::{Metrics, UNKNOWN_METHOD};
 use crate::Facts;
+use crate::channel::OVERSPENT;
 use crate::shared::Shared;
 use std::fmt::{self, Write};
 use std::sync::PoisonError;
@@ -58,6 +59,11 @@ impl Metrics {
                 "tenet_service_connections_refused",
                 "Connections closed at once because the limit was reached.",
                 &self.connections_refused,
+            ),
+            (
+                "tenet_service_allowance_overspent",
+                "Answers from below that reported more extra attempts than they were granted.",
+                &OVERSPENT,
             ),
         ] {
             family(out, name, "counter", help)?;
