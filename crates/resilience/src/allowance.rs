@@ -85,7 +85,8 @@ impl Allowance {
         self.shared.take(|left| (left > 0).then_some(1)) == 1
     }
 
-    /// Returns one that was spent on an attempt which was then not sent.
+    /// Returns one that [`Allowance::try_spend`] gave for an attempt which was then not sent. Only for such a one: returning what
+    /// was never taken could pass the ceiling while grants are out.
     pub fn put_back(&self) {
         self.shared.put_back(1);
     }

@@ -35,12 +35,14 @@ pub enum Carried {
 /// Finds our member in a baggage string. `None` where there is none or it is malformed, which is an allowance of nothing; numbers
 /// above [`MAX`] count as that. Should there be several, the first counts: a copy cannot add anything.
 pub fn read(baggage: &str) -> Option<Carried> {
-    let value = baggage.split(',').find_map(ours)?;
-    match value.split_once('.') {
-        None => Some(Carried::Exclusive(decimal(value.as_bytes())?.min(MAX))),
-        Some((amount, id)) => {
-            Some(Carried::Shared { amount: decimal(amount.as_bytes())?.min(MAX), id: EntryId::read(id)? })
-        }
+    // By bytes: every separator is ASCII, and looking for characters takes several times as long in strings so short.
+    let value = baggage.as_bytes().split(|byte| *byte == b',').find_map(ours)?;
+    let dot = value.iter().position(|byte| *byte == b'.');
+    let (amount, id) = dot.map_or((value, None), |dot| (&value[..dot], Some(&value[dot + 1..])));
+    let amount = decimal(amount)?.min(MAX);
+    match id {
+        None => Some(Carried::Exclusive(amount)),
+        Some(id) => Some(Carried::Shared { amount, id: EntryId::read(id)? }),
     }
 }
 
@@ -50,12 +52,11 @@ pub fn read(baggage: &str) -> Option<Carried> {
 pub fn write(baggage: Option<&str>, carried: &Carried, out: &mut String) {
     out.clear();
     let mut members = 0;
-    let others = baggage
-        .unwrap_or("")
-        .split(',')
-        .map(trim)
-        .filter(|member| !member.is_empty() && ours(member).is_none());
-    for member in others {
+    for member in baggage.unwrap_or("").split(',') {
+        let member = member.trim_ascii();
+        if member.is_empty() || ours(member.as_bytes()).is_some() {
+            continue;
+        }
         if members > 0 {
             out.push(',');
         }
@@ -81,19 +82,26 @@ pub fn write(baggage: Option<&str>, carried: &Carried, out: &mut String) {
     }
 }
 
-/// The value of `member` if it is ours: `key = value ; properties`, spaces and tabs optional everywhere.
-fn ours(member: &str) -> Option<&str> {
-    let (key, rest) = member.split_once('=')?;
-    if trim(key) != KEY {
-        return None;
+/// The value of `member` if it is ours: `key = value ; properties`, spaces and tabs optional everywhere. What is not ours is
+/// told by its first bytes.
+fn ours(member: &[u8]) -> Option<&[u8]> {
+    let after_key = trim_start(member).strip_prefix(KEY.as_bytes())?;
+    let mut rest = trim_start(after_key).strip_prefix(b"=")?;
+    if let Some(properties) = rest.iter().position(|byte| *byte == b';') {
+        rest = &rest[..properties];
     }
-    let value = rest.split_once(';').map_or(rest, |(value, _properties)| value);
-    Some(trim(value))
+    while let [before @ .., b' ' | b'\t'] = rest {
+        rest = before;
+    }
+    Some(trim_start(rest))
 }
 
 /// Without the optional white space of HTTP: spaces and tabs, nothing else.
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', after @ ..] = text {
+        text = after;
+    }
+    text
 }
 
 /// At most two digits, because amounts are at most [`MAX`].
@@ -111,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn shared(amount: u32, id: &str) -> Option<Carried> {
-        Some(Carried::Shared { amount, id: EntryId::read(id).expect("an id") })
+        Some(Carried::Shared { amount, id: EntryId::read(id.as_bytes()).expect("an id") })
     }
 
     #[test]
@@ -168,7 +176,7 @@ mod tests {
         check(Some("tenet-allowance=x, tenet-allowance=7"), two, "tenet-allowance=2");
         check(Some(",, a=b ,"), two, "a=b,tenet-allowance=2");
         check(Some("a=b"), Carried::Exclusive(900), "a=b,tenet-allowance=64");
-        let shared = Carried::Shared { amount: 2, id: EntryId::read("0a1f00c0ffee1234").expect("an id") };
+        let shared = Carried::Shared { amount: 2, id: EntryId::read(b"0a1f00c0ffee1234").expect("an id") };
         check(Some("a=b"), shared, "a=b,tenet-allowance=2.0a1f00c0ffee1234");
     }
 
@@ -198,7 +206,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(others in "([a-z]{1,9}=[a-z0-9]{0,9}[ ;,]{0,3}){0,9}", amount in 0..=MAX, id: u64) {
             let mut out = String::new();
-            let id = EntryId::read(&format!("{id:016x}")).expect("an id");
+            let id = EntryId::read(format!("{id:016x}").as_bytes()).expect("an id");
             for carried in [Carried::Exclusive(amount), Carried::Shared { amount, id }] {
                 write(Some(&others), &carried, &mut out);
                 prop_assert_eq!(read(&out), Some(carried));

@@ -18,8 +18,8 @@ use super::MAX;
 #[cfg(test)]
 mod tests;
 
-/// Slots of a ledger: as many calls to copying services may be in flight in one process with an allowance; the next has none.
-/// More than the requests a gateway admits by default in flight on a machine of its size, in 64 KiB.
+/// Slots of a ledger: so many calls to copying services may be in flight in one process with an allowance; the next has none.
+/// Enough for 80,000 such calls a second of 100 ms each, in 64 KiB.
 pub const SLOTS: usize = 8192;
 
 /// Slots looked at for a free one. With the table half full and a random start all are taken once in 256 times.
@@ -49,7 +49,7 @@ impl Ledger {
         Ledger::with_slots(SLOTS)
     }
 
-    pub(super) fn with_slots(count: usize) -> Ledger {
+    fn with_slots(count: usize) -> Ledger {
         Ledger { slots: (0..count).map(|_| AtomicU64::new(Word::FREE)).collect() }
     }
 
@@ -76,37 +76,41 @@ impl Ledger {
     /// siblings find something too. Unlike [`share`](super::share) it may be the last one: the service that made these calls does
     /// not retry by itself. 0 where the entry is not, or no longer, here.
     pub fn take(&self, id: EntryId, want: u32) -> u32 {
-        let mut taken = 0;
-        let changed = self.change(id, |word| {
-            taken = word.left().div_ceil(2).min(want);
-            Some(word.with_left(word.left() - taken))
-        });
-        // Where another thread closed the entry between two tries, `taken` is from the try that failed.
-        if changed { taken } else { 0 }
+        let share = |word: Word| {
+            let taken = word.left().div_ceil(2).min(want);
+            (word.with_left(word.left() - taken), taken)
+        };
+        self.change(id, share).unwrap_or(0)
     }
 
     /// Returns `amount` of what [`Ledger::take`] gave to a call that did not use it. False where the entry is closed: its opener
     /// has already counted this as spent.
     pub fn put_back(&self, id: EntryId, amount: u32) -> bool {
         // Capped at what was entered, so that a caller's mistake cannot add anything.
-        self.change(id, |word| Some(word.with_left(word.left().saturating_add(amount).min(word.entered()))))
+        let returned =
+            |word: Word| (word.with_left(word.left().saturating_add(amount).min(word.entered())), ());
+        self.change(id, returned).is_some()
     }
 
-    /// Replaces the word of `id` as `step` says, while it is that entry's; whether it was replaced. `step` may run
-    /// several times; only its last run counts, and only where this returns true.
-    fn change(&self, id: EntryId, mut step: impl FnMut(Word) -> Option<Word>) -> bool {
-        let Some(slot) = self.slots.get(id.index()) else { return false };
-        // Relaxed is enough: the word is all there is, nothing else is published by it.
-        let replaced = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-            let word = Word(word);
+    /// Replaces the word of `id` as `step` says and hands out what `step` said about the word that was replaced; `None` where `id`
+    /// is nobody's, or was closed meanwhile.
+    fn change<T>(&self, id: EntryId, step: impl Fn(Word) -> (Word, T)) -> Option<T> {
+        let slot = self.slots.get(id.index())?;
+        let mut held = slot.load(Ordering::Relaxed);
+        loop {
+            let word = Word(held);
             // The nonce 0 is nobody's: a made-up id must not match a free slot.
-            if word.nonce() == id.nonce() && word.0 != Word::FREE {
-                step(word).map(|next| next.0)
-            } else {
-                None
+            if word.nonce() != id.nonce() || held == Word::FREE {
+                return None;
             }
-        });
-        replaced.is_ok()
+            let (next, said) = step(word);
+            // Relaxed is enough: the word is all there is, nothing else is published by it. Lock-free: it goes round again only
+            // where another thread's change came between.
+            match slot.compare_exchange_weak(held, next.0, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(said),
+                Err(now) => held = now,
+            }
+        }
     }
 }
 
@@ -131,12 +135,7 @@ impl Entry {
     }
 
     fn take_all(&self) -> u32 {
-        let mut left = 0;
-        let changed = self.ledger.change(self.id(), |word| {
-            left = word.left();
-            Some(Word(Word::FREE))
-        });
-        if changed { left } else { 0 }
+        self.ledger.change(self.id(), |word| (Word(Word::FREE), word.left())).unwrap_or(0)
     }
 }
 
@@ -152,9 +151,13 @@ pub struct EntryId(u64);
 
 impl EntryId {
     /// Reads exactly 16 hexadecimal digits of either case.
-    pub fn read(text: &str) -> Option<EntryId> {
-        let all_digits = text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if all_digits { u64::from_str_radix(text, 16).ok().map(EntryId) } else { None }
+    pub fn read(text: &[u8]) -> Option<EntryId> {
+        if text.len() != ID_DIGITS {
+            return None;
+        }
+        let mut digits = text.iter().map(|byte| char::from(*byte).to_digit(16));
+        let id = digits.try_fold(0, |id: u64, digit| Some(id << 4 | u64::from(digit?)))?;
+        Some(EntryId(id))
     }
 
     /// Appends the 16 digits to `out`, in lower case.

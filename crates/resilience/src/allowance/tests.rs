@@ -1,4 +1,4 @@
-//! The allowance against its hard ceiling: by rows, by random trees, and by storms on 1, 2 and 8 threads.
+//! The allowance against its hard ceiling: by rows and by random trees. Storms of threads are in `tests/bounds`.
 
 use proptest::prelude::*;
 
@@ -109,81 +109,5 @@ proptest! {
         prop_assert!(made <= total, "{} of {}", made, total);
         prop_assert!(made <= root.close());
         prop_assert!(root.spent() <= total);
-    }
-}
-
-/// Runs `work(thread, random)` on `threads` threads at once and hands out what they return.
-pub(super) fn on_threads<T: Send>(
-    threads: u64,
-    work: impl Fn(u64, &mut dyn FnMut() -> u64) -> T + Sync,
-) -> Vec<T> {
-    let barrier = std::sync::Barrier::new(threads as usize);
-    std::thread::scope(|scope| {
-        let start = |thread: u64| {
-            let (barrier, work) = (&barrier, &work);
-            scope.spawn(move || {
-                // Xorshift: enough to vary who does what.
-                let mut state = 0x9E37_79B9_7F4A_7C15 ^ (thread + 1);
-                let mut random = move || {
-                    state ^= state << 13;
-                    state ^= state >> 7;
-                    state ^= state << 17;
-                    state
-                };
-                barrier.wait();
-                work(thread, &mut random)
-            })
-        };
-        let handles: Vec<_> = (0..threads).map(start).collect();
-        handles.into_iter().map(|handle| handle.join().expect("a storm thread")).collect()
-    })
-}
-
-#[test]
-fn no_storm_spends_more_than_the_allowance_at_1_2_and_8_threads() {
-    for threads in [1, 2, 8] {
-        for round in 0..60 {
-            let total = round + 5;
-            let allowance = Allowance::new(total);
-            let closing = round % 3 == 0;
-            // What each thread really spent, and what it lost in grants nobody settled.
-            let counts = on_threads(threads, |thread, random| {
-                let (mut spent, mut lost) = (0, 0);
-                for step in 0..60 {
-                    if closing && thread == 0 && step == 30 {
-                        allowance.close();
-                    }
-                    match random() % 4 {
-                        0 => {
-                            let ours = allowance.try_spend();
-                            match random() % 2 {
-                                0 if ours => allowance.put_back(),
-                                _ => spent += u32::from(ours),
-                            }
-                        }
-                        1 => lost += allowance.grant().amount(),
-                        _ => {
-                            let grant = allowance.grant();
-                            let child = Allowance::new(grant.amount());
-                            let tries = random() % 3;
-                            spent += (0..tries).filter(|_| child.try_spend()).count() as u32;
-                            grant.settle(Some(child.close())).expect("an honest child");
-                        }
-                    }
-                }
-                (spent, lost)
-            });
-            let (spent, lost) = counts.iter().fold((0, 0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
-            assert!(spent <= total, "{threads} threads spent {spent} of {total}");
-            if closing {
-                assert!(spent + lost <= allowance.spent(), "closed: {spent} spent, {lost} lost");
-            } else {
-                assert_eq!(
-                    spent + lost + allowance.left(),
-                    total,
-                    "{threads} threads: nothing is lost or made"
-                );
-            }
-        }
     }
 }
