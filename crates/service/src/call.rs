@@ -10,6 +10,7 @@
 mod request_body;
 mod response_body;
 
+use crate::admission::{NOT_RUN_TRAILER, refusal};
 use crate::context::GRPC_TIMEOUT;
 use crate::methods::{Method, Priority};
 use crate::metrics::InFlight;
@@ -46,6 +47,14 @@ pub(crate) struct Calls {
     pub(crate) instance: HeaderValue,
 }
 
+/// Why a call did not come to its handler.
+enum Stopped {
+    /// There was no place for it.
+    Overloaded,
+    /// A fault point answered.
+    Fault(Status),
+}
+
 /// Whether a request is a gRPC call rather than a page.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
@@ -78,7 +87,12 @@ impl Calls {
         };
         let response = match outcome {
             Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(status))) => return self.refuse(&status, &context, &mut record),
+            Ok(Ok(Err(Stopped::Overloaded))) => {
+                let mut response = self.refuse(&refusal(rand::random()), &context, &mut record);
+                response.headers_mut().insert(NOT_RUN_TRAILER, HeaderValue::from_static("1"));
+                return response;
+            }
+            Ok(Ok(Err(Stopped::Fault(status)))) => return self.refuse(&status, &context, &mut record),
             Ok(Err(panic)) => {
                 let status = panicked(&self.shared, &context, panic.as_ref());
                 return self.refuse(&status, &context, &mut record);
@@ -95,22 +109,36 @@ impl Calls {
         Response::from_parts(head, Body::new(guarded))
     }
 
-    /// The way to the handler and through it; the error is an answer that was given before the handler.
+    /// The way to the handler and through it.
     async fn run(
         &self,
         request: Request<axum::body::Body>,
         method: &Method,
-    ) -> Result<Response<axum::body::Body>, Status> {
+    ) -> Result<Response<axum::body::Body>, Stopped> {
         if let Some(points) = &self.shared.fault_points {
             points.black_hole().await;
-            if method.priority != Priority::Exempt {
-                points.pass().await?;
-            }
         }
-        match self.routes.clone().oneshot(request).await {
-            Ok(response) => Ok(response),
+        let mut place = match &self.shared.admission {
+            Some(admission) => Some(admission.place(method.priority).await.map_err(|_| Stopped::Overloaded)?),
+            None => None,
+        };
+        if let Some(points) =
+            self.shared.fault_points.as_ref().filter(|_| method.priority != Priority::Exempt)
+        {
+            points.pass().await.map_err(Stopped::Fault)?;
+        }
+        if let Some(place) = &mut place {
+            place.begin(method.shape);
+        }
+        let response = match self.routes.clone().oneshot(request).await {
+            Ok(response) => response,
             Err(never) => match never {},
+        };
+        if let Some(place) = place {
+            let status = response.headers().get("grpc-status");
+            place.answered(method.shape, status.map(|status| GrpcCode::from_header(status.as_bytes())));
         }
+        Ok(response)
     }
 
     /// A head that is the whole answer.

@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tenet_resilience::orca::{Report, UTILISATION_MOST};
 use tokio::time::Instant;
 
 /// The trailer that holds a report (gRFC A51, "Per-query load reporting").
@@ -63,27 +64,21 @@ impl LoadReport {
 /// A report as the value of its trailer. A value of 0 means "not reported" to the readers of ORCA, which for a
 /// utilisation of nothing comes to the same.
 fn encode(cpu_utilization: f64, application_utilization: f64) -> HeaderValue {
-    let report = OrcaLoadReport { cpu_utilization, application_utilization };
-    let text = STANDARD_NO_PAD.encode(prost::Message::encode_to_vec(&report));
+    // Readers refuse what is above as a mistake; a limit that has just shrunk can leave more than that in flight.
+    let [cpu_utilization, application_utilization] =
+        [cpu_utilization, application_utilization].map(|value| value.min(UTILISATION_MOST));
+    let report = Report { cpu_utilization, application_utilization, ..Report::default() };
+    let text = STANDARD_NO_PAD.encode(report.to_bytes());
     // Base64 is always a header value.
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-/// The two fields of `xds.data.orca.v3.OrcaLoadReport` that are reported.
-#[derive(Clone, PartialEq, prost::Message)]
-struct OrcaLoadReport {
-    #[prost(double, tag = "1")]
-    cpu_utilization: f64,
-    #[prost(double, tag = "9")]
-    application_utilization: f64,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decoded(value: &HeaderValue) -> OrcaLoadReport {
-        prost::Message::decode(STANDARD_NO_PAD.decode(value.as_bytes()).unwrap().as_slice()).unwrap()
+    fn decoded(value: &HeaderValue) -> Report {
+        Report::from_bytes(&STANDARD_NO_PAD.decode(value.as_bytes()).unwrap()).unwrap()
     }
 
     #[test]
@@ -91,9 +86,14 @@ mod tests {
         let start = Instant::now();
         let report = LoadReport::new(start);
         let at = |ms| start + Duration::from_millis(ms);
-        for (ms, application, expected) in
-            [(0, 0.25, 0.25), (99, 0.5, 0.25), (100, 0.5, 0.5), (150, 0.75, 0.5), (5000, 1.5, 1.5)]
-        {
+        for (ms, application, expected) in [
+            (0, 0.25, 0.25),
+            (99, 0.5, 0.25),
+            (100, 0.5, 0.5),
+            (150, 0.75, 0.5),
+            (5000, 1.5, 1.5),
+            (6000, 125.0, 10.0),
+        ] {
             let value = report.value(at(ms), || application);
             assert_eq!(decoded(&value).application_utilization, expected, "at {ms} ms");
         }

@@ -6,7 +6,7 @@
 
 mod openmetrics;
 
-pub(crate) use openmetrics::OPENMETRICS;
+pub(crate) use openmetrics::{OPENMETRICS, family, write_histogram};
 
 use crate::methods::{Method, Priority, Shape};
 use std::collections::HashMap;

@@ -1,5 +1,6 @@
 //! The builder a service's `main` is made of.
 
+use crate::admission::Admission;
 use crate::call::Calls;
 use crate::fault_points::FaultPoints;
 use crate::listen::Server;
@@ -130,6 +131,7 @@ impl Service {
         let shared = Arc::new(Shared {
             metrics: metrics.clone(),
             fault_points,
+            admission: limits.admission.then(|| Admission::new(&limits)),
             load_report: limits.load_report.then(|| LoadReport::new(Instant::now())),
         });
         let server = Server {

@@ -1,6 +1,7 @@
 //! What all calls of one process share, and what is added to the end of each of their answers.
 
 use crate::Context;
+use crate::admission::{Admission, NOT_RUN_TRAILER};
 use crate::fault_points::FaultPoints;
 use crate::load_report::{LOAD_REPORT, LoadReport};
 use crate::methods::{Method, Priority};
@@ -17,6 +18,7 @@ const SPENT: HeaderName = HeaderName::from_static(allowance::SPENT);
 pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) fault_points: Option<Arc<FaultPoints>>,
+    pub(crate) admission: Option<Admission>,
     pub(crate) load_report: Option<LoadReport>,
 }
 
@@ -24,7 +26,7 @@ impl Shared {
     /// Adds what the end of every answer says: to the trailers, or to the head of an answer that is nothing but a head.
     pub(crate) fn end(&self, context: &Context, method: &Method, trailers: &mut HeaderMap) {
         // A handler may pass on a status it got from below, with what that call said about itself.
-        for own in [SPENT, LOAD_REPORT] {
+        for own in [SPENT, LOAD_REPORT, NOT_RUN_TRAILER] {
             trailers.remove(own);
         }
         // Also when it is 0: without a report the caller must take it that everything was spent.
@@ -42,6 +44,6 @@ impl Shared {
         if let Some(slots) = self.fault_points.as_ref().and_then(|points| points.active().slots) {
             return slots.busy() as f64 / f64::from(slots.rule.count);
         }
-        0.0
+        self.admission.as_ref().map_or(0.0, Admission::utilization)
     }
 }

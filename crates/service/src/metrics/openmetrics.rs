@@ -10,6 +10,7 @@ use std::fmt::{self, Write};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use tenet_error::GrpcCode;
+use tenet_sketch::Sketch;
 
 /// Upper bounds of the exported buckets as powers of two in nanoseconds, 16 µs to 17 s: powers of two are edges of the
 /// sketch, so the counts are exact, and one an octave keeps the text small.
@@ -22,6 +23,9 @@ impl Shared {
     /// Writes everything there is to measure.
     pub(crate) fn write_metrics(&self, facts: &Facts, out: &mut String) -> fmt::Result {
         self.metrics.write(facts, out)?;
+        if let Some(admission) = &self.admission {
+            admission.write_metrics(out)?;
+        }
         if let Some(points) = &self.fault_points {
             fault_points::write(&points.active(), out)?;
         }
@@ -93,25 +97,30 @@ impl Metrics {
                     continue;
                 }
                 let labels = format!("method=\"{}\",code=\"{}\"", row.method.name, code.name());
-                for octave in OCTAVES {
-                    let bound = 1u64 << octave;
-                    let seconds = bound as f64 / 1e9;
-                    writeln!(
-                        out,
-                        "{NAME}_bucket{{{labels},le=\"{seconds}\"}} {}",
-                        sketch.count_at_most(bound)
-                    )?;
-                }
-                writeln!(out, "{NAME}_bucket{{{labels},le=\"+Inf\"}} {}", sketch.count())?;
-                writeln!(out, "{NAME}_count{{{labels}}} {}", sketch.count())?;
-                writeln!(out, "{NAME}_sum{{{labels}}} {}", sketch.sum() as f64 / 1e9)?;
+                write_histogram(out, NAME, &labels, &sketch)?;
             }
         }
         Ok(())
     }
 }
 
-fn family(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+/// Writes the samples of one histogram of nanoseconds, in seconds.
+pub(crate) fn write_histogram(out: &mut String, name: &str, labels: &str, sketch: &Sketch) -> fmt::Result {
+    let comma = if labels.is_empty() { "" } else { "," };
+    for octave in OCTAVES {
+        let bound = 1u64 << octave;
+        let seconds = bound as f64 / 1e9;
+        let count = sketch.count_at_most(bound);
+        writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{seconds}\"}} {count}")?;
+    }
+    writeln!(out, "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {}", sketch.count())?;
+    let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    writeln!(out, "{name}_count{labels} {}", sketch.count())?;
+    writeln!(out, "{name}_sum{labels} {}", sketch.sum() as f64 / 1e9)
+}
+
+/// Begins a family of samples.
+pub(crate) fn family(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     write!(out, "# TYPE {name} {kind}\n# HELP {name} {help}\n")
 }
 

@@ -1,0 +1,96 @@
+//! A place among the calls that run, and the wait for one. Both are given back when dropped: a call that is cancelled anywhere
+//! leaves nothing behind.
+
+use super::{Admission, Key, Outcome};
+use crate::methods::Shape;
+use tenet_error::GrpcCode;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// A place of one call.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    admission: &'a Admission,
+    /// When it was given; `None` once it is given back, and for calls that need none.
+    since: Option<Instant>,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn taken(admission: &'a Admission) -> Place<'a> {
+        Place { admission, since: Some(Instant::now()) }
+    }
+
+    /// The place of a call that is always admitted and not counted.
+    pub(super) fn exempt(admission: &'a Admission) -> Place<'a> {
+        Place { admission, since: None }
+    }
+
+    /// The handler is about to run. Calls that may last as long as their caller likes give their place back here.
+    pub(crate) fn begin(&mut self, shape: Shape) {
+        if matches!(shape, Shape::ClientStream | Shape::Unknown) {
+            self.give_back(|_| Outcome::Ignore);
+        }
+    }
+
+    /// The handler has answered: with this code, or with a message where it is `None`.
+    pub(crate) fn answered(mut self, shape: Shape, code: Option<GrpcCode>) {
+        self.give_back(|since| match code {
+            None | Some(GrpcCode::Ok) if shape == Shape::Unary => Outcome::Ok(since.elapsed()),
+            Some(GrpcCode::DeadlineExceeded) if shape == Shape::Unary => Outcome::Dropped(since.elapsed()),
+            // Errors are often found without the work; were their time learnt, a service that fails fast would seem fast.
+            _ => Outcome::Ignore,
+        });
+    }
+
+    fn give_back(&mut self, outcome: impl FnOnce(Instant) -> Outcome) {
+        if let Some(since) = self.since.take() {
+            self.admission.release(self.admission.now(), outcome(since));
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.give_back(|_| Outcome::Ignore);
+    }
+}
+
+/// One who is in the waiting room.
+pub(super) struct Waiter<'a> {
+    admission: &'a Admission,
+    key: Key,
+    given: oneshot::Receiver<()>,
+    /// It was given a place, or knows that it will not be.
+    settled: bool,
+}
+
+impl<'a> Waiter<'a> {
+    pub(super) fn new(admission: &'a Admission, key: Key, given: oneshot::Receiver<()>) -> Waiter<'a> {
+        Waiter { admission, key, given, settled: false }
+    }
+
+    /// Waits for a place; false when there will be none. [`Waiter::take`] comes next, without a pause in between.
+    pub(super) async fn given(&mut self) -> bool {
+        let given = (&mut self.given).await.is_ok();
+        self.settled = true;
+        given
+    }
+
+    pub(super) fn take(self) -> Place<'a> {
+        Place::taken(self.admission)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        // Closed first: after that either the place was given already, or nobody can give it.
+        self.given.close();
+        match self.given.try_recv() {
+            Ok(()) => self.admission.release(self.admission.now(), Outcome::Ignore),
+            Err(_) => self.admission.leave(self.key),
+        }
+    }
+}
