@@ -3,6 +3,7 @@
 // A panic in a test is its report; clippy's exception for tests does not reach the functions they share.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod calls;
 mod drain;
 mod fault_points;
