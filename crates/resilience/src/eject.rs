@@ -8,7 +8,7 @@
 //!
 //! The rules are those of Envoy's outlier detection (consecutive failures, success rate beside the others, growing time, cap, panic
 //! threshold), with four differences. Latency is judged too. A success rate must differ by more than chance explains, as
-//! mean − 1.9 σ alone throws out one of some thirty equal instances each time it is asked. Small services are judged, by
+//! mean − 1.9 σ alone throws out one of some fifty equal instances each time it is asked. Small services are judged, by
 //! a plain rule that needs no five hosts. And the cap holds under any interleaving of threads.
 //!
 //! Counts and votes are shared by the threads of a process and made of atomics; the judge belongs to one task.

@@ -15,8 +15,9 @@
 //!   because a rare error says little and an error rate says much.
 //! - `utilisation`: as reported (ORCA); waiting grows as 1/(1 − u) in a queue.
 //!
-//! A latency nobody refreshes falls towards half the service's average. It is tried again that way, but it never falls so low
-//! that it would draw a flood.
+//! A latency nobody refreshes falls to half the service's average within `decay`, however high it was. So an instance that hung for a
+//! second, a hundred times what the others take, is tried again after seconds; falling as e^(−t/decay) it would be left alone for a
+//! minute after it healed. It never falls so low that it would draw a flood.
 
 mod average;
 
@@ -45,7 +46,7 @@ const WEIGHTS: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 /// How loads are measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoadRules {
-    /// Time after which a slow answer has lost 63 % of its weight; 10 s as in Finagle and linkerd2.
+    /// Time after which a slow answer has lost 63 % of its weight among others, and all of it when no other comes; 10 s as in Finagle and linkerd2.
     pub decay: Duration,
     /// Time in which a new or returned instance comes up to its full share; 10 s, zero for none.
     pub slow_start: Duration,
@@ -146,7 +147,7 @@ impl Load {
         self.in_flight = self.in_flight.saturating_sub(1);
         let latency = observation.latency.as_nanos() as f64;
         let fade = average.fade(self.measured, now);
-        let known = self.known_latency(average);
+        let known = self.latency_now(now, average);
         let seen = match observation.outcome {
             Outcome::Ok => latency,
             // Failing faster than the others answer is no virtue.
@@ -191,7 +192,7 @@ impl Load {
         let fade = average.fade(self.measured, now);
         let failing = self.failing * fade;
         let penalty = 1.0 + FAILURE_PENALTY * failing * failing * average.pressure();
-        let latency = self.latency_now(fade, average).max(self.age(now));
+        let latency = self.latency_now(now, average).max(self.age(now));
         let queue = f64::from(self.in_flight()) / self.weight + 1.0;
         latency * queue * penalty * self.busyness(now, average)
     }
@@ -209,7 +210,7 @@ impl Load {
     /// most of the last ones failed.
     pub fn is_suspect(&self, now: Moment, average: &Average) -> bool {
         let fade = average.fade(self.measured, now);
-        self.failing * fade > FAILING || self.age(now) > STALLED_PEAKS * self.latency_now(fade, average)
+        self.failing * fade > FAILING || self.age(now) > STALLED_PEAKS * self.latency_now(now, average)
     }
 
     /// The share of draws it takes part in, against `heaviest`, the largest weight of the service: its weight, less in its slow start.
@@ -229,14 +230,12 @@ impl Load {
         if self.in_flight == 0 { 0.0 } else { now.since(self.unanswered_since).as_nanos() as f64 }
     }
 
-    fn known_latency(&self, average: &Average) -> f64 {
-        self.latency.unwrap_or_else(|| average.latency())
-    }
-
-    fn latency_now(&self, fade: f64, average: &Average) -> f64 {
-        let known = self.known_latency(average);
-        let floor = known.min(average.latency() * IDLE_FLOOR);
-        if self.latency.is_none() { known } else { floor + (known - floor) * fade }
+    fn latency_now(&self, now: Moment, average: &Average) -> f64 {
+        let Some(known) = self.latency else { return average.latency() };
+        let floor = average.latency() * IDLE_FLOOR;
+        let idle = average.idle(self.measured, now);
+        // Evenly in the logarithm, as far as the part of `decay` that has passed.
+        if known <= floor || idle == 0.0 { known } else { known * (floor / known).powf(idle) }
     }
 }
 

@@ -5,6 +5,8 @@ use crate::Moment;
 
 /// Share of each answer in the averages: about the last 64 answers count.
 const STEP: f64 = 1.0 / 64.0;
+/// The part of `decay` below which a latency counts as just measured.
+const IDLE_LEAST: f64 = 0.001;
 
 /// Running averages over all instances of a service. Kept by [`crate::balance::Balancer`].
 #[derive(Clone, Debug)]
@@ -69,6 +71,13 @@ impl Average {
             Some((mean, at)) if now.since(at) <= self.rules.utilisation_valid => mean,
             _ => 0.0,
         }
+    }
+
+    /// How much of `decay` has passed since `then`, 0 to 1; 0 as long as that is so little that it makes no difference (busy instances are
+    /// spared the arithmetic).
+    pub(super) fn idle(&self, then: Moment, now: Moment) -> f64 {
+        let passed = now.since(then).as_nanos() as f64 / (self.rules.decay.as_nanos() as f64).max(1.0);
+        if passed < IDLE_LEAST { 0.0 } else { passed.min(1.0) }
     }
 
     /// What is left of something measured at `then`: e^(−Δt/decay).

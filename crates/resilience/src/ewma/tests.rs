@@ -46,10 +46,13 @@ fn the_score_follows_what_was_seen() {
     check(&[(100, 20, Ok)], 100, 20.0, 20.0);
     // Up at once.
     check(&[(100, 10, Ok), (200, 100, Ok)], 200, 100.0, 100.0);
-    // Down with time: 37 % of the distance is left after 10 s.
-    check(&[(100, 100, Ok), (10_100, 10, Ok)], 10_100, 43.0, 43.3);
+    // Down with time: after a second, e^−0.1 of the distance from what 100 ms idly fell to; after 10 s, all the way.
+    check(&[(100, 100, Ok), (1_100, 10, Ok)], 1_100, 68.0, 68.2);
+    check(&[(1_100, 1_000, Ok), (11_200, 10, Ok)], 11_200, 10.0, 10.0);
     // Unrefreshed it falls below the average, so that it is tried again, but no lower than half of that.
-    check(&[(200, 100, Ok)], 40_000, 5.0, 8.0);
+    check(&[(200, 100, Ok)], 5_200, 22.3, 22.4);
+    check(&[(200, 100, Ok)], 10_200, 5.0, 5.01);
+    check(&[(1_200, 1_000, Ok)], 11_200, 5.0, 5.01);
     check(&[(200, 100, Ok)], 400_000, 5.0, 5.01);
     // What was measured below that stays.
     check(&[(200, 2, Ok)], 400_000, 2.0, 2.0);

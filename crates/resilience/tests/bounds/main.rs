@@ -3,7 +3,9 @@
 
 mod allowance;
 mod budget;
+mod ejection;
 mod ledger;
+mod limit;
 
 /// Runs `work(thread, random)` on `threads` threads at once and hands out what they return.
 fn on_threads<T: Send>(threads: u64, work: impl Fn(u64, &mut dyn FnMut() -> u64) -> T + Sync) -> Vec<T> {

@@ -33,6 +33,8 @@ pub enum Fault {
     None,
     /// Fails at once instead of serving.
     Fails,
+    /// Does so with two calls of five.
+    FailsOften,
     /// Never answers.
     Hangs,
     /// Takes ten times as long.
@@ -215,6 +217,7 @@ impl World<'_> {
         match instance.fault_at(at) {
             Fault::Hangs => self.events.push(failed(TIME_OUT)),
             Fault::Fails => self.events.push(failed(FAST)),
+            Fault::FailsOften if self.dice.unit() < 0.4 => self.events.push(failed(FAST)),
             _ => {
                 self.queues[target].push_back(call);
                 if self.busy[target] < instance.slots {

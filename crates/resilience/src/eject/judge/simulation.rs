@@ -39,8 +39,11 @@ fn verdicts(instances: u64, hours: f64, rate: f64, failing: f64, sigma: f64, see
     found
 }
 
-/// Instances, requests a second to each, share of failures, deviation of the logarithm of the latency. Over 100 hours of each row
-/// 2 verdicts were seen in 4,200 hours of an instance; the test runs one hour, and a rule by mean − 1.9 σ alone gives hundreds.
+/// How long each row runs. Over 100 hours of each, 4,300 hours of an instance, three verdicts were seen (two in the row where 45 %
+/// fail, one in the last). By mean − 1.9 σ alone the rows with five instances and more get 53 to 94 an hour and instance.
+const HOURS: f64 = 1.0;
+
+/// Instances, requests a second to each, share of failures, deviation of the logarithm of the latency.
 const ROWS: [(u64, f64, f64, f64); 8] = [
     (2, 30.0, 0.05, 1.0),
     (3, 10.0, 0.01, 1.0),
@@ -55,16 +58,7 @@ const ROWS: [(u64, f64, f64, f64); 8] = [
 #[test]
 fn chance_ejects_nobody() {
     for (seed, (instances, rate, failing, sigma)) in (0..).zip(ROWS) {
-        let found = verdicts(instances, 1.0, rate, failing, sigma, seed);
+        let found = verdicts(instances, HOURS, rate, failing, sigma, seed);
         assert_eq!(found, 0, "{instances} instances, {rate}/s, {failing} failing, σ {sigma}");
-    }
-}
-
-#[test]
-#[ignore = "takes minutes: measures the rate that the rows state"]
-fn how_often_chance_ejects() {
-    for (seed, (instances, rate, failing, sigma)) in (0..).zip(ROWS) {
-        let found = verdicts(instances, 100.0, rate, failing, sigma, seed);
-        println!("{instances} instances, {rate}/s, {failing} failing, σ {sigma}: {found} in 100 hours");
     }
 }

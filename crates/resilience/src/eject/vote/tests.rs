@@ -1,8 +1,7 @@
-//! The cap, under all that may happen at once, and the times.
+//! The cap in any order of events, and the times. What threads do to it at once is in `tests/bounds/ejection.rs`.
 
 use super::*;
 use proptest::prelude::*;
-use std::sync::Barrier;
 use std::time::Duration;
 
 fn second(n: u64) -> Moment {
@@ -109,71 +108,6 @@ fn a_service_that_shrinks_takes_those_back_that_have_least_time_left() {
     let refs: Vec<&Vote> = votes[..6].iter().collect();
     ejection.upkeep(&refs, second(3), &rules, |index| returned.push(index));
     assert_eq!((returned, ejection.counts()), (vec![1], (6, 2)));
-}
-
-fn storm(threads: usize, work: impl Fn(usize) + Sync) {
-    let barrier = Barrier::new(threads);
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let (barrier, work) = (&barrier, &work);
-            scope.spawn(move || {
-                barrier.wait();
-                work(thread);
-            });
-        }
-    });
-}
-
-/// All threads eject all they can. Nobody returns, so that each look at all votes is exact.
-#[test]
-fn no_storm_passes_the_cap() {
-    let rules = EjectionRules::default();
-    for threads in [1, 2, 8] {
-        for round in 0..200 {
-            let ejection = Ejection::new();
-            let votes: Vec<Vote> = (0..(2 + round % 20)).map(|_| ejection.join()).collect();
-            let cap = rules.cap(votes.len() as u32);
-            storm(threads, |thread| {
-                for step in 0..votes.len() {
-                    ejection.try_eject(&votes[(step * 7 + thread * 3) % votes.len()], second(0), &rules);
-                    assert!(ejected(&votes, second(0)) <= cap, "{threads} threads");
-                    assert!(ejection.counts().1 <= cap, "{threads} threads");
-                }
-                votes.iter().for_each(|vote| {
-                    ejection.try_eject(vote, second(0), &rules);
-                });
-            });
-            assert_eq!(ejected(&votes, second(0)), cap, "{threads} threads, and the cap is used");
-        }
-    }
-}
-
-/// Ejecting, releasing, upkeep and leaving at once: every place is given back exactly once.
-#[test]
-fn no_storm_loses_or_invents_a_place() {
-    let rules = EjectionRules::default();
-    for threads in [1, 2, 8] {
-        for _ in 0..100 {
-            let ejection = Ejection::new();
-            let votes: Vec<Vote> = (0..12).map(|_| ejection.join()).collect();
-            let refs: Vec<&Vote> = votes.iter().collect();
-            storm(threads, |thread| {
-                for step in 0..100 {
-                    let (vote, now) = (&votes[(step * 5 + thread) % 12], second((step / 10) as u64));
-                    match (step + thread) % 5 {
-                        0 | 1 => _ = ejection.try_eject(vote, now, &rules),
-                        2 => _ = ejection.release(vote, now),
-                        3 => ejection.upkeep(&refs, now, &rules, |_| {}),
-                        _ if step == 99 => ejection.leave(&votes[0]),
-                        _ => assert!(ejection.counts().1 <= rules.cap(12)),
-                    }
-                }
-            });
-            ejection.leave(&votes[0]);
-            let held = votes[1..].iter().filter(|vote| vote.until.load(Relaxed) != FREE).count() as u32;
-            assert_eq!(ejection.counts(), (11, held), "{threads} threads");
-        }
-    }
 }
 
 proptest! {
