@@ -16,11 +16,10 @@
 //! refused, since the work behind them shows in the time of the unary calls beside them. A method no descriptor set
 //! describes could be either, and counts like a stream in. Health and reflection are exempt.
 
-mod limit;
 mod metrics;
 mod place;
-mod queue;
 mod refusal;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -29,20 +28,20 @@ pub use refusal::NOT_RUN;
 pub(crate) use refusal::{NOT_RUN_TRAILER, refusal};
 
 use crate::Limits;
-use crate::methods::Priority;
-use limit::{LimitRules, Limiter, Outcome};
 use metrics::Counts;
 use place::Waiter;
-use queue::{Key, WaitQueue};
+use room::Room;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tenet_resilience::Moment;
+use tenet_resilience::limit::{LimitRules, Limiter, Outcome, Priority, Sample};
+use tenet_resilience::queue::{Key, QueueRules};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Calls at a time that a process begins with: more than most handlers need at once, and soon corrected.
-const INITIAL: u32 = 64;
+/// What a call shows that says nothing of the load.
+const NOTHING: Sample = Sample { latency: Duration::ZERO, outcome: Outcome::Ignore };
 
 /// A call was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub(crate) struct Admission {
     start: Instant,
     limiter: Limiter,
     // Held for a few instructions, and only when calls wait.
-    room: Mutex<WaitQueue<oneshot::Sender<()>>>,
+    room: Mutex<Room>,
     /// How many are in the room; whoever finds 0 need not lock it.
     waiting: AtomicUsize,
     patience: Duration,
@@ -64,12 +63,16 @@ pub(crate) struct Admission {
 impl Admission {
     /// Admission within these limits.
     pub(crate) fn new(limits: &Limits) -> Admission {
-        let (min, max) = (limits.calls_min.max(1), limits.calls_max.max(1));
-        let rules = LimitRules { initial: INITIAL, min: min.min(max), max };
+        let rules = LimitRules::default();
+        let max = limits.calls_max.max(1);
+        let min = limits.calls_min.clamp(1, max);
+        let rules = LimitRules { initial: rules.initial.clamp(min, max), min, max, ..rules };
+        let room =
+            QueueRules { capacity: limits.waiting, longest: limits.waiting_time, ..QueueRules::default() };
         Admission {
             start: Instant::now(),
-            limiter: Limiter::new(rules),
-            room: Mutex::new(WaitQueue::new(limits.waiting, limits.waiting_time)),
+            limiter: Limiter::new(&rules),
+            room: Mutex::new(Room::new(room)),
             waiting: AtomicUsize::new(0),
             patience: limits.waiting_time,
             counts: Counts::default(),
@@ -99,8 +102,7 @@ impl Admission {
         let (give, given) = oneshot::channel();
         let key = {
             let mut room = self.lock();
-            // Who had to make way learns it from the end of its channel.
-            let (key, _evicted) = room.push(self.now(), priority, give).map_err(|_| Refused)?;
+            let key = room.push(self.now(), priority, give).ok_or(Refused)?;
             self.waiting.store(room.len(), Ordering::Relaxed);
             key
         };
@@ -121,23 +123,28 @@ impl Admission {
             return;
         }
         let mut room = self.lock();
-        loop {
-            let popped = room.pop(self.now(), |priority| self.limiter.try_acquire(priority).is_ok());
-            // Who has expired learns it from the end of its channel.
-            drop(popped.expired);
-            let Some((give, waited)) = popped.admit else { break };
-            if give.send(()).is_ok() {
-                self.counts.waited(waited);
-            } else {
+        let now = self.now();
+        room.expire(now);
+        while let Some(priority) = room.next_priority() {
+            if self.limiter.try_acquire(priority).is_err() {
+                break;
+            }
+            let next = room.pop(now).map(|(give, waited)| give.send(()).map(|()| waited));
+            match next {
+                Some(Ok(waited)) => self.counts.waited(waited),
                 // It has just gone away; the place is for the next.
-                self.limiter.release(self.now(), Outcome::Ignore);
+                Some(Err(())) => self.limiter.release(now, NOTHING),
+                None => {
+                    self.limiter.release(now, NOTHING);
+                    break;
+                }
             }
         }
         self.waiting.store(room.len(), Ordering::Relaxed);
     }
 
-    fn release(&self, now: Moment, outcome: Outcome) {
-        self.limiter.release(now, outcome);
+    fn release(&self, sample: Sample) {
+        self.limiter.release(self.now(), sample);
         self.pass_on();
     }
 
@@ -150,18 +157,14 @@ impl Admission {
 
     /// Share of the limit that is in use.
     pub(crate) fn utilization(&self) -> f64 {
-        f64::from(self.limiter.in_flight()) / f64::from(self.limiter.limit().max(1))
+        self.limiter.in_flight() as f64 / self.limiter.limit().max(1) as f64
     }
 
     fn now(&self) -> Moment {
-        self.at(Instant::now())
+        Moment::from_start(self.start.elapsed())
     }
 
-    fn at(&self, instant: Instant) -> Moment {
-        Moment::from_start(instant.saturating_duration_since(self.start))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, WaitQueue<oneshot::Sender<()>>> {
+    fn lock(&self) -> MutexGuard<'_, Room> {
         // Nothing in there panics half-way.
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }

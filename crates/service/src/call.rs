@@ -12,7 +12,7 @@ mod response_body;
 
 use crate::admission::{NOT_RUN_TRAILER, refusal};
 use crate::context::GRPC_TIMEOUT;
-use crate::methods::{Method, Priority};
+use crate::methods::Method;
 use crate::metrics::InFlight;
 use crate::shared::Shared;
 use crate::{Context, Fault, Limits, timeout};
@@ -27,6 +27,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tenet_error::GrpcCode;
+use tenet_resilience::limit::Priority;
 use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;

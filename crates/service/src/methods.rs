@@ -2,6 +2,7 @@
 
 use prost::Message;
 use prost::bytes::Bytes;
+use tenet_resilience::limit::Priority;
 
 /// One method that is served and described.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +24,6 @@ pub(crate) enum Shape {
     ClientStream,
     /// Not described, so it may be any of them.
     Unknown,
-}
-
-/// What is given up first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Priority {
-    Critical,
-    Normal,
-    Sheddable,
-    Exempt,
 }
 
 /// gRPC's own methods. How an instance is doing must be told also when it has too much to do, and the streams among them

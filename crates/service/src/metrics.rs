@@ -8,11 +8,12 @@ mod openmetrics;
 
 pub(crate) use openmetrics::{OPENMETRICS, family, write_histogram};
 
-use crate::methods::{Method, Priority, Shape};
+use crate::methods::{Method, Shape};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tenet_error::GrpcCode;
+use tenet_resilience::limit::Priority;
 use tenet_sketch::Sketch;
 use tokio::time::Instant;
 

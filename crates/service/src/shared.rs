@@ -4,11 +4,12 @@ use crate::Context;
 use crate::admission::{Admission, NOT_RUN_TRAILER};
 use crate::fault_points::FaultPoints;
 use crate::load_report::{LOAD_REPORT, LoadReport};
-use crate::methods::{Method, Priority};
+use crate::methods::Method;
 use crate::metrics::Metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use tenet_resilience::allowance;
+use tenet_resilience::limit::Priority;
 use tokio::time::Instant;
 
 /// What a call and all calls below it spent of the allowance they were granted.

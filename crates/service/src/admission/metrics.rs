@@ -1,31 +1,29 @@
 //! What admission measures.
 
 use super::Admission;
-use crate::methods::Priority;
 use crate::metrics::{family, write_histogram};
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tenet_resilience::limit::Priority;
 use tenet_sketch::Sketch;
 
 /// Counters of one process.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Refused calls: critical, normal, sheddable.
-    refused: [AtomicU64; 3],
+    /// Refused calls, in the order of [`Priority::REFUSABLE`].
+    refused: [AtomicU64; Priority::REFUSABLE.len()],
     /// Time in the waiting room of those that were admitted from it, in nanoseconds.
     waited_ns: Mutex<Sketch>,
 }
 
 impl Counts {
     pub(super) fn refused(&self, priority: Priority) {
-        let row = match priority {
-            Priority::Exempt | Priority::Critical => 0,
-            Priority::Normal => 1,
-            Priority::Sheddable => 2,
-        };
-        self.refused[row].fetch_add(1, Relaxed);
+        let rows = Priority::REFUSABLE.iter().zip(&self.refused);
+        if let Some((_, count)) = rows.into_iter().find(|(row, _)| **row == priority) {
+            count.fetch_add(1, Relaxed);
+        }
     }
 
     pub(super) fn waited(&self, time: Duration) {
@@ -38,16 +36,8 @@ impl Admission {
     /// Writes limit, use, waits and refusals.
     pub(crate) fn write_metrics(&self, out: &mut String) -> fmt::Result {
         for (name, help, value) in [
-            (
-                "tenet_service_admission_limit",
-                "Calls that may run at a time now.",
-                u64::from(self.limiter.limit()),
-            ),
-            (
-                "tenet_service_admission_in_flight",
-                "Calls that hold a place.",
-                self.limiter.in_flight().into(),
-            ),
+            ("tenet_service_admission_limit", "Calls that may run at a time now.", self.limiter.limit()),
+            ("tenet_service_admission_in_flight", "Calls that hold a place.", self.limiter.in_flight()),
             (
                 "tenet_service_admission_waiting",
                 "Calls that wait for a place.",
@@ -59,8 +49,8 @@ impl Admission {
         }
         const REFUSED: &str = "tenet_service_admission_refused";
         family(out, REFUSED, "counter", "Calls that were refused before they ran, by priority.")?;
-        for (priority, count) in ["critical", "normal", "sheddable"].iter().zip(&self.counts.refused) {
-            writeln!(out, "{REFUSED}_total{{priority=\"{priority}\"}} {}", count.load(Relaxed))?;
+        for (priority, count) in Priority::REFUSABLE.iter().zip(&self.counts.refused) {
+            writeln!(out, "{REFUSED}_total{{priority=\"{}\"}} {}", priority.word(), count.load(Relaxed))?;
         }
         const WAITED: &str = "tenet_service_admission_queue_seconds";
         family(

@@ -1,9 +1,11 @@
 //! A place among the calls that run, and the wait for one. Both are given back when dropped: a call that is cancelled anywhere
 //! leaves nothing behind.
 
-use super::{Admission, Key, Outcome};
+use super::{Admission, NOTHING};
 use crate::methods::Shape;
 use tenet_error::GrpcCode;
+use tenet_resilience::limit::{Outcome, Sample};
+use tenet_resilience::queue::Key;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -28,30 +30,34 @@ impl<'a> Place<'a> {
     /// The handler is about to run. Calls that may last as long as their caller likes give their place back here.
     pub(crate) fn begin(&mut self, shape: Shape) {
         if matches!(shape, Shape::ClientStream | Shape::Unknown) {
-            self.give_back(|_| Outcome::Ignore);
+            self.give_back(|_| NOTHING);
         }
     }
 
     /// The handler has answered: with this code, or with a message where it is `None`.
     pub(crate) fn answered(mut self, shape: Shape, code: Option<GrpcCode>) {
         self.give_back(|since| match code {
-            None | Some(GrpcCode::Ok) if shape == Shape::Unary => Outcome::Ok(since.elapsed()),
-            Some(GrpcCode::DeadlineExceeded) if shape == Shape::Unary => Outcome::Dropped(since.elapsed()),
+            None | Some(GrpcCode::Ok) if shape == Shape::Unary => {
+                Sample { latency: since.elapsed(), outcome: Outcome::Ok }
+            }
+            Some(GrpcCode::DeadlineExceeded) if shape == Shape::Unary => {
+                Sample { latency: since.elapsed(), outcome: Outcome::Dropped }
+            }
             // Errors are often found without the work; were their time learnt, a service that fails fast would seem fast.
-            _ => Outcome::Ignore,
+            _ => NOTHING,
         });
     }
 
-    fn give_back(&mut self, outcome: impl FnOnce(Instant) -> Outcome) {
+    fn give_back(&mut self, sample: impl FnOnce(Instant) -> Sample) {
         if let Some(since) = self.since.take() {
-            self.admission.release(self.admission.now(), outcome(since));
+            self.admission.release(sample(since));
         }
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.give_back(|_| Outcome::Ignore);
+        self.give_back(|_| NOTHING);
     }
 }
 
@@ -89,7 +95,7 @@ impl Drop for Waiter<'_> {
         // Closed first: after that either the place was given already, or nobody can give it.
         self.given.close();
         match self.given.try_recv() {
-            Ok(()) => self.admission.release(self.admission.now(), Outcome::Ignore),
+            Ok(()) => self.admission.release(NOTHING),
             Err(_) => self.admission.leave(self.key),
         }
     }

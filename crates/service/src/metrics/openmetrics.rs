@@ -140,7 +140,8 @@ fn escape(value: &str, out: &mut String) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::{Method, Priority, Shape};
+    use crate::methods::{Method, Shape};
+    use tenet_resilience::limit::Priority;
 
     #[test]
     fn a_call_is_counted_once_under_its_method_and_code() {

@@ -50,16 +50,16 @@ async fn beyond_the_limit_calls_are_refused_by_priority_and_health_is_not() {
     busy(10).await;
     assert_refused(&call(running.channel(), "Echo", say("")).await.unwrap_err());
     assert_refused(&down(running.channel(), say("")).await.unwrap_err());
-    for _ in 0..2 {
+    for _ in 0..3 {
         held.spawn(call(running.channel(), "Critical", say("")));
     }
-    busy(12).await;
+    busy(13).await;
     assert_refused(&call(running.channel(), "Critical", say("")).await.unwrap_err());
     HealthClient::new(running.channel()).check(HealthCheckRequest { service: String::new() }).await.unwrap();
     let metrics = running.metrics().await;
     for line in [
         "tenet_service_admission_limit 10\n",
-        "tenet_service_admission_in_flight 12\n",
+        "tenet_service_admission_in_flight 13\n",
         "tenet_service_admission_refused_total{priority=\"critical\"} 1\n",
         "tenet_service_admission_refused_total{priority=\"normal\"} 2\n",
         "tenet_service_admission_refused_total{priority=\"sheddable\"} 1\n",
