@@ -80,7 +80,7 @@ impl Calls {
         let request =
             request.map(|body| axum::body::Body::new(RequestBody::new(body, self.limits.request_message)));
         // Boxed, because it holds the handler's whole state and would otherwise be copied through every layer below.
-        let handler = Box::pin(AssertUnwindSafe(self.run(request, record.method())).catch_unwind());
+        let handler = Box::pin(AssertUnwindSafe(self.run(request, record.method(), deadline)).catch_unwind());
         let handler = context.clone().scope(handler);
         let outcome = match deadline {
             None => Ok(handler.await),
@@ -115,12 +115,16 @@ impl Calls {
         &self,
         request: Request<axum::body::Body>,
         method: &Method,
+        deadline: Option<Instant>,
     ) -> Result<Response<axum::body::Body>, Stopped> {
         if let Some(points) = &self.shared.fault_points {
             points.black_hole().await;
         }
         let mut place = match &self.shared.admission {
-            Some(admission) => Some(admission.place(method.priority).await.map_err(|_| Stopped::Overloaded)?),
+            Some(admission) => {
+                let place = admission.place(method.priority).await.map_err(|_| Stopped::Overloaded)?;
+                Some(place.of(method.shape, deadline))
+            }
             None => None,
         };
         if let Some(points) =
@@ -129,7 +133,7 @@ impl Calls {
             points.pass().await.map_err(Stopped::Fault)?;
         }
         if let Some(place) = &mut place {
-            place.begin(method.shape);
+            place.begin();
         }
         let response = match self.routes.clone().oneshot(request).await {
             Ok(response) => response,
@@ -137,7 +141,7 @@ impl Calls {
         };
         if let Some(place) = place {
             let status = response.headers().get("grpc-status");
-            place.answered(method.shape, status.map(|status| GrpcCode::from_header(status.as_bytes())));
+            place.answered(status.map(|status| GrpcCode::from_header(status.as_bytes())));
         }
         Ok(response)
     }

@@ -15,49 +15,62 @@ pub(crate) struct Place<'a> {
     admission: &'a Admission,
     /// When it was given; `None` once it is given back, and for calls that need none.
     since: Option<Instant>,
+    shape: Shape,
+    deadline: Option<Instant>,
 }
 
 impl<'a> Place<'a> {
     pub(super) fn taken(admission: &'a Admission) -> Place<'a> {
-        Place { admission, since: Some(Instant::now()) }
+        Place { admission, since: Some(Instant::now()), shape: Shape::Unknown, deadline: None }
     }
 
     /// The place of a call that is always admitted and not counted.
     pub(super) fn exempt(admission: &'a Admission) -> Place<'a> {
-        Place { admission, since: None }
+        Place { admission, since: None, shape: Shape::Unknown, deadline: None }
+    }
+
+    /// Says what the call is and when it must be over, so that running out of time can be told from being cancelled: both
+    /// drop the place, and only the first says that there is too much to do.
+    #[must_use]
+    pub(crate) fn of(mut self, shape: Shape, deadline: Option<Instant>) -> Place<'a> {
+        (self.shape, self.deadline) = (shape, deadline);
+        self
     }
 
     /// The handler is about to run. Calls that may last as long as their caller likes give their place back here.
-    pub(crate) fn begin(&mut self, shape: Shape) {
-        if matches!(shape, Shape::ClientStream | Shape::Unknown) {
-            self.give_back(|_| NOTHING);
+    pub(crate) fn begin(&mut self) {
+        if matches!(self.shape, Shape::ClientStream | Shape::Unknown) {
+            self.give_back(None);
         }
     }
 
     /// The handler has answered: with this code, or with a message where it is `None`.
-    pub(crate) fn answered(mut self, shape: Shape, code: Option<GrpcCode>) {
-        self.give_back(|since| match code {
-            None | Some(GrpcCode::Ok) if shape == Shape::Unary => {
-                Sample { latency: since.elapsed(), outcome: Outcome::Ok }
-            }
-            Some(GrpcCode::DeadlineExceeded) if shape == Shape::Unary => {
-                Sample { latency: since.elapsed(), outcome: Outcome::Dropped }
-            }
+    pub(crate) fn answered(mut self, code: Option<GrpcCode>) {
+        self.give_back(match code {
+            None | Some(GrpcCode::Ok) => Some(Outcome::Ok),
+            Some(GrpcCode::DeadlineExceeded) => Some(Outcome::Dropped),
             // Errors are often found without the work; were their time learnt, a service that fails fast would seem fast.
-            _ => NOTHING,
+            Some(_) => None,
         });
     }
 
-    fn give_back(&mut self, sample: impl FnOnce(Instant) -> Sample) {
-        if let Some(since) = self.since.take() {
-            self.admission.release(sample(since));
-        }
+    /// Gives the place back with what a unary call showed; other calls show nothing.
+    fn give_back(&mut self, outcome: Option<Outcome>) {
+        let Some(since) = self.since.take() else { return };
+        let sample = match outcome {
+            Some(outcome) if self.shape == Shape::Unary => Sample { latency: since.elapsed(), outcome },
+            _ => NOTHING,
+        };
+        self.admission.release(sample);
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.give_back(|_| NOTHING);
+        if self.since.is_some() {
+            let late = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+            self.give_back(late.then_some(Outcome::Dropped));
+        }
     }
 }
 

@@ -111,10 +111,10 @@ async fn streams_do_not_hold_places() {
     for (shape, held) in
         [(Shape::Unary, 1), (Shape::ServerStream, 1), (Shape::ClientStream, 0), (Shape::Unknown, 0)]
     {
-        let mut place = admission.place(Normal).await.unwrap();
-        place.begin(shape);
+        let mut place = admission.place(Normal).await.unwrap().of(shape, None);
+        place.begin();
         assert_eq!(state(&admission).0, held, "{shape:?}");
-        place.answered(shape, None);
+        place.answered(None);
         assert_eq!(state(&admission).0, 0, "{shape:?}");
     }
 }
@@ -152,5 +152,30 @@ fn no_wakeup_is_lost_however_many_threads() {
             assert!(ended.is_ok(), "{threads} threads: somebody waits though places are free");
         });
         assert_eq!(state(&admission), (0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn running_out_of_time_lowers_the_limit_and_being_cancelled_does_not() {
+    for (deadline_ms, lowers) in [(20, true), (10_000, false)] {
+        let limits = Limits { calls_min: 8, calls_max: 1000, ..Limits::default() };
+        let admission = Admission::new(&limits);
+        let began = admission.limiter.limit();
+        for _ in 0..20 {
+            let places: Vec<_> =
+                futures_util::future::join_all((0..64).map(|_| admission.place(Normal))).await;
+            let deadline = Instant::now() + Duration::from_millis(deadline_ms);
+            let places: Vec<_> = places
+                .into_iter()
+                .filter_map(Result::ok)
+                .map(|place| place.of(Shape::Unary, Some(deadline)))
+                .collect();
+            tokio::time::advance(Duration::from_millis(20)).await;
+            for (number, place) in places.into_iter().enumerate() {
+                // A few are answered, so that there is a latency to go by.
+                if number % 4 == 0 { place.answered(None) } else { drop(place) }
+            }
+        }
+        assert_eq!(admission.limiter.limit() < began, lowers, "{}", admission.limiter.limit());
     }
 }
