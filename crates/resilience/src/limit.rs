@@ -5,30 +5,38 @@
 //!   try_acquire(priority) ──▶ in flight < share of the limit? ──▶ permit … release(latency) ──▶ window ──▶ Gradient ──▶ limit
 //! ```
 //!
-//! **The signal.** With n calls in flight a service of k slots takes t·max(1, n/k): beyond the knee the latency rises in proportion to what is
-//! in flight and the throughput no longer does. So the limit follows the gradient between what a call takes without a queue and what
-//! it takes now, as in TCP Vegas (Brakmo, O'Malley, Peterson 1994) and Netflix's `concurrency-limits` (Gradient2):
+//! **The signal.** With n calls in flight a service of k slots takes t·max(1, n/k): beyond the knee latency rises in proportion to what is
+//! in flight, and throughput does not. So the limit follows the gradient between what a call takes without a queue and what it takes now,
+//! as in TCP Vegas (Brakmo, O'Malley, Peterson 1994) and Netflix's `concurrency-limits` (Gradient2):
 //!
 //! ```text
-//!   limit ← limit + ¼ · (limit · clamp(tolerance · base / now, ½, 1) + √limit − limit)
+//!   waiting = low − base            low: the 10th percentile of a window; base: the same without a queue, slowly forgotten
+//!   work    = mean − waiting
+//!   limit  ← limit + 0.3 · (limit · clamp(tolerance · work / (work + waiting), ½, 1) + √limit − limit)
 //! ```
 //!
-//! `now` is the geometric mean of a window: few slow calls among many do not move it, a queue in front of all of them does. `base` is a low
-//! expectile of it over time, slowly forgotten, and only while the limit is not what bounds the load: an overload that lasts for hours
-//! does not teach that slow is normal. With tolerance 1.5 the limit settles at about 1.5 k + √k: the slots are full, a small queue absorbs
-//! the randomness of arrivals, and nobody's throughput is cut to find out (Envoy's gradient controller cuts it for each measurement).
+//! In a queue everybody waits, so the *difference* of low percentiles is the time in the queue, however widely the work itself is spread
+//! (a service whose calls take 5 or 100 ms has no queue because of that); `work` makes it a share without being told what is usual.
+//! The limit settles near 1.5 k + √limit: the slots are full, a small queue absorbs the randomness of arrivals, and nobody's throughput
+//! is cut to find out (Envoy's gradient controller cuts it for each measurement). It moves only where it is used by half, so that
+//! it ends at about twice what healthy peaks need.
 //!
-//! **Honest slowness.** A service that became slower without a queue would look overloaded for ever. But a queue shrinks with the limit and
-//! slowness does not: where the limit was halved and the latency stayed, the latency is the new base (`Gradient`).
+//! **What is remembered.** `base` rises of itself only while the limit is not used: an overload that lasts for hours does not teach that
+//! slow is normal. A service that became slower without a queue is told apart by what the falling limit does: a queue shrinks with it
+//! and throughput stays, slowness stays and throughput falls; then `base` follows (`trial::Trial`).
+//!
+//! **Evidence** is `tests/admission`: 4, 16 and 64 slots, fixed, exponential and bimodal (5 and 100 ms) work, Poisson arrivals. EVIDENCE
+//!
+//! **Not seen** is a queue behind which every tenth call or more is answered without waiting (a cache inside the service): then only
+//! calls that run out of time lower the limit.
 //!
 //! **Bound.** Calls in flight never exceed the priority's share of the largest limit in force while they were let in, whatever the
 //! threads do: the count is compared and raised in one step.
 
 mod gradient;
 #[cfg(test)]
-mod simulation;
-#[cfg(test)]
 mod tests;
+mod trial;
 mod window;
 
 use crate::Moment;
@@ -37,6 +45,16 @@ use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering
 use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
 use window::Window;
+
+/// Calls that a window needs to say something.
+const SAMPLES_MIN: u64 = 16;
+/// A window goes on for want of calls, or to cover slow ones, up to this many times its length: then few will do.
+const STRETCH_MOST: u32 = 20;
+/// Mean latencies that the next window covers, so that most of what it sees was let in under the limit it judges.
+const LATENCIES_A_WINDOW: f64 = 2.0;
+/// What CRITICAL has at least beyond the limit, calls. While NORMAL keeps the limit full, the places beyond it are a queue that only
+/// CRITICAL joins: at a share ρ of the capacity all n of them are taken for ρⁿ of the time. 0.4⁸ is less than one in a thousand.
+const CRITICAL_EXTRA_LEAST: u64 = 8;
 
 /// What is given up first under overload; the order is that of importance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,8 +162,17 @@ pub struct Limiter {
     in_flight: AtomicU64,
     limit: AtomicU64,
     window: Window,
+    /// When the window that is open is over, in nanoseconds; 0 before the first.
+    closes_at: AtomicU64,
     /// Only whoever closes a window, and nobody waits for it.
-    gradient: Mutex<Gradient>,
+    law: Mutex<Law>,
+}
+
+/// What only whoever closes a window touches.
+#[derive(Debug)]
+struct Law {
+    gradient: Gradient,
+    opened: Moment,
 }
 
 impl Limiter {
@@ -156,39 +183,65 @@ impl Limiter {
             in_flight: AtomicU64::new(0),
             limit: AtomicU64::new(u64::from(rules.initial)),
             window: Window::new(),
-            gradient: Mutex::new(Gradient::new(rules)),
+            closes_at: AtomicU64::new(0),
+            law: Mutex::new(Law { gradient: Gradient::new(rules), opened: Moment::START }),
         }
     }
 
-    /// Lets a call in, or not.
+    /// Lets a call in, or not. One that was let in is to be given back by one [`release`](Self::release).
     ///
     /// # Errors
     /// When the priority's share of the limit is in use.
     pub fn try_acquire(&self, priority: Priority) -> Result<(), Refused> {
         let bound = self.bound(priority);
         let step = |in_flight: u64| (in_flight < bound).then_some(in_flight + 1);
-        self.in_flight.fetch_update(AcqRel, Acquire, step).map(drop).map_err(|_| Refused)
+        self.in_flight.fetch_update(AcqRel, Acquire, step).map(drop).map_err(|_| {
+            self.window.record_refused();
+            Refused
+        })
     }
 
-    /// A call that was let in is over.
+    /// A call that was let in is over. Whoever finds that the window is over as well closes it.
     pub fn release(&self, now: Moment, sample: Sample) {
-        let before = self.in_flight.fetch_sub(1, AcqRel);
+        // Not below zero: one release too many must not lock everybody out.
+        let before = self.in_flight.fetch_update(AcqRel, Acquire, |in_flight| in_flight.checked_sub(1)).unwrap_or(0);
         if !self.rules.adaptive {
             return;
         }
         self.window.record(before, sample);
-        if !self.window.is_over(now, self.rules.window) {
+        if now.nanos() < self.closes_at.load(Relaxed) {
             return;
         }
         // Somebody else closes it: nothing is lost by going on.
-        let mut gradient = match self.gradient.try_lock() {
-            Ok(gradient) => gradient,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        if let Some(seen) = self.window.close(now, self.rules.window) {
-            self.limit.store(gradient.step(&seen), Relaxed);
+        match self.law.try_lock() {
+            Ok(mut law) => self.close(now, &mut law),
+            Err(TryLockError::Poisoned(poisoned)) => self.close(now, &mut poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
         }
+    }
+
+    /// Closes the window and sets the limit; a window that saw too little goes on.
+    #[cold]
+    fn close(&self, now: Moment, law: &mut Law) {
+        let closes_at = self.closes_at.load(Relaxed);
+        if now.nanos() < closes_at {
+            // Somebody else just did.
+            return;
+        }
+        let longest = self.rules.window.saturating_mul(STRETCH_MOST);
+        let lasted = now.since(law.opened);
+        let mut next = self.rules.window;
+        if closes_at == 0 {
+            // What ended before the first has no known beginning.
+            law.opened = now;
+        } else if lasted >= longest || self.window.samples() >= SAMPLES_MIN {
+            let seen = self.window.take(lasted.as_secs_f64());
+            self.limit.store(law.gradient.step(&seen), Relaxed);
+            law.opened = now;
+            let latencies = Duration::from_nanos((seen.mean * LATENCIES_A_WINDOW) as u64);
+            next = latencies.clamp(self.rules.window, longest);
+        }
+        self.closes_at.store(now.plus(next).nanos(), Relaxed);
     }
 
     /// Most calls in flight that still let one of this priority in.
@@ -199,12 +252,23 @@ impl Limiter {
         let limit = self.limit();
         // Rounded up, so that small limits let everybody have something.
         let share = (limit * priority.share_percent()).div_ceil(100);
-        if self.rules.adaptive { share } else { share.min(limit) }
+        match priority {
+            _ if !self.rules.adaptive => share.min(limit),
+            Priority::Critical => share.max(limit + CRITICAL_EXTRA_LEAST),
+            _ => share,
+        }
     }
 
     /// The limit now.
     pub fn limit(&self) -> u64 {
         self.limit.load(Relaxed)
+    }
+
+    /// The low percentile of latency that is taken for a service without a queue; `None` before anything was measured, and while
+    /// another thread measures.
+    pub fn base(&self) -> Option<Duration> {
+        let base = self.law.try_lock().ok()?.gradient.base()?;
+        Some(Duration::from_nanos(base as u64))
     }
 
     /// Whether it follows the latency.

@@ -1,104 +1,101 @@
 //! From what a window showed to the next limit.
 
 use super::LimitRules;
+use super::trial::Trial;
 use super::window::Seen;
 
-/// Share of the way to its target that the limit goes in one window: four windows for most of it, so that one odd window moves little.
-const STEP: f64 = 0.25;
-/// How fast `base` follows a window that was faster than it, and one that was slower while the load was not bound by the limit. The two
-/// together settle at a low expectile of what windows show, about the twentieth.
-const BASE_DOWN: f64 = 0.1;
-const BASE_UP: f64 = 0.005;
-/// The limit never falls faster than to this share of it, before [`STEP`].
+/// Share of the way to its target that the limit goes in one window. Latency is seen one latency late; going all the way would swing.
+const STEP: f64 = 0.3;
+/// The target is never less than this share of the limit: one odd window must not empty the service.
 const GRADIENT_LEAST: f64 = 0.5;
-/// The limit grows only where it is used to at least this share.
+/// The limit moves only where it is used to at least this share: growing would mean nothing, and a latency does not come from it.
 const USED: f64 = 0.5;
-/// A limit that fell to this share of what it was, while the latency did not fall below [`STAYED`] of what it was, did not fall
-/// because of a queue.
-const FELL: f64 = 0.5;
-const STAYED: f64 = 0.8;
-/// Share of a window's calls that may run out of time before that alone lowers the limit.
-const DROPPED_MOST: f64 = 0.1;
-/// What the limit falls to then.
-const DROPPED_STEP: f64 = 0.9;
-/// Weight of one window in the smoothed latency.
-const SMOOTHING: f64 = 0.5;
+/// The least share of a latency that is taken for work where `base` says that nearly all of it was waiting.
+const WORK_LEAST: f64 = 0.1;
+
+/// How much of the way down to a lower latency `base` goes in a window: fast, because only less work makes *all* calls faster, and not at
+/// once, because windows of few calls are noisy.
+const BASE_DOWN: f64 = 0.3;
+/// In how many seconds `base` goes half the way up while the limit is not used, so that waiting is not the likely reason.
+const BASE_UP_HALF_LIFE_S: f64 = 10.0;
+/// How much `base` grows in a second while the limit lies at its minimum and the latency still seems too high. The minimum is harmless by
+/// configuration, so that no overload can teach much this way, and without it a service that became slow would stay there.
+const PINNED_DRIFT_PER_S: f64 = 0.05;
+
+/// How much of the way up `base` goes when a trial shows that the latency was no waiting, and how many times itself it may become: one
+/// wrong verdict must not teach an overload.
+const TRIAL_LEARN: f64 = 0.8;
+const TRIAL_LEARN_MOST: f64 = 3.0;
+
+/// Share of a window's calls that may run out of time before that alone lowers the limit: a few belong to a slow method.
+const DROPPED_MOST: f64 = 0.05;
 
 /// The state of one limit. Pure: windows in, limits out.
 #[derive(Clone, Debug)]
 pub(super) struct Gradient {
     rules: LimitRules,
     limit: f64,
-    /// What a call takes without a queue, in nanoseconds; `None` before the first window.
+    /// The low percentile of latency that a window shows without a queue, in nanoseconds; `None` before the first window.
     base: Option<f64>,
-    /// Smoothed latency, in nanoseconds.
-    now: f64,
-    /// The limit when it began to fall, and the highest latency since.
-    fall: Option<(f64, f64)>,
+    trial: Trial,
 }
 
 impl Gradient {
     pub(super) fn new(rules: &LimitRules) -> Gradient {
-        Gradient { rules: *rules, limit: f64::from(rules.initial), base: None, now: 0.0, fall: None }
+        Gradient { rules: *rules, limit: f64::from(rules.initial), base: None, trial: Trial::default() }
     }
 
     /// The limit after a window.
     pub(super) fn step(&mut self, seen: &Seen) -> u64 {
-        let Some(base) = self.base else {
-            // The first calls find a service with an empty queue, whatever comes behind them. Should the fastest of them be no
-            // measure of the others, the limit falls without effect and `relearn` corrects it.
-            self.base = Some(seen.least_ns);
-            self.now = seen.typical_ns;
-            return self.rounded();
-        };
-        self.now += SMOOTHING * (seen.typical_ns - self.now);
-        let used = seen.most as f64 >= self.limit * USED;
-        self.learn_base(base, used);
-        if used {
-            self.follow();
-        }
-        if seen.dropped > DROPPED_MOST && used {
-            self.limit *= DROPPED_STEP;
-        }
-        self.limit = self.limit.clamp(f64::from(self.rules.min), f64::from(self.rules.max));
-        self.rounded()
-    }
-
-    fn learn_base(&mut self, base: f64, used: bool) {
-        let rate = if self.now < base {
-            BASE_DOWN
-        } else if used {
-            // The limit bounds the load: there may be a queue in what is seen.
-            0.0
-        } else {
-            BASE_UP
-        };
-        self.base = Some(base + rate * (self.now - base));
-    }
-
-    fn follow(&mut self) {
-        let base = self.base.unwrap_or(self.now);
-        let gradient = (self.rules.tolerance * base / self.now.max(1.0)).clamp(GRADIENT_LEAST, 1.0);
-        let target = self.limit * gradient + self.limit.sqrt();
-        let next = self.limit + STEP * (target - self.limit);
-        if next >= self.limit {
-            self.fall = None;
-        } else {
-            let (from, highest) = self.fall.unwrap_or((self.limit, 0.0));
-            let latency = self.now.max(highest);
-            self.fall = Some((from, latency));
-            if next <= from * FELL {
-                if self.now >= latency * STAYED {
-                    self.base = Some(self.now);
-                }
-                // A fall that goes on is measured anew from here.
-                self.fall = Some((next, self.now));
+        let used = seen.refused || seen.most as f64 >= self.limit * USED;
+        let mut gradient = if seen.dropped_share() > DROPPED_MOST { 1.0 - seen.dropped_share() / 2.0 } else { 1.0 };
+        if seen.answered > 0 {
+            // The first calls find an empty queue, whatever comes behind them: the least of them is without waiting.
+            let base = *self.base.get_or_insert(seen.least);
+            let by_latency = self.by_latency(seen, base);
+            let falls = used && by_latency < 1.0;
+            self.base = Some(self.learn(seen, base, used, falls));
+            if !falls {
+                self.trial = Trial::default();
+            } else if self.trial.watch(seen.most, seen.throughput()) {
+                self.trial = Trial::default();
+                let learnt = base + TRIAL_LEARN * (seen.low - base).max(0.0);
+                self.base = Some(learnt.min(base * TRIAL_LEARN_MOST));
             }
+            gradient = gradient.min(by_latency);
         }
-        self.limit = next;
+        if used {
+            let target = self.limit * gradient + self.limit.sqrt();
+            self.limit += STEP * (target - self.limit);
+            self.limit = self.limit.clamp(f64::from(self.rules.min), f64::from(self.rules.max));
+        }
+        self.limit.round() as u64
     }
 
-    fn rounded(&self) -> u64 {
-        self.limit.round() as u64
+    /// The low percentile of latency without a queue, in nanoseconds.
+    pub(super) fn base(&self) -> Option<f64> {
+        self.base
+    }
+
+    /// The share of the limit that a window's latency justifies.
+    fn by_latency(&self, seen: &Seen, base: f64) -> f64 {
+        let waiting = (seen.low - base).max(0.0);
+        let work = (seen.mean - waiting).max(seen.mean * WORK_LEAST);
+        (self.rules.tolerance * work / (work + waiting)).clamp(GRADIENT_LEAST, 1.0)
+    }
+
+    /// What `base` is after a window, as far as that needs no experiment.
+    fn learn(&self, seen: &Seen, base: f64, used: bool, falls: bool) -> f64 {
+        let above = seen.low - base;
+        if above < 0.0 {
+            base + BASE_DOWN * above
+        } else if !used {
+            base + above * (1.0 - 0.5f64.powf(seen.seconds / BASE_UP_HALF_LIFE_S))
+        } else if falls && self.limit <= f64::from(self.rules.min) {
+            base + above.min(base * PINNED_DRIFT_PER_S * seen.seconds)
+        } else {
+            // There may be a queue in what is seen.
+            base
+        }
     }
 }

@@ -19,8 +19,10 @@ fn priorities_fill_their_shares_in_order() {
     assert_eq!(taken, 10, "a bulkhead is a bound for everybody");
 }
 
-fn seen(typical_ms: f64, most: u64) -> Seen {
-    Seen { typical_ns: typical_ms * 1e6, least_ns: typical_ms * 1e6, dropped: 0.0, most }
+/// A window of 100 ms in which `most` were always in flight and each took this long.
+fn seen(latency_ms: f64, most: u64) -> Seen {
+    let answered = (most as f64 * 100.0 / latency_ms) as u64;
+    Seen { seconds: 0.1, answered, mean: latency_ms * 1e6, low: latency_ms * 1e6, least: latency_ms * 1e6, most, ..Seen::default() }
 }
 
 #[test]
@@ -71,7 +73,7 @@ fn honest_slowness_is_learnt_without_a_collapse() {
 fn calls_that_run_out_of_time_lower_it_too() {
     let mut gradient = Gradient::new(&LimitRules::default());
     gradient.step(&seen(10.0, 64));
-    let late = Seen { dropped: 0.5, ..seen(10.0, 64) };
+    let late = Seen { dropped: seen(10.0, 64).answered, ..seen(10.0, 64) };
     let limit = (0..20).map(|_| gradient.step(&late)).last().unwrap();
     assert!(limit < 40, "{limit}");
 }
