@@ -11,7 +11,7 @@ mod request_body;
 mod response_body;
 
 use crate::admission::{NOT_RUN_TRAILER, refusal};
-use crate::context::GRPC_TIMEOUT;
+use crate::context::{GRPC_STATUS, GRPC_TIMEOUT};
 use crate::methods::Method;
 use crate::metrics::InFlight;
 use crate::shared::Shared;
@@ -101,7 +101,7 @@ impl Calls {
             Err(_) => return self.refuse(&out_of_time(), &context, &mut record),
         };
         let (mut head, body) = response.into_parts();
-        if let Some(status) = head.headers.get("grpc-status") {
+        if let Some(status) = head.headers.get(GRPC_STATUS) {
             // A head that carries the status is the whole answer ("Trailers-Only").
             record.finish(GrpcCode::from_header(status.as_bytes()));
             self.shared.end(&context, record.method(), &mut head.headers);
@@ -140,7 +140,7 @@ impl Calls {
             Err(never) => match never {},
         };
         if let Some(place) = place {
-            let status = response.headers().get("grpc-status");
+            let status = response.headers().get(GRPC_STATUS);
             place.answered(status.map(|status| GrpcCode::from_header(status.as_bytes())));
         }
         Ok(response)

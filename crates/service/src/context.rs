@@ -17,6 +17,9 @@ pub(crate) const CONSUMER: HeaderName = HeaderName::from_static("tenet-consumer"
 /// Time left for the call.
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
+/// How a call ended; in the head of an answer it says that the head is all there is ("Trailers-Only").
+pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
 /// Bytes of a request id that are accepted; gateways make ids of 32 characters, other systems send up to about 100.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 

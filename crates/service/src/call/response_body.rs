@@ -2,6 +2,7 @@
 //! it panics, and recorded by the status in its trailers.
 
 use super::{grpc_code, out_of_time, panicked};
+use crate::context::GRPC_STATUS;
 use crate::metrics::InFlight;
 use crate::shared::Shared;
 use bytes::Bytes;
@@ -84,7 +85,7 @@ impl Body for ResponseBody {
             }
             Ok(Poll::Ready(Some(Ok(mut frame)))) => {
                 if let Some(trailers) = frame.trailers_mut() {
-                    if let Some(status) = trailers.get("grpc-status") {
+                    if let Some(status) = trailers.get(GRPC_STATUS) {
                         this.record.finish(GrpcCode::from_header(status.as_bytes()));
                     }
                     this.shared.end(&this.context, this.record.method(), trailers);

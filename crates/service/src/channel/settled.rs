@@ -1,5 +1,6 @@
 //! The answer of a call below, watched for what its tree spent of the allowance it was granted.
 
+use crate::context::GRPC_STATUS;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -23,7 +24,7 @@ impl<B> Settled<B> {
     /// Watches an answer to a call that was granted this. An answer that is all head is settled by its head.
     pub(super) fn watch(response: Response<B>, mut grant: Option<Grant>) -> Response<Settled<B>> {
         let headers = response.headers();
-        if headers.contains_key("grpc-status") || headers.contains_key(SPENT) {
+        if grant.is_some() && (headers.contains_key(GRPC_STATUS) || headers.contains_key(SPENT)) {
             settle(&mut grant, headers);
         }
         response.map(|inner| Settled { inner, grant })

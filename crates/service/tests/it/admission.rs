@@ -2,6 +2,7 @@
 
 use crate::probe::{Running, call, down, eventually, say, start_with};
 use std::time::Duration;
+use tenet_resilience::limit::{LimitRules, Limiter, Priority};
 use tenet_service::details::{ErrorInfo, RetryInfo, read};
 use tenet_service::{Limits, NOT_RUN};
 use tokio::task::JoinSet;
@@ -14,6 +15,12 @@ async fn ten(slots: &str, waiting: usize) -> Running {
     let limits = Limits { calls_min: 10, calls_max: 10, waiting, ..Limits::default() };
     let environment = [("TENET_FAULT_POINTS", "true"), ("TENET_FAULT_SLOTS", slots)];
     start_with(&environment, limits, Duration::from_millis(200), None).await
+}
+
+/// Calls in flight up to which a priority is let in at a limit of 10.
+fn bound(priority: Priority) -> usize {
+    let rules = LimitRules { initial: 10, min: 10, max: 10, ..LimitRules::default() };
+    Limiter::new(&rules).bound(priority) as usize
 }
 
 fn assert_refused(status: &Status) {
@@ -31,7 +38,7 @@ fn assert_refused(status: &Status) {
 
 #[tokio::test]
 async fn beyond_the_limit_calls_are_refused_by_priority_and_health_is_not() {
-    let running = ten("20x60000ms", 0).await;
+    let running = ten("40x60000ms", 0).await;
     let mut held = JoinSet::new();
     let busy = async |count: usize| {
         eventually("so many slots are busy", async || {
@@ -39,27 +46,25 @@ async fn beyond_the_limit_calls_are_refused_by_priority_and_health_is_not() {
         })
         .await;
     };
-    for _ in 0..8 {
-        held.spawn(call(running.channel(), "Echo", say("")));
-    }
-    busy(8).await;
+    // Filled up to each bound in turn, by calls that could go on to the last.
+    let mut fill = async |to: Priority, by: &'static str| {
+        for _ in held.len()..bound(to) {
+            held.spawn(call(running.channel(), by, say("")));
+        }
+        busy(bound(to)).await;
+    };
+    fill(Priority::Sheddable, "Echo").await;
     assert_refused(&call(running.channel(), "Sheddable", say("")).await.unwrap_err());
-    for _ in 0..2 {
-        held.spawn(call(running.channel(), "Echo", say("")));
-    }
-    busy(10).await;
+    fill(Priority::Normal, "Echo").await;
     assert_refused(&call(running.channel(), "Echo", say("")).await.unwrap_err());
     assert_refused(&down(running.channel(), say("")).await.unwrap_err());
-    for _ in 0..3 {
-        held.spawn(call(running.channel(), "Critical", say("")));
-    }
-    busy(13).await;
+    fill(Priority::Critical, "Critical").await;
     assert_refused(&call(running.channel(), "Critical", say("")).await.unwrap_err());
     HealthClient::new(running.channel()).check(HealthCheckRequest { service: String::new() }).await.unwrap();
     let metrics = running.metrics().await;
     for line in [
         "tenet_service_admission_limit 10\n",
-        "tenet_service_admission_in_flight 13\n",
+        &format!("tenet_service_admission_in_flight {}\n", bound(Priority::Critical)),
         "tenet_service_admission_refused_total{priority=\"critical\"} 1\n",
         "tenet_service_admission_refused_total{priority=\"normal\"} 2\n",
         "tenet_service_admission_refused_total{priority=\"sheddable\"} 1\n",
