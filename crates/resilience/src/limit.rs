@@ -204,7 +204,8 @@ impl Limiter {
     /// A call that was let in is over. Whoever finds that the window is over as well closes it.
     pub fn release(&self, now: Moment, sample: Sample) {
         // Not below zero: one release too many must not lock everybody out.
-        let before = self.in_flight.fetch_update(AcqRel, Acquire, |in_flight| in_flight.checked_sub(1)).unwrap_or(0);
+        let before =
+            self.in_flight.fetch_update(AcqRel, Acquire, |in_flight| in_flight.checked_sub(1)).unwrap_or(0);
         if !self.rules.adaptive {
             return;
         }

@@ -48,7 +48,8 @@ impl Gradient {
     /// The limit after a window.
     pub(super) fn step(&mut self, seen: &Seen) -> u64 {
         let used = seen.refused || seen.most as f64 >= self.limit * USED;
-        let mut gradient = if seen.dropped_share() > DROPPED_MOST { 1.0 - seen.dropped_share() / 2.0 } else { 1.0 };
+        let mut gradient =
+            if seen.dropped_share() > DROPPED_MOST { 1.0 - seen.dropped_share() / 2.0 } else { 1.0 };
         if seen.answered > 0 {
             // The first calls find an empty queue, whatever comes behind them: the least of them is without waiting.
             let base = *self.base.get_or_insert(seen.least);

@@ -22,7 +22,15 @@ fn priorities_fill_their_shares_in_order() {
 /// A window of 100 ms in which `most` were always in flight and each took this long.
 fn seen(latency_ms: f64, most: u64) -> Seen {
     let answered = (most as f64 * 100.0 / latency_ms) as u64;
-    Seen { seconds: 0.1, answered, mean: latency_ms * 1e6, low: latency_ms * 1e6, least: latency_ms * 1e6, most, ..Seen::default() }
+    Seen {
+        seconds: 0.1,
+        answered,
+        mean: latency_ms * 1e6,
+        low: latency_ms * 1e6,
+        least: latency_ms * 1e6,
+        most,
+        ..Seen::default()
+    }
 }
 
 #[test]

@@ -182,7 +182,8 @@ mod tests {
     fn a_window_is_summed_up_once() {
         let window = Window::new();
         for millis in 1..=100 {
-            window.record(millis % 8, Sample { latency: Duration::from_millis(millis), outcome: Outcome::Ok });
+            window
+                .record(millis % 8, Sample { latency: Duration::from_millis(millis), outcome: Outcome::Ok });
         }
         window.record(3, Sample { latency: Duration::from_secs(9), outcome: Outcome::Dropped });
         window.record(99, Sample { latency: Duration::from_secs(9), outcome: Outcome::Ignore });

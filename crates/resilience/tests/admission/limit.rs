@@ -77,7 +77,12 @@ fn a_long_overload_teaches_nothing() {
             let title = format!("{slots} slots, {work:?}, overloaded from the start");
             print(&title, &phases, &outcomes);
             let [early, long, after] = &outcomes[..] else { panic!("three phases") };
-            assert!(early.goodput >= 0.9 && long.goodput >= 0.95, "{title}: {} {}", early.goodput, long.goodput);
+            assert!(
+                early.goodput >= 0.9 && long.goodput >= 0.95,
+                "{title}: {} {}",
+                early.goodput,
+                long.goodput
+            );
             let queued = long.mean() / work.mean();
             assert!(queued <= QUEUED_MOST, "{title}: a call takes {queued} times its work");
             check_recovered(&title, work, after);
@@ -93,7 +98,13 @@ fn a_slower_release_is_learnt() {
                 let slow = |load, seconds| Phase { load, seconds, slower };
                 // Loads are of the capacity before it became slower.
                 let usual = 0.7 / slower;
-                let phases = [phase(0.3, 10.0), slow(usual, 5.0), slow(usual, 10.0), slow(3.0, 10.0), slow(usual, 10.0)];
+                let phases = [
+                    phase(0.3, 10.0),
+                    slow(usual, 5.0),
+                    slow(usual, 10.0),
+                    slow(3.0, 10.0),
+                    slow(usual, 10.0),
+                ];
                 let outcomes = run(slots, work, ALL_NORMAL, &phases, LimitRules::default(), 13);
                 let title = format!("{slots} slots, {work:?}, {slower} x slower");
                 print(&title, &phases, &outcomes);
