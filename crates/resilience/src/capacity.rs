@@ -1,64 +1,52 @@
-//! The N−1 gauge: which share of the peak a service could still carry if its largest zone, or any third of its instances, vanished now.
+//! The N−1 gauge: which share of today's peak could a service still carry if its largest zone, or a third of its instances, vanished now?
 //!
 //! ```text
-//!   each second, each instance: throughput, latency, utilisation ──▶ its capacity ─┐
-//!   each second: calls asked for ──▶ the day's peak ───────────────────────────────┴─▶ what is left ÷ peak, and on what that rests
+//!   offered a second ───────────────────────▶ Peak: the most of 24 h, over 10 s ──┐
+//!   of each instance a second:                                                    ├─▶ share = left ÷ peak ──▶ alarm below 1
+//!   calls, latency, utilisation ─▶ Instance ─▶ its capacity ─▶ less the worst loss ┘
 //! ```
 //!
-//! What an instance can carry is not configured but seen, the best of three:
+//! What an instance can carry is taken from what it did, never from configuration, and it is said how it is known ([`Basis`]):
 //!
-//! - *measured*: its latency left tolerance; the throughput at that moment is its knee. Beyond the knee of a queue throughput stays and
-//!   latency grows (Little 1961; Gunther, "Guerrilla Capacity Planning").
-//! - *estimated*: it reports a utilisation U while it carries X; by the utilisation law it can carry X/U (Denning and Buzen 1978).
-//! - *proven*: the most it has carried without its latency leaving tolerance. It can do at least that; the gauge is a lower bound then, and
-//!   raises no alarm.
+//! - **measured**: its latency left tolerance (1.5 × its usual one) at this throughput; in saturation throughput *is* capacity.
+//! - **estimated**: by the utilisation law (Denning and Buzen, "The Operational Analysis of Queueing Network Models", 1978) calls ÷ utilisation, from 30 %
+//!   on, with the utilisation that it reports itself (ORCA, gRFC A51).
+//! - **proven**: it has carried this much in the last 24 hours at healthy latency. A lower bound: nobody knows yet how much more it can do.
 //!
-//! Each process judges by its own part of the traffic: part of the capacity by the same part of the peak is the same share.
+//! A share that rests on what was proven says nothing when it is below 1, because a service that never had more to do has proven no more.
+//! So the alarm rings for measured and estimated shares, and where nothing at all would be left, which needs no measurement.
+//!
+//! All of it is what one process sees. Where several gateways share the traffic each sees its part of peak and capacity alike, and the
+//! share is the same.
 
+mod alarm;
 mod instance;
+mod loss;
 mod peak;
 #[cfg(test)]
 mod tests;
 
 use crate::Moment;
-use instance::Known;
-use peak::Peak;
-use std::collections::BTreeMap;
+use alarm::Alarm;
+use instance::Instance;
+pub use loss::Lost;
+use loss::{Carrier, worst};
+use peak::{Peak, Recent};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The share under which the gauge alarms, and the one above which it is quiet again; between the two it stays as it is.
-const ALARM_UNDER: f64 = 1.0;
-const CLEAR_ABOVE: f64 = 1.05;
-/// How long it must be under, or above: a second is a coincidence.
-const ALARM_AFTER: Duration = Duration::from_secs(5);
-const CLEAR_AFTER: Duration = Duration::from_secs(30);
+/// What a round may have taken, seconds. Rounds are about a second; one that came far too late (a stopped process) is not believed.
+const ROUND_S: (f64, f64) = (0.1, 10.0);
 
-/// One instance in the second that has passed.
-#[derive(Clone, Debug)]
-pub struct InstanceSecond {
-    /// Which.
-    pub id: Arc<str>,
-    /// Its zone's number; 0 is no zone.
-    pub zone: u16,
-    /// Calls it answered.
-    pub requests: u64,
-    /// What they took on average.
-    pub latency: Option<Duration>,
-    /// Which share of its capacity it said was used.
-    pub utilisation: Option<f64>,
-    /// Whether calls are sent to it.
-    pub usable: bool,
-}
-
-/// What an answer rests on, the weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How a capacity is known, the least certain first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Basis {
-    /// The most that was carried: a lower bound.
+    /// It has carried this much: a lower bound.
     Proven,
-    /// What instances said of their utilisation.
+    /// From the utilisation that instances report.
     Estimated,
-    /// Where latency left tolerance.
+    /// More than this was tried, and latency left tolerance.
     Measured,
 }
 
@@ -73,115 +61,97 @@ impl Basis {
     }
 }
 
-/// What would be gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
-    /// The zone with this number.
-    Zone(u16),
-    /// So many instances, those that carry most.
-    Instances(usize),
+/// What one instance did since the last round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceSecond {
+    /// Which instance.
+    pub id: Arc<str>,
+    /// Its zone in the roster; 0 for none.
+    pub zone: u16,
+    /// Calls that it answered.
+    pub requests: u64,
+    /// Their mean latency; `None` where there were none.
+    pub latency: Option<Duration>,
+    /// The utilisation that it reported, 1.0 for all it has; `None` where it reports none.
+    pub utilisation: Option<f64>,
+    /// Whether calls are sent to it now.
+    pub usable: bool,
 }
 
-impl Lost {
-    /// For people: `zone b`, `2 instances`.
-    pub fn describe<'a>(self, name: impl Fn(u16) -> &'a str) -> String {
-        match self {
-            Lost::Zone(zone) => format!("zone {}", name(zone)),
-            Lost::Instances(1) => "1 instance".to_owned(),
-            Lost::Instances(count) => format!("{count} instances"),
-        }
-    }
-}
-
-/// The gauge of one service.
+/// Where a service stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gauge {
-    /// What is left ÷ peak.
+    /// `left` ÷ `peak`.
     pub share: f64,
-    /// The loss that leaves least.
+    /// What is imagined lost.
     pub lost: Lost,
-    /// What it rests on.
+    /// How what is left is known.
     pub basis: Basis,
-    /// The day's largest demand, in calls a second.
+    /// The largest demand of the last 24 hours, calls a second over ten seconds.
     pub peak: f64,
-    /// What is left, in calls a second.
+    /// What could be carried after the loss, calls a second.
     pub left: f64,
-    /// Whether it has been under 1 for long enough.
+    /// Whether people are to be told.
     pub alarm: bool,
 }
 
-/// What is remembered of one service.
-#[derive(Clone, Debug, Default)]
+/// The gauge of one service. Memory is bounded by its instances, about 700 bytes each.
+#[derive(Debug, Default)]
 pub struct Capacity {
-    instances: BTreeMap<Arc<str>, Known>,
+    instances: HashMap<Arc<str>, Instance>,
+    demand: Recent,
     peak: Peak,
-    alarm: bool,
-    /// Since when the gauge is on the other side of its alarm.
-    turning: Option<Moment>,
+    alarm: Alarm,
+    last: Option<Moment>,
 }
 
 impl Capacity {
-    /// Takes in a second in which `offered` calls were asked for; `None` before anything is known.
+    /// A gauge that knows nothing.
+    pub fn new() -> Capacity {
+        Capacity::default()
+    }
+
+    /// Takes in a round, about once a second: the calls that were `offered` to the service since the last one, also those that were
+    /// refused, and what each instance did. An instance that is missing is forgotten. `None` while nothing can be told: in the
+    /// first ten rounds, without demand, and before any instance is known by twenty seconds of calls.
     pub fn second(&mut self, now: Moment, offered: u64, instances: &[InstanceSecond]) -> Option<Gauge> {
-        self.peak.second(now, offered as f64);
-        let mut before = std::mem::take(&mut self.instances);
-        for second in instances {
-            let mut known = before.remove(&second.id).unwrap_or_default();
-            known.second(second);
-            self.instances.insert(second.id.clone(), known);
+        let elapsed = self.last.map_or(1.0, |last| now.since(last).as_secs_f64());
+        let seconds = elapsed.clamp(ROUND_S.0, ROUND_S.1);
+        self.last = Some(now);
+        self.demand.add(seconds, offered, Duration::ZERO);
+        if self.demand.is_full() {
+            self.peak.note(now, self.demand.rate());
         }
-        let peak = self.peak.most();
-        let (left, lost, basis) = self.worst_loss(instances)?;
+        self.instances.retain(|id, _| instances.iter().any(|instance| instance.id == *id));
+        for did in instances {
+            self.instances.entry(did.id.clone()).or_default().second(now, seconds, did);
+        }
+        let peak = self.peak.most(now);
+        let mut carriers = self.carriers(now, instances)?;
+        // With nobody left to lose there is nothing left either.
+        let (lost, left, basis) =
+            worst(&mut carriers).unwrap_or((Lost::Instances { lost: 0, of: 0 }, 0.0, Basis::Measured));
         if peak <= 0.0 {
             return None;
         }
         let share = left / peak;
-        self.turn(now, share, basis);
-        Some(Gauge { share, lost, basis, peak, left, alarm: self.alarm })
+        let tells = basis != Basis::Proven || left <= 0.0;
+        let alarm = self.alarm.watch(now, if tells { share } else { f64::INFINITY });
+        Some(Gauge { share, lost, basis, peak, left, alarm })
     }
 
-    fn worst_loss(&self, instances: &[InstanceSecond]) -> Option<(f64, Lost, Basis)> {
-        let usable: Vec<_> = instances.iter().filter(|second| second.usable).collect();
-        let known: Vec<_> =
-            usable.iter().map(|second| self.instances.get(&second.id).and_then(Known::capacity)).collect();
-        let mut seen: Vec<f64> = known.iter().flatten().map(|(capacity, _)| *capacity).collect();
-        seen.sort_by(f64::total_cmp);
-        // One that has shown nothing yet can do what the others can.
-        let median = *seen.get(seen.len() / 2)?;
-        let basis = known.iter().flatten().map(|(_, basis)| *basis).min()?;
-        let mut of: Vec<(u16, f64)> = usable
-            .iter()
-            .zip(&known)
-            .map(|(second, known)| (second.zone, known.map_or(median, |k| k.0)))
-            .collect();
-        let total: f64 = of.iter().map(|(_, capacity)| capacity).sum();
-        let mut zones: BTreeMap<u16, f64> = BTreeMap::new();
-        of.iter()
-            .filter(|(zone, _)| *zone != 0)
-            .for_each(|(zone, capacity)| *zones.entry(*zone).or_default() += capacity);
-        let zone = zones.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        of.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let third = of.len().div_ceil(3);
-        let of_third: f64 = of.iter().take(third).map(|(_, capacity)| capacity).sum();
-        let by_third = (total - of_third, Lost::Instances(third), basis);
-        Some(match zone {
-            Some((zone, of_zone)) if of_zone >= of_third => (total - of_zone, Lost::Zone(zone), basis),
-            _ => by_third,
-        })
-    }
-
-    fn turn(&mut self, now: Moment, share: f64, basis: Basis) {
-        let (wants, after) = if self.alarm {
-            (share > CLEAR_ABOVE || basis == Basis::Proven, CLEAR_AFTER)
-        } else {
-            // A lower bound under 1 says that nothing more was seen, not that there is not more.
-            (share < ALARM_UNDER && basis != Basis::Proven, ALARM_AFTER)
-        };
-        if !wants {
-            self.turning = None;
-        } else if now.since(*self.turning.get_or_insert(now)) >= after {
-            self.alarm = !self.alarm;
-            self.turning = None;
-        }
+    /// The instances that are used now, those that are not known yet at the median of the others. `None` where none is known.
+    fn carriers(&mut self, now: Moment, instances: &[InstanceSecond]) -> Option<Vec<Carrier>> {
+        let mut known: Vec<(f64, Basis)> =
+            self.instances.values_mut().filter_map(|instance| instance.capacity(now)).collect();
+        known.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let median = *known.get(known.len() / 2)?;
+        let usable = instances.iter().filter(|did| did.usable);
+        let carriers = usable.map(|did| {
+            let own = self.instances.get_mut(&did.id).and_then(|instance| instance.capacity(now));
+            let (calls, basis) = own.unwrap_or(median);
+            Carrier { zone: did.zone, calls, basis }
+        });
+        Some(carriers.collect())
     }
 }

@@ -1,106 +1,122 @@
-//! The gauge by hand, and beside the truth.
+//! The gauge by hand-computed numbers.
 
 use super::*;
 
-fn at(seconds: u64) -> Moment {
-    Moment::from_start(Duration::from_secs(seconds))
+/// Zone, calls a second, latency in ms, utilisation, usable.
+type Row = (u16, u64, u64, Option<f64>, bool);
+
+struct Service {
+    capacity: Capacity,
+    now: Moment,
 }
 
-fn second(id: &str, zone: u16, requests: u64, latency_ms: f64, utilisation: Option<f64>) -> InstanceSecond {
-    InstanceSecond {
-        id: id.into(),
-        zone,
-        requests,
-        latency: Some(Duration::from_secs_f64(latency_ms / 1e3)),
-        utilisation,
-        usable: true,
+impl Service {
+    fn new() -> Service {
+        Service { capacity: Capacity::new(), now: Moment::START }
     }
-}
 
-/// A minute of the same second; the gauge at its end.
-fn minute(capacity: &mut Capacity, from: u64, offered: u64, instances: &[InstanceSecond]) -> Option<Gauge> {
-    (from..from + 60).map(|now| capacity.second(at(now), offered, instances)).last()?
-}
-
-#[test]
-fn what_was_carried_is_a_lower_bound_and_raises_no_alarm() {
-    let three = [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, None));
-    let gauge = minute(&mut Capacity::default(), 0, 300, &three).unwrap();
-    assert_eq!((gauge.basis, gauge.alarm), (Basis::Proven, false));
-    assert!((gauge.share - 2.0 / 3.0).abs() < 0.01, "{gauge:?}");
-}
-
-#[test]
-fn a_reported_utilisation_tells_what_is_left() {
-    // Each carries 100 at a third of what it can: without one of three there is 600 for 300.
-    let three = [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(1.0 / 3.0)));
-    let gauge = minute(&mut Capacity::default(), 0, 300, &three).unwrap();
-    assert_eq!((gauge.basis, gauge.alarm), (Basis::Estimated, false));
-    assert!((gauge.share - 2.0).abs() < 0.05, "{gauge:?}");
-}
-
-#[test]
-fn the_largest_zone_is_the_one_that_counts() {
-    let four =
-        [("x", 1), ("y", 1), ("z", 2), ("w", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(0.8)));
-    let gauge = minute(&mut Capacity::default(), 0, 400, &four).unwrap();
-    assert_eq!(gauge.lost, Lost::Zone(1));
-    // 250 of 500 are left for 400.
-    assert!((gauge.share - 0.625).abs() < 0.02, "{gauge:?}");
-    assert!(gauge.alarm);
-    assert_eq!(gauge.lost.describe(|_| "a"), "zone a");
-}
-
-#[test]
-fn without_zones_a_third_of_the_instances_is_lost() {
-    let seconds: Vec<_> = (0..7).map(|i| second(&i.to_string(), 0, 100, 10.0, Some(0.5))).collect();
-    let gauge = minute(&mut Capacity::default(), 0, 700, &seconds).unwrap();
-    assert_eq!(gauge.lost, Lost::Instances(3));
-    assert!((gauge.share - 4.0 * 200.0 / 700.0).abs() < 0.05, "{gauge:?}");
-    let one = [second("x", 0, 100, 10.0, Some(0.5))];
-    let gauge = minute(&mut Capacity::default(), 0, 100, &one).unwrap();
-    assert_eq!((gauge.share, gauge.lost), (0.0, Lost::Instances(1)), "a single instance leaves nothing");
-}
-
-#[test]
-fn a_knee_is_measured_where_latency_leaves_tolerance() {
-    let mut capacity = Capacity::default();
-    let three =
-        |requests, ms| [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, requests, ms, None));
-    minute(&mut capacity, 0, 300, &three(100, 10.0));
-    let gauge = minute(&mut capacity, 60, 900, &three(160, 40.0)).unwrap();
-    assert_eq!(gauge.basis, Basis::Measured);
-    // Each can do 160: without one there is 320 for the 900 that were asked for.
-    assert!((gauge.share - 320.0 / 900.0).abs() < 0.02, "{gauge:?}");
-    assert!(gauge.alarm);
-}
-
-#[test]
-fn alarms_come_late_and_go_later() {
-    let mut capacity = Capacity::default();
-    let three =
-        |used| [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(used)));
-    minute(&mut capacity, 0, 300, &three(0.3));
-    let mut raised = None;
-    for now in 60..120 {
-        let gauge = capacity.second(at(now), 300, &three(1.0)).unwrap();
-        if gauge.alarm && raised.is_none() {
-            raised = Some(now);
+    /// `seconds` alike; the gauge after them.
+    fn go(&mut self, seconds: u64, offered: u64, rows: &[Row]) -> Option<Gauge> {
+        let mut gauge = None;
+        for _ in 0..seconds {
+            self.now = self.now.plus(Duration::from_secs(1));
+            let instances: Vec<InstanceSecond> = rows
+                .iter()
+                .enumerate()
+                .map(|(i, &(zone, requests, latency_ms, utilisation, usable))| InstanceSecond {
+                    id: Arc::from(format!("i{i}")),
+                    zone,
+                    requests,
+                    latency: (requests > 0).then_some(Duration::from_millis(latency_ms)),
+                    utilisation,
+                    usable,
+                })
+                .collect();
+            gauge = self.capacity.second(self.now, offered, &instances);
         }
-        assert!(gauge.alarm || raised.is_none(), "it does not flap");
+        gauge
     }
-    assert!(raised.is_some_and(|at| (66..90).contains(&at)), "{raised:?}");
-    let cleared = (120..240).find(|now| !capacity.second(at(*now), 300, &three(0.3)).unwrap().alarm);
-    assert!(cleared.is_some_and(|at| at >= 150), "{cleared:?}");
 }
 
 #[test]
-fn yesterdays_peak_is_forgotten() {
-    let mut capacity = Capacity::default();
-    let three = [("x", 1), ("y", 2), ("z", 3)].map(|(id, zone)| second(id, zone, 100, 10.0, Some(0.5)));
-    minute(&mut capacity, 0, 3000, &three);
-    let busy = minute(&mut capacity, 60, 300, &three).unwrap();
-    assert!(busy.peak > 2900.0, "{busy:?}");
-    let next_day = minute(&mut capacity, 25 * 3600, 300, &three).unwrap();
-    assert!((next_day.peak - 300.0).abs() < 20.0, "{next_day:?}");
+fn shares_by_hand() {
+    let zone = |zone| Lost::Zone { zone, only: false };
+    // Three zones of one instance each, all alike: offered and each one's row; then share, what is lost, basis, alarm after a minute.
+    type Case = (&'static str, u64, Row, (f64, Lost, Basis, bool));
+    let cases: [Case; 4] = [
+        (
+            "never had more to do",
+            300,
+            (0, 100, 10, None, true),
+            (200.0 / 300.0, zone(1), Basis::Proven, false),
+        ),
+        (
+            "half utilised",
+            300,
+            (0, 100, 10, Some(0.5), true),
+            (400.0 / 300.0, zone(1), Basis::Estimated, false),
+        ),
+        ("70 % utilised", 300, (0, 100, 10, Some(0.7), true), (0.952, zone(1), Basis::Estimated, true)),
+        ("just enough", 300, (0, 100, 10, Some(0.666), true), (1.001, zone(1), Basis::Estimated, false)),
+    ];
+    for (name, offered, row, (share, lost, basis, alarm)) in cases {
+        let rows = [1, 2, 3].map(|zone| (zone, row.1, row.2, row.3, row.4));
+        let gauge = Service::new().go(60, offered, &rows).unwrap();
+        assert!((gauge.share - share).abs() < 0.01, "{name}: {gauge:?}");
+        assert_eq!((gauge.lost, gauge.basis, gauge.alarm), (lost, basis, alarm), "{name}: {gauge:?}");
+        assert!(
+            (gauge.peak - offered as f64).abs() < 0.5 && (gauge.left / gauge.peak - gauge.share).abs() < 1e-9
+        );
+    }
+}
+
+#[test]
+fn an_overload_measures_the_knee_and_counts_what_was_refused_as_demand() {
+    let mut service = Service::new();
+    service.go(60, 300, &[1, 2, 3].map(|zone| (zone, 100, 10, None, true)));
+    // Each can do 200; 900 are offered, of which 300 are refused.
+    let gauge = service.go(60, 900, &[1, 2, 3].map(|zone| (zone, 200, 30, None, true))).unwrap();
+    assert_eq!((gauge.basis, gauge.alarm), (Basis::Measured, true), "{gauge:?}");
+    assert!((gauge.left - 400.0).abs() < 4.0 && (gauge.peak - 900.0).abs() < 1.0, "{gauge:?}");
+}
+
+#[test]
+fn one_zone_or_one_instance_leaves_nothing_and_rings() {
+    let one = Service::new().go(60, 100, &[(0, 100, 10, None, true)]).unwrap();
+    assert_eq!((one.share, one.lost, one.alarm), (0.0, Lost::Instances { lost: 1, of: 1 }, true));
+    let zone = Service::new().go(60, 200, &[(1, 100, 10, None, true), (1, 100, 10, None, true)]).unwrap();
+    assert_eq!((zone.share, zone.lost, zone.alarm), (0.0, Lost::Zone { zone: 1, only: true }, true));
+}
+
+#[test]
+fn what_is_gone_already_is_not_counted_and_what_is_new_is_like_the_others() {
+    let mut service = Service::new();
+    let all = [1, 2, 3].map(|zone| (zone, 100, 10, Some(0.5), true));
+    service.go(60, 300, &all);
+    let mut less = all;
+    less[0] = (1, 0, 0, None, false);
+    let gauge = service.go(10, 300, &less).unwrap();
+    assert!((gauge.left - 200.0).abs() < 1.0 && gauge.alarm, "one of the two that are left: {gauge:?}");
+    let more = [all[0], all[1], all[2], (4, 0, 0, None, true)];
+    let gauge = service.go(40, 300, &more).unwrap();
+    // Of four like it, two are lost as "a third, rounded up".
+    assert!((gauge.left - 400.0).abs() < 8.0, "{gauge:?}");
+    assert_eq!(gauge.lost, Lost::Instances { lost: 2, of: 4 });
+    service.go(60, 300, &all);
+    assert_eq!(service.capacity.instances.len(), 3, "what left is forgotten");
+}
+
+#[test]
+fn nothing_is_told_before_something_is_known() {
+    assert_eq!(Service::new().go(9, 300, &[(1, 100, 10, None, true)]), None, "too early");
+    assert_eq!(Service::new().go(60, 0, &[(1, 0, 0, None, true)]), None, "no calls");
+    assert_eq!(Service::new().go(60, 100, &[]), None, "no instance");
+    let mut service = Service::new();
+    service.go(60, 200, &[(1, 100, 10, None, true), (2, 100, 10, None, true)]);
+    let gauge = service.go(10, 200, &[(1, 0, 0, None, false), (2, 0, 0, None, false)]).unwrap();
+    assert_eq!(
+        (gauge.share, gauge.lost, gauge.alarm),
+        (0.0, Lost::Instances { lost: 0, of: 0 }, true),
+        "all are gone"
+    );
 }
