@@ -6,6 +6,7 @@
 //! | `GET /-/status` | release, epoch, connections, requests in flight |
 //! | `POST /-/prepare` | a bundle to compile and keep; 422 says what is wrong with it |
 //! | `POST /-/commit` | `{"hash", "epoch"}`: the prepared release serves from now on |
+//! | `POST /-/event` | `{"kind", "subject", "text", "at_unix_ms"}`: something that only a neighbour saw, for the time line |
 //! | `GET /metrics` | OpenMetrics |
 //! | `tenet.telemetry.v1.Telemetry` | gRPC: a snapshot a second |
 
@@ -19,12 +20,18 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tenet_release::ReleaseHash;
-use tenet_telemetry::watch_service;
+use tenet_telemetry::{Event, EventKind, watch_service};
 use tokio::net::TcpListener;
 
 /// Largest bundle taken; the contracts of all of googleapis are below 50 MiB.
 const BUNDLE_MAX: usize = 128 << 20;
+
+/// Largest event taken; the time line itself keeps less of its texts.
+const EVENT_MAX: usize = 16 << 10;
+/// How old an event may say it is. One that waited longer is news of now, or its clock is wrong.
+const EVENT_AGE_MAX: Duration = Duration::from_secs(600);
 
 /// Serves until the process ends.
 pub async fn serve(process: Arc<Process>, listener: TcpListener) {
@@ -34,6 +41,7 @@ pub async fn serve(process: Arc<Process>, listener: TcpListener) {
         .route("/-/status", get(status))
         .route("/-/prepare", post(prepare).layer(DefaultBodyLimit::max(BUNDLE_MAX)))
         .route("/-/commit", post(commit))
+        .route("/-/event", post(event).layer(DefaultBodyLimit::max(EVENT_MAX)))
         .route("/metrics", get(metrics))
         .route_service("/tenet.telemetry.v1.Telemetry/{method}", telemetry)
         .with_state(process);
@@ -86,8 +94,37 @@ async fn commit(State(process): State<Arc<Process>>, Json(body): Json<Value>) ->
     }
 }
 
+/// Takes an event of a kind that a gateway cannot see for itself: its own kinds are not to be forged.
+async fn event(State(process): State<Arc<Process>>, Json(body): Json<Value>) -> Response {
+    let kind = match body["kind"].as_str() {
+        Some("drill") => EventKind::Drill,
+        Some("instance-up") => EventKind::InstanceUp,
+        Some("instance-down") => EventKind::InstanceDown,
+        Some("restart") => EventKind::Restart,
+        Some("scale") => EventKind::Scale,
+        _ => {
+            return problem(
+                "Event refused",
+                "expected a kind: drill, instance-up, instance-down, restart or scale",
+            );
+        }
+    };
+    let (Some(subject), Some(text)) = (body["subject"].as_str(), body["text"].as_str()) else {
+        return problem("Event refused", "expected texts: subject and text");
+    };
+    let now = SystemTime::now();
+    let said = body["at_unix_ms"].as_u64().and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    let at = said.filter(|at| now.duration_since(*at).is_ok_and(|age| age <= EVENT_AGE_MAX)).unwrap_or(now);
+    process.collector.event(Event { kind, at, subject: subject.to_owned(), text: text.to_owned() });
+    StatusCode::NO_CONTENT.into_response()
+}
+
 fn refused(detail: &str) -> Response {
-    let body = json!({ "title": "Release refused", "status": 422, "detail": detail });
+    problem("Release refused", detail)
+}
+
+fn problem(title: &str, detail: &str) -> Response {
+    let body = json!({ "title": title, "status": 422, "detail": detail });
     let media_type = [(header::CONTENT_TYPE, "application/problem+json")];
     (StatusCode::UNPROCESSABLE_ENTITY, media_type, body.to_string()).into_response()
 }

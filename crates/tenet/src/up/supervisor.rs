@@ -1,11 +1,12 @@
 //! The supervisor itself: what it holds, how it starts, what it waits for.
 
 use super::child::Child;
-use super::control::{Answers, Asked, Control, Order};
+use super::control::{Answers, Asked, Control, Order, Stage, Words};
 use super::output::Output;
 use super::ports::Ports;
 use super::services::Instance;
 use super::sockets::Sockets;
+use super::time_line::TimeLine;
 use super::{announce, build, lock, plan, state};
 use crate::cli::{Failed, UpArgs};
 use crate::project;
@@ -23,6 +24,7 @@ pub struct Supervisor {
     pub release: Release,
     pub epoch: u64,
     pub output: Output,
+    pub time_line: TimeLine,
     pub ports: Ports,
     pub sockets: Sockets,
     pub instances: Vec<Instance>,
@@ -47,6 +49,13 @@ impl Tell<'_> {
         self.output.say(line);
         if let Some(answers) = self.answers {
             answers.say(line);
+        }
+    }
+
+    /// How far a drill has come; only who asked wants to know.
+    pub fn stage(&self, stage: Stage) {
+        if let Some(answers) = self.answers {
+            answers.stage(stage);
         }
     }
 }
@@ -83,6 +92,25 @@ impl Signals {
             _ = hangup.recv() => Order::Reload,
             _ = user.recv() => Order::Restart { services: false },
         }
+    }
+}
+
+/// Answers everybody who asks for anything that a drill is going on. Never ends.
+async fn refuse_all(control: &Control, drill: &str) {
+    loop {
+        let Asked { answers, .. } = control.next().await;
+        answers.say(&format!(
+            "error: the drill {drill} is going on\n  hint: try again when it has ended, or end it with Ctrl-C"
+        ));
+        answers.done(false).await;
+    }
+}
+
+/// The same for orders by signal.
+async fn refuse_signals(hangup: &mut Signal, user: &mut Signal, output: &Output) {
+    loop {
+        Signals::order(hangup, user).await;
+        output.say("a drill is going on: the signal was not obeyed");
     }
 }
 
@@ -123,6 +151,7 @@ async fn up(args: UpArgs) -> Result<(), Failed> {
         release,
         epoch,
         output,
+        time_line: TimeLine::start(sockets.admin.iter().map(|admin| admin.address).collect()),
         ports: Ports::new(rand::random()),
         sockets,
         instances: Vec::new(),
@@ -184,19 +213,31 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Serves until somebody wants us to end. Orders run one at a time; the wish to end interrupts them.
+    /// Serves until somebody wants us to end. Orders run one at a time; the wish to end interrupts them. During a drill others are
+    /// refused rather than kept waiting: a drill is measured, and a restart in its midst would be measured with it.
     async fn serve(&mut self, signals: &mut Signals, control: &Control) {
         loop {
             let Signals { interrupt, terminate, hangup, user } = &mut *signals;
-            let (order, answers) = tokio::select! {
+            let (order, caller) = tokio::select! {
                 _ = interrupt.recv() => return,
                 _ = terminate.recv() => return,
                 order = Signals::order(hangup, user) => (order, None),
-                Asked { order, answers } = control.next() => (order, Some(answers)),
+                Asked { order, answers, words } = control.next() => (order, Some((answers, words))),
             };
+            let (answers, mut words) = caller.unzip();
+            let refusing = async {
+                match &order {
+                    Order::Drill(rehearsal) => refuse_all(control, &rehearsal.fault.to_string()).await,
+                    _ => std::future::pending().await,
+                }
+            };
+            let output = self.output.clone();
             let done = tokio::select! {
-                done = self.obey(order, answers.as_ref()) => done,
-                () = signals.terminate() => return,
+                done = self.obey(&order, answers.as_ref(), words.as_mut()) => done,
+                () = refusing => false,
+                () = refuse_signals(hangup, user, &output), if matches!(order, Order::Drill(_)) => false,
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
             };
             if let Some(answers) = answers {
                 answers.done(done).await;
@@ -204,16 +245,19 @@ impl Supervisor {
         }
     }
 
-    async fn obey(&mut self, order: Order, answers: Option<&Answers>) -> bool {
+    async fn obey(&mut self, order: &Order, answers: Option<&Answers>, words: Option<&mut Words>) -> bool {
         let output = self.output.clone();
         let tell = Tell { output: &output, answers };
-        let result = match order {
-            Order::Reload => self.reload(&tell).await,
-            Order::Restart { services } => self.restart(services, &tell).await,
+        let result = match (order, words) {
+            (Order::Reload, _) => self.reload(&tell).await,
+            (Order::Restart { services }, _) => self.restart(*services, &tell).await,
+            (Order::Drill(rehearsal), Some(words)) => self.drill(rehearsal, words, &tell).await,
+            // A drill needs somebody at the other end; no signal asks for one.
+            (Order::Drill(_), None) => Ok(()),
         };
         if let Err(Failed(text)) = &result {
             tell.say(text);
-            if order == Order::Reload {
+            if *order == Order::Reload {
                 output.say(&format!("release {} goes on", self.release.hash.short()));
             }
         }
