@@ -122,6 +122,9 @@ pub struct RunArgs {
     /// Print the report as one JSON object; progress goes to standard error.
     #[arg(long)]
     pub json: bool,
+    /// Judge only the limits stated here, not the ones that suit the kind of failure.
+    #[arg(long)]
+    pub only_stated_limits: bool,
     /// Limit: most calls that may fail from the failure on.
     #[arg(long, value_name = "N")]
     pub max_harmed: Option<u64>,

@@ -50,17 +50,18 @@ impl Limits {
     /// be served, how fast is not judged.
     pub fn of(fault: &Fault, run: &RunArgs) -> Limits {
         let (success, recovery_ms) = match fault {
-            Fault::LoseZone { .. } | Fault::LoseInstance { .. } => (99.9, Some(2_000)),
+            _ if run.only_stated_limits => (None, None),
+            Fault::LoseZone { .. } | Fault::LoseInstance { .. } => (Some(99.9), Some(2_000)),
             Fault::HangZone { .. } | Fault::HangInstance { .. } | Fault::BlackHole { .. } => {
-                (99.0, Some(5_000))
+                (Some(99.0), Some(5_000))
             }
-            Fault::ErrorInstance { .. } => (99.0, Some(5_000)),
-            Fault::SlowInstance { .. } => (99.9, Some(5_000)),
-            Fault::SlowNetwork { .. } => (99.9, None),
+            Fault::ErrorInstance { .. } => (Some(99.0), Some(5_000)),
+            Fault::SlowInstance { .. } => (Some(99.9), Some(5_000)),
+            Fault::SlowNetwork { .. } => (Some(99.9), None),
         };
         Limits {
             max_harmed: run.max_harmed,
-            min_success_percent: run.min_success.or(Some(success)),
+            min_success_percent: run.min_success.or(success),
             max_p99_ratio: run.max_p99_ratio,
             max_recovery_ms: run.max_recovery.map(|limit| limit.0).or(recovery_ms),
         }

@@ -116,6 +116,13 @@ impl Child {
         self.bend(Order::Hold);
     }
 
+    /// Waits until a child that is to be held down has no process any more; false if that takes longer than `within`.
+    pub async fn held(&self, within: Duration) -> bool {
+        let mut state = self.state.clone();
+        let reached = state.wait_for(|state| *state == State::Held);
+        matches!(tokio::time::timeout(within, reached).await, Ok(Ok(_)))
+    }
+
     /// Stops its process group where it is (SIGSTOP), as a machine that swaps or a long collection of garbage does, until
     /// [`Child::release`]. A process that does not serve yet is stopped once it does.
     pub fn pause(&self) {

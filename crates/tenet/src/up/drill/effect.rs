@@ -12,6 +12,9 @@ const PATH: &str = "/-/faults";
 /// Time for a fault point to answer. It is asked on the instance's own port, beside its calls.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
+/// Time for a process to be gone after SIGKILL; the kernel needs it to give back a large memory.
+const KILL_TIME: Duration = Duration::from_secs(10);
+
 /// Where a fault point is.
 #[derive(Clone, Debug)]
 pub struct Point {
@@ -51,7 +54,15 @@ impl Effect<'_> {
     /// Does it. After an error it may be done in part, and must be undone.
     pub async fn begin(&self) -> Result<(), String> {
         match self {
-            Effect::Lost(children) => children.iter().for_each(|child| child.hold_down()),
+            Effect::Lost(children) => {
+                // All are told before any is waited for: they die as one.
+                children.iter().for_each(|child| child.hold_down());
+                for child in children {
+                    if !child.held(KILL_TIME).await {
+                        return Err(format!("{} still runs {KILL_TIME:?} after SIGKILL", child.spec().id));
+                    }
+                }
+            }
             Effect::Paused(children) => children.iter().for_each(|child| child.pause()),
             Effect::Faulty(points, fault) => {
                 for point in points {
