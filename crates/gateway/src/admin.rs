@@ -94,29 +94,32 @@ async fn commit(State(process): State<Arc<Process>>, Json(body): Json<Value>) ->
     }
 }
 
-/// Takes an event of a kind that a gateway cannot see for itself: its own kinds are not to be forged.
 async fn event(State(process): State<Arc<Process>>, Json(body): Json<Value>) -> Response {
+    match read_event(&body, SystemTime::now()) {
+        Ok(event) => {
+            process.collector.event(event);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(expected) => problem("Event refused", expected),
+    }
+}
+
+/// An event of a kind that a gateway cannot see for itself: its own kinds are not to be forged. The error says what was expected.
+fn read_event(body: &Value, now: SystemTime) -> Result<Event, &'static str> {
     let kind = match body["kind"].as_str() {
         Some("drill") => EventKind::Drill,
         Some("instance-up") => EventKind::InstanceUp,
         Some("instance-down") => EventKind::InstanceDown,
         Some("restart") => EventKind::Restart,
         Some("scale") => EventKind::Scale,
-        _ => {
-            return problem(
-                "Event refused",
-                "expected a kind: drill, instance-up, instance-down, restart or scale",
-            );
-        }
+        _ => return Err("expected a kind: drill, instance-up, instance-down, restart or scale"),
     };
     let (Some(subject), Some(text)) = (body["subject"].as_str(), body["text"].as_str()) else {
-        return problem("Event refused", "expected texts: subject and text");
+        return Err("expected texts: subject and text");
     };
-    let now = SystemTime::now();
     let said = body["at_unix_ms"].as_u64().and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
     let at = said.filter(|at| now.duration_since(*at).is_ok_and(|age| age <= EVENT_AGE_MAX)).unwrap_or(now);
-    process.collector.event(Event { kind, at, subject: subject.to_owned(), text: text.to_owned() });
-    StatusCode::NO_CONTENT.into_response()
+    Ok(Event { kind, at, subject: subject.to_owned(), text: text.to_owned() })
 }
 
 fn refused(detail: &str) -> Response {
@@ -134,4 +137,32 @@ async fn metrics(State(process): State<Arc<Process>>) -> Response {
     process.collector.openmetrics(&mut text);
     let media_type = [(header::CONTENT_TYPE, tenet_telemetry::CONTENT_TYPE)];
     (media_type, text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_of_a_kind_that_others_see_and_of_a_time_that_can_be() {
+        let now = UNIX_EPOCH + Duration::from_secs(10_000);
+        let check = |body: Value, expected: Option<(EventKind, u64)>| {
+            let found = read_event(&body, now).ok().map(|event| {
+                assert_eq!((event.subject.as_str(), event.text.as_str()), ("s", "t"));
+                (event.kind, event.at.duration_since(UNIX_EPOCH).unwrap().as_secs())
+            });
+            assert_eq!(found, expected, "{body}");
+        };
+        let event =
+            |kind: &str, at: Value| json!({"kind": kind, "subject": "s", "text": "t", "at_unix_ms": at});
+        check(event("drill", json!(9_999_000)), Some((EventKind::Drill, 9_999)));
+        check(event("restart", Value::Null), Some((EventKind::Restart, 10_000)));
+        // Of the future, too old, and beyond all time: it is news of now.
+        for at in [json!(10_001_000), json!(9_000_000), json!(u64::MAX), json!(-1), json!("x")] {
+            check(event("instance-down", at), Some((EventKind::InstanceDown, 10_000)));
+        }
+        check(event("release", Value::Null), None);
+        check(json!({"kind": "drill", "subject": "s"}), None);
+        check(json!([]), None);
+    }
 }

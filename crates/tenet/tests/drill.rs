@@ -230,6 +230,7 @@ fn a_limit_that_does_not_hold_is_the_exit_code() {
     let mut up = Up::start(&project, &[]);
     let words =
         ["hang-instance", "web-b-1", "--during", "1s", "--timeout", "1s", "--max-p99-ratio", "0.0001"];
+    let words = [words.as_slice(), &["--min-success", "0"]].concat();
     let (status, text) = Drill::start(&project, &words).ended();
     assert_eq!(status, Some(1), "{text}");
     for part in [
