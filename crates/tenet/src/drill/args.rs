@@ -13,6 +13,9 @@ const CALLS_MAX: u64 = 3_000_000;
 /// Shortest time before the failure: less is no normal to compare with.
 const BEFORE_MIN: Duration = Duration::from_millis(500);
 
+/// Longest delay that fault points take.
+const DELAY_MAX: Millis = Millis(60_000);
+
 /// Flags of `tenet drill`.
 #[derive(Clone, Debug, Args)]
 pub struct DrillArgs {
@@ -55,7 +58,7 @@ enum Kind {
         /// Its name, as in the lines of `tenet up`.
         instance: String,
         /// How much longer.
-        #[arg(long, default_value = "100ms")]
+        #[arg(long, default_value = "100ms", value_parser = delay)]
         delay: Millis,
         #[command(flatten)]
         run: RunArgs,
@@ -68,7 +71,7 @@ enum Kind {
         #[arg(long, default_value = "INTERNAL", value_parser = grpc_code)]
         code: String,
         /// Share of its calls that fail, in percent.
-        #[arg(long, default_value_t = 100.0, value_parser = percent)]
+        #[arg(long, default_value_t = 100.0, value_parser = share)]
         share: f64,
         #[command(flatten)]
         run: RunArgs,
@@ -85,7 +88,7 @@ enum Kind {
         /// The zone.
         zone: String,
         /// How much longer.
-        #[arg(long, default_value = "100ms")]
+        #[arg(long, default_value = "100ms", value_parser = delay)]
         delay: Millis,
         #[command(flatten)]
         run: RunArgs,
@@ -199,6 +202,18 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    percent(text).and_then(|share| if share > 0.0 { Ok(share) } else { Err("no call would fail".to_owned()) })
+}
+
+fn delay(text: &str) -> Result<Millis, String> {
+    let delay: Millis = text.parse()?;
+    if delay.0 > 0 && delay <= DELAY_MAX {
+        return Ok(delay);
+    }
+    Err(format!("found {delay}, expected 1ms to {DELAY_MAX}; beyond that it is a black hole"))
+}
+
 fn ratio(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if value > 0.0 && f64::is_finite(value) => Ok(value),
@@ -258,6 +273,8 @@ mod tests {
             ("lose-zone b --rps 100000 --during 10min", "at most 3000000"),
             ("lose-zone b --min-success 101", "from 0 to 100"),
             ("lose-zone b --max-p99-ratio 0", "above 0"),
+            ("slow-instance web-a-1 --delay 2min", "expected 1ms to 1min"),
+            ("error-instance web-a-1 --share 0", "no call would fail"),
             ("error-instance web-a-1 --code BROKEN", "expected one of CANCELLED"),
             ("lose-planet b", "lose-planet"),
         ] {

@@ -30,7 +30,7 @@ impl Second {
         let ms =
             |q| self.latency_us.percentile(q).map_or("–".to_owned(), |us| format!("{:.1} ms", us / 1000.0));
         format!(
-            "{:>5} s  {phase:<7} {:>6}/s {:>6} ok {:>5} failed   p50 {:>9}   p99 {:>9}",
+            "{:>5} s  {phase:<7} {:>6} ended {:>6} ok {:>5} failed   p50 {:>9}   p99 {:>9}",
             since.as_secs(),
             self.ok + self.failed,
             self.ok,
@@ -57,7 +57,7 @@ mod tests {
             second.record(&Ended { intended: Instant::now(), latency, outcome, repeated: Repeated::No });
         }
         let line = second.line(Duration::from_millis(7_010), "during");
-        for part in ["7 s  during", "4/s", "2 ok", "2 failed", "p99    4.0 ms"] {
+        for part in ["7 s  during", "4 ended", "2 ok", "2 failed", "p99    4.0 ms"] {
             assert!(line.contains(part), "{part}: {line}");
         }
     }

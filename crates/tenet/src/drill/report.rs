@@ -185,7 +185,11 @@ impl fmt::Display for Report {
         let after = |ms: Option<u64>, never: &str| ms.map_or(never.to_owned(), |ms| format!("after {ms} ms"));
         let by = self.detected_by.as_ref().map_or(String::new(), |by| format!(" ({by})"));
         line(f, "detected", &format!("{}{by}", after(self.detected_after_ms, "no gateway told of it")))?;
-        line(f, "recovered", &after(self.recovered_after_ms, "not until the end"))?;
+        let recovered = match self.recovered_after_ms {
+            Some(0) => "at once: for a second callers noticed nothing".to_owned(),
+            ms => after(ms, "not until the end"),
+        };
+        line(f, "recovered", &recovered)?;
         let during = &self.phases.during.fleet;
         let counted = |parts: &Option<BTreeMap<String, u64>>| match parts {
             None => "not counted by these gateways".to_owned(),

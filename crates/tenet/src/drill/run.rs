@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tenet_release::ReleaseDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 
 /// Longest wait for the failure to be there, and to be undone: fault points of a large zone are asked one by one.
 const ORDER_TIME: Duration = Duration::from_secs(60);
@@ -93,6 +93,7 @@ pub async fn measure(fault: Fault, args: RunArgs) -> Result<Report, Failed> {
         heard: &heard,
         start,
         say,
+        seconds: seconds(start),
         stages: Vec::new(),
         last_words: String::new(),
     };
@@ -155,6 +156,8 @@ struct Drill<'a, S: Fn(&str)> {
     heard: &'a RefCell<Heard>,
     start: Instant,
     say: S,
+    /// One clock for all phases, so that each line is of one second.
+    seconds: Interval,
     /// Stages that `up` spoke of before they were waited for: it ends a failure by itself when its time is over.
     stages: Vec<Stage>,
     /// What `up` said last: its reason, if it ends the drill.
@@ -181,12 +184,10 @@ impl<S: Fn(&str)> Drill<'_, S> {
 
     /// Lets time go by until `end`, with a line each second.
     async fn pass(&mut self, end: Instant, phase: &str) -> Result<(), Failed> {
-        let second = Duration::from_secs(1);
-        let mut seconds = tokio::time::interval_at((Instant::now() + second).into(), second);
         loop {
             let message = tokio::select! {
                 () = sleep_until(end.into()) => return Ok(()),
-                _ = seconds.tick() => {
+                _ = self.seconds.tick() => {
                     let ended = std::mem::take(&mut self.heard.borrow_mut().second);
                     (self.say)(&ended.line(self.start.elapsed(), phase));
                     continue;
@@ -313,6 +314,14 @@ impl Signals {
 /// In microseconds; what does not fit is for ever.
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The end of each second after `start`. One that was missed is in the line of the next.
+fn seconds(start: Instant) -> Interval {
+    let second = Duration::from_secs(1);
+    let mut seconds = interval_at((start + second).into(), second);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    seconds
 }
 
 /// Now, in microseconds since 1970-01-01T00:00:00Z.
