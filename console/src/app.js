@@ -9,6 +9,7 @@ import { Header } from './panels/header.js';
 import { Instances } from './panels/instances.js';
 import { Processes } from './panels/processes.js';
 import { ScopePanel } from './panels/scope.js';
+import { Services } from './panels/services.js';
 import { Table } from './panels/table.js';
 import { Tiles } from './panels/tiles.js';
 import { parseScope, scopeHash } from './scope.js';
@@ -56,6 +57,7 @@ export function App() {
       <${Tiles} model=${model} />
       <${ScopePanel} model=${model} scope=${scope} numbers=${numbers} codes=${codes} onScope=${setScope} window=${window} />
       <${Table} model=${model} scope=${scope} onScope=${setScope} window=${window} />
+      <${Services} upstreams=${model.live?.upstreams ?? []} window=${model.live?.window ?? window} />
       <div class="columns">
         <${Instances} instances=${model.live?.instances ?? []} />
         <${Events} events=${model.events} />

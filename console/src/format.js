@@ -29,6 +29,12 @@ export function duration(ns) {
 }
 
 /**
+ * A ratio near one.
+ * @param {number | null} value
+ */
+export const ratio = (value) => (value === null ? MISSING : value.toFixed(2));
+
+/**
  * A count: all digits while they are few, then with a suffix.
  * @param {number} n
  */

@@ -16,7 +16,7 @@ export const nothing = () => ({ count: 0, refused: 0, failed: 0, p50: null, p90:
 export const idle = () => ({
   count: 0, rate: 0, refused: 0, failed: 0, codes: [],
   min: null, avg: null, p50: null, p90: null, p99: null, max: null,
-  request_bytes: 0, response_bytes: 0, now: nothing(),
+  request_bytes: 0, response_bytes: 0, attempts: 0, hedges: 0, hedges_won: 0, now: nothing(),
 });
 
 /** @returns {Model} */

@@ -11,6 +11,8 @@ export interface Numbers {
   codes: [string, number][];
   min: number | null; avg: number | null; p50: number | null; p90: number | null; p99: number | null; max: number | null;
   request_bytes: number; response_bytes: number;
+  /** Attempts at instances that the requests caused; how many were hedged, and how many a hedge answered. */
+  attempts: number; hedges: number; hedges_won: number;
   now: Point;
 }
 
@@ -20,7 +22,26 @@ export type Group = { name: string } & Numbers;
 
 export interface Instance {
   service: string; id: string; address: string; zone: string;
-  seen_by: number; healthy_by: number; open_connections: number; in_flight: number;
+  seen_by: number; healthy_by: number;
+  /** The gravest state that a gateway sees it in, empty if none says; how many see it so, and why. */
+  state: string; state_by: number; cause: string;
+  open_connections: number; idle_connections: number; pending: number; in_flight: number;
+  calls: number; failures: number; ejections: number;
+  /** 0 if unknown. */
+  latency_us: number; utilisation_percent: number | null;
+}
+
+/** The N−1 gauge, as the gateway with the least left sees it. */
+export interface Capacity { share: number; lost: string; basis: string; peak_rps: number; left_rps: number; process: string }
+
+/** A service as all gateways together call it: counts of the window, and how it is now. */
+export interface Upstream {
+  service: string; calls: number; attempts: number; hedges: number; hedges_won: number; ejections: number;
+  /** By name, most first. */
+  retries: [string, number][]; retries_refused: [string, number][]; shed: [string, number][];
+  queue_p50: number | null; queue_p99: number | null;
+  budget_left: number; in_flight: number; queued: number; limit: number; ejected: number; instances: number; panic_by: number;
+  capacity: Capacity | null;
 }
 
 export interface Process {
@@ -43,7 +64,7 @@ export interface Hello {
 
 export interface Live {
   boot: number; second: number; window: number; revision: number; total: Numbers; groups: Group[]; endpoints: Endpoint[];
-  instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
+  upstreams: Upstream[]; instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
   alarms: Alarm[]; events: Event[];
 }
 

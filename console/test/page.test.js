@@ -75,6 +75,51 @@ describe('the page', { skip }, () => {
     await close();
   });
 
+  test('shows services: what would be left, what is retried and shed, and all of it by keyboard', async () => {
+    await open();
+    const cells = () => page.$eval('.services tbody tr', (row) => [...row.querySelectorAll('td')].map((cell) => cell.innerText.replace(/\s+/g, ' ').trim()));
+    const [capacity, ...rest] = await cells();
+    // What is seen and what is read aloud both say that the share is a lower bound.
+    assert.match(capacity, /≥ ?at least 1\.08 without zone b/);
+    assert.deepEqual(rest, ['300', '1.00', '0', '1.00 won / 4.00 sent', '60', '12 of 64', '0 queued, waited at the 99th percentile: 90.0 µs', '0', '0 of 2']);
+    assert.equal(await page.$eval('.services tbody tr:nth-of-type(3)', (row) => row.innerText.includes('no limit')), true);
+    server.fail(true);
+    server.second();
+    await page.waitForSelector('.services .gauge.short');
+    const trouble = await cells();
+    assert.match(trouble[0], /^0\.99 without zone b$/, 'nearly enough is not enough');
+    assert.deepEqual(trouble.slice(1, 4), ['300', '1.20', '56.0 CONNECTION_LOST +1']);
+    assert.deepEqual([trouble[8], trouble[9]], ['0 critical · 2.00 normal · 7.00 sheddable', 'panic 1']);
+
+    const button = page.locator('.services tbody button').first();
+    assert.equal(await button.getAttribute('aria-expanded'), 'false');
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.services .facts-of');
+    assert.equal(await button.getAttribute('aria-expanded'), 'true');
+    assert.equal(await page.isVisible(`#${await button.getAttribute('aria-controls')}`), true);
+    const facts = await page.$$eval('.facts-of dl > div', (all) => all.map((one) => one.innerText.replace(/\s+/g, ' ')));
+    for (const fact of ['CONNECTION_LOST 50.0 /s', 'UNAVAILABLE 6.00 /s', 'budget 3.00 /s', 'lost 3.00 /s', 'sheddable 7.00 /s', 'peak 320 /s']) assert.ok(facts.includes(fact), fact);
+    // The next second leaves it open.
+    server.second();
+    await page.waitForTimeout(0);
+    assert.equal(await page.isVisible('.facts-of'), true);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.facts-of', { state: 'detached' });
+    await close();
+  });
+
+  test('tells how an instance stands, and attempts where there are more than requests', async () => {
+    await open();
+    assert.match(await page.innerText('.instance >> nth=0'), /feed-1[\s\S]*2\.10 ms[\s\S]*40 %/);
+    assert.deepEqual(await page.$$eval('#endpoints-table .attempts', (all) => all.map((one) => one.textContent)), ['×1.10 attempts per request', '×1.10 attempts per request']);
+    server.fail(true);
+    server.second();
+    await page.waitForSelector('.instance.down');
+    assert.match(await page.innerText('.instance.down'), /feed-2[\s\S]*ejected[\s\S]*5 errors in a row/);
+    await close();
+  });
+
   test('keeps everything in its place while trouble comes and goes', async () => {
     await open();
     server.second();

@@ -1,6 +1,8 @@
 // Who serves, where: services down, zones across, and in each cell the instances as all gateways see them.
 
+import { duration } from '../format.js';
 import { html } from '../html.js';
+import { standing, tone } from '../instance.js';
 
 /** @import { Instance } from '../types.js' */
 
@@ -10,7 +12,7 @@ export function Instances({ instances }) {
   const services = [...new Set(instances.map((instance) => instance.service))].sort();
   return html`
     <section class="card" aria-label="Instances by zone">
-      <div class="bar"><h2>Instances by zone</h2><span class="facts">connections · calls in flight</span></div>
+      <div class="bar"><h2>Instances by zone</h2><span class="facts">latency · utilisation · calls in flight</span></div>
       ${instances.length === 0
         ? html`<p class="none">No gateway has told of an instance yet.</p>`
         : html`
@@ -36,13 +38,33 @@ export function Instances({ instances }) {
 
 /** @param {{ instance: Instance }} props */
 function Tile({ instance }) {
-  const { id, address, seen_by, healthy_by, open_connections, in_flight } = instance;
-  const state = healthy_by === seen_by ? 'up' : healthy_by === 0 ? 'down' : 'partly';
-  const words = { up: 'up', down: 'down', partly: `up for ${healthy_by} of ${seen_by} gateways` }[state];
+  const { id, cause, latency_us, utilisation_percent, in_flight } = instance;
+  const kind = tone(instance);
+  const words = standing(instance);
   return html`
-    <div class=${`instance ${state}`} title=${`${id} at ${address}: ${words}, ${open_connections} connections, ${in_flight} calls in flight`}>
-      <span class="id"><i aria-hidden="true"></i>${id}<span class="hidden">, ${words}</span></span>
-      <span class="figures">${state === 'down' ? 'down' : html`${open_connections}<span class="hidden"> connections</span> · ${in_flight}<span class="hidden"> in flight</span>`}</span>
+    <div class=${`instance ${kind}`} title=${everything(instance)}>
+      <span class="id"><i aria-hidden="true"></i><span>${id}</span></span>
+      <span class=${kind === 'up' ? 'hidden' : 'state'}>${words}</span>
+      ${cause && kind !== 'up'
+        ? html`<span class="why">${cause}</span>`
+        : html`
+          <span class="figures">
+            <span>${latency_us ? duration(latency_us * 1e3) : '–'}<span class="hidden"> latency</span></span>
+            <span>${utilisation_percent === null ? '–' : `${utilisation_percent} %`}<span class="hidden"> utilised</span></span>
+            <span>${in_flight}<span class="hidden"> in flight</span></span>
+          </span>
+        `}
     </div>
   `;
+}
+
+/** All that is known of it, for who points at it. @param {Instance} instance */
+function everything(instance) {
+  const { id, address, cause, open_connections, idle_connections, pending, in_flight, calls, failures, ejections } = instance;
+  return [
+    `${id} at ${address}: ${standing(instance)}${cause ? ` (${cause})` : ''}`,
+    `${open_connections} connections, ${idle_connections} idle, ${pending} calls waiting for one`,
+    `${in_flight} calls in flight`,
+    `${calls} attempts, ${failures} failed, ejected ${ejections} times since the gateways started`,
+  ].join('\n');
 }

@@ -1,14 +1,14 @@
 // Every group and endpoint with its numbers; a click puts it into the charts.
 
 import { useRef, useState } from '../../vendor/preact-hooks.js';
-import { duration, rate, share, windowName } from '../format.js';
+import { duration, rate, ratio, share, windowName } from '../format.js';
 import { html } from '../html.js';
 import { SPARK_SECONDS, scopeId } from '../model.js';
 import { commonScale, filtered, held, ordered, positions, turned } from '../rows.js';
 import { Spark } from '../spark.js';
 import { EndpointName } from './endpoint.js';
 
-/** @import { Model, Row, Scope } from '../types.js' */
+/** @import { Model, Numbers, Row, Scope } from '../types.js' */
 /** @import { Order, Column } from '../rows.js' */
 
 /** @type {[Exclude<Column, 'name'>, string, string][]} */
@@ -99,7 +99,8 @@ function Line({ row, chosen, scale, onScope }) {
     <tr class=${`${isChosen ? 'chosen' : ''} ${numbers.count ? '' : 'idle'}`} onClick=${choose}>
       <th scope="row" class="name">
         <button aria-pressed=${isChosen} onClick=${(/** @type {Event} */ event) => { event.stopPropagation(); choose(); }}>
-          ${isGroup ? html`<span class="group">${row.name}</span><small>group</small>` : html`<${EndpointName} name=${row.name} />`}
+          <span class="label">${isGroup ? html`<span class="group">${row.name}</span><small>group</small>` : html`<${EndpointName} name=${row.name} />`}</span>
+          <${Attempts} numbers=${numbers} />
         </button>
       </th>
       <td class="number strong">${rate(numbers.rate)}</td>
@@ -110,6 +111,17 @@ function Line({ row, chosen, scale, onScope }) {
       <td class="spread-cell"><${Spread} row=${row} scale=${scale} /></td>
     </tr>
   `;
+}
+
+/** Told only where requests took more than one attempt. */
+const TELLING = 1.005;
+
+/** @param {{ numbers: Numbers }} props */
+function Attempts({ numbers }) {
+  const attempts = numbers.count ? numbers.attempts / numbers.count : 0;
+  if (attempts <= TELLING) return null;
+  const hedged = numbers.hedges ? `; ${share(numbers.hedges, numbers.count)} hedged, ${share(numbers.hedges_won, numbers.count)} answered by the hedge` : '';
+  return html`<small class="attempts" title=${`${ratio(attempts)} attempts per request${hedged}`}>×${ratio(attempts)}<span class="hidden"> attempts per request</span></small>`;
 }
 
 /** @param {{ row: Row, scale: { low: number, high: number } }} props */

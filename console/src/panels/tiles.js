@@ -2,6 +2,7 @@
 
 import { duration, rate, share } from '../format.js';
 import { html } from '../html.js';
+import { tone } from '../instance.js';
 import { SPARK_SECONDS, idle } from '../model.js';
 import { Spark } from '../spark.js';
 
@@ -14,7 +15,7 @@ export function Tiles({ model }) {
   const up = gateways.filter((process) => process.up);
   const sum = (/** @type {'connections' | 'in_flight'} */ what) => up.reduce((sum, process) => sum + process[what], 0);
   const instances = model.live?.instances ?? [];
-  const healthy = instances.filter((instance) => instance.healthy_by === instance.seen_by).length;
+  const healthy = instances.filter((instance) => ['up', 'passing'].includes(tone(instance))).length;
   return html`
     <section class="tiles" aria-label="The fleet">
       <div class="tile wide">

@@ -18,7 +18,7 @@ function numbers(count, failed, ms) {
   const codes = failed ? [['OK', count - failed], ['UNAVAILABLE', failed]] : [['OK', count]];
   return {
     count, rate: count / 10, refused: 0, failed, codes, min: ms * 1e5, avg: ms * 1.2e6, p50: ms * 1e6, p90: ms * 2e6, p99: ms * 9e6, max: ms * 2e7,
-    request_bytes: 1000, response_bytes: 5000, now: point,
+    request_bytes: 1000, response_bytes: 5000, attempts: count + failed, hedges: 0, hedges_won: 0, now: point,
   };
 }
 
@@ -29,7 +29,26 @@ const ENDPOINTS = [
   [key('GET /v1/users/{user_id}/timeline', 'user-data'), 900, 0, 9],
 ];
 
-const instance = (id, zone, healthy_by) => ({ service: 'feed', id, address: '127.0.0.1:1', zone, seen_by: 2, healthy_by, open_connections: 4, in_flight: 1 });
+const instance = (id, zone, healthy_by) => ({
+  service: 'feed', id, address: '127.0.0.1:1', zone, seen_by: 2, healthy_by, state: healthy_by ? 'up' : 'ejected', state_by: 2,
+  cause: healthy_by ? '' : '5 errors in a row', open_connections: 4, idle_connections: 3, pending: 0, in_flight: 1, calls: 900, failures: 2,
+  ejections: healthy_by ? 0 : 1, latency_us: 2100, utilisation_percent: 40,
+});
+
+/** A service in the window of ten seconds, calm or with an instance out and too little left. */
+const upstream = (failing) => ({
+  service: 'feed', calls: 3000, attempts: failing ? 3600 : 3000, hedges: 40, hedges_won: 10, ejections: failing ? 1 : 0,
+  retries: failing ? [['CONNECTION_LOST', 500], ['UNAVAILABLE', 60]] : [], retries_refused: failing ? [['budget', 30]] : [],
+  shed: failing ? [['sheddable', 70], ['normal', 20]] : [], queue_p50: 4e4, queue_p99: failing ? 18e6 : 9e4,
+  budget_left: failing ? 0 : 60, in_flight: failing ? 64 : 12, queued: failing ? 7 : 0, limit: 64, ejected: failing ? 1 : 0, instances: 2, panic_by: failing ? 1 : 0,
+  capacity: {
+    share: failing ? 0.998 : 1.08, lost: 'zone b', basis: failing ? 'measured' : 'proven', peak_rps: 320, left_rps: failing ? 319 : 345, process: 'gateway-1',
+  },
+});
+const QUIET = {
+  ...upstream(false), service: 'legacy', calls: 0, attempts: 0, hedges: 0, hedges_won: 0, queue_p50: null, queue_p99: null, limit: 0, in_flight: 0,
+  instances: 1, capacity: null,
+};
 const process = (name, up) => ({
   name, role: 'gateway', zone: 'a', address: name, up, why: up ? '' : 'connection refused', since: 0, release: 'c0ffee', epoch: 1, version: '0', pid: 1,
   started: 0, cpu: 0.5, resident_bytes: 2 ** 24, open_descriptors: 9, max_descriptors: 1024, threads: 3, received: 10, sent: 10, connections: 5, in_flight: 1, draining: false,
@@ -49,6 +68,7 @@ export async function start() {
     boot: 1, second, window: 10, revision: 0, total: numbers(3950, 5, 3),
     groups: [{ name: 'payments', ...numbers(50, 5, 80) }, { name: 'user-data', ...numbers(3900, 0, 3) }],
     endpoints: ENDPOINTS.map(([key, ...rest]) => ({ ...key, ...numbers(...rest) })),
+    upstreams: [upstream(failing), QUIET],
     instances: [instance('feed-1', 'a', 2), instance('feed-2', 'b', failing ? 0 : 2)],
     processes: [process('gateway-1', true), process('gateway-2', !failing)],
     counters: [{ name: 'tenet_panics', value: 3 }],

@@ -1,6 +1,6 @@
 //! The loaded contract: what every other part of the platform reads instead of descriptors.
 
-use crate::{Cache, Diagnostics, Endpoint, ExpectedError, LoadOptions, Priority, Visibility, load};
+use crate::{Cache, Diagnostics, Endpoint, ExpectedError, HashBy, LoadOptions, Priority, Visibility, load};
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use std::time::Duration;
 
@@ -78,6 +78,10 @@ pub struct Method {
     pub cost: u32,
     /// The errors a caller must expect, beside those any call can end in.
     pub errors: Vec<ExpectedError>,
+    /// Whether a second attempt starts after the live p95; never on a method whose idempotency is unknown.
+    pub hedge: bool,
+    /// The request field whose value chooses the instance, where the contract names one; never on a method with a client stream.
+    pub hash_by: Option<HashBy>,
     /// Marked `option deprecated = true`, itself or by its service or file.
     pub deprecated: bool,
     /// The comment above the method, without comment markers.

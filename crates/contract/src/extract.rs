@@ -1,6 +1,7 @@
 //! From linked descriptors to services, methods and endpoints.
 
 pub(crate) mod comments;
+mod hash_by;
 pub(crate) mod options;
 mod place;
 mod policy;
@@ -9,7 +10,7 @@ mod rule;
 pub(crate) use rule::is_scalar_message;
 
 use crate::load::Texts;
-use crate::{Contract, Diagnostic, Endpoint, Idempotency, LoadOptions, Method, Router, Service};
+use crate::{Contract, Diagnostic, Endpoint, LoadOptions, Method, Router, Service};
 use comments::Comments;
 use place::Place;
 use prost_reflect::{DescriptorPool, MethodDescriptor, ServiceDescriptor};
@@ -90,7 +91,7 @@ impl Work<'_> {
         let file = method.parent_file();
         let place = Place::new(&file, method.path());
         let set = method.options();
-        let policy = policy::method(&set, |message, token, hint| {
+        let policy = policy::method(method, &set, |message, token, hint| {
             self.found.push(place.finding(self.texts, Diagnostic::error(message).hint(hint), token));
         });
         let index = contract.methods.len();
@@ -130,16 +131,14 @@ impl Work<'_> {
             client_streaming: method.is_client_streaming(),
             server_streaming: method.is_server_streaming(),
             deadline: policy.deadline,
-            idempotency: match options::number(&set, "idempotency_level") {
-                1 => Idempotency::NoSideEffects,
-                2 => Idempotency::Idempotent,
-                _ => Idempotency::Unknown,
-            },
+            idempotency: policy.idempotency,
             priority: policy.priority,
             scopes: policy.scopes,
             cache: policy.cache,
             cost: policy.cost,
             errors: policy.errors,
+            hedge: policy.hedge,
+            hash_by: policy.hash_by,
             deprecated: options::boolean(&set, "deprecated")
                 || options::boolean(&service.options(), "deprecated")
                 || file_is_deprecated(service),

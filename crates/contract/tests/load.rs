@@ -314,6 +314,66 @@ service S {
     insta::assert_snapshot!(found);
 }
 
+const HASHED: &str = r#"syntax = "proto3";
+package h.v1;
+import "tenet/policy/v1/policy.proto";
+service S {
+  rpc Get(Req) returns (Req) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+    option (tenet.policy.v1.method) = { hedge: true hash_by: "user.id" };
+  }
+  rpc Put(Req) returns (stream Req) {
+    option idempotency_level = IDEMPOTENT;
+    option (tenet.policy.v1.method) = { hedge: true hash_by: "kind" };
+  }
+  rpc Plain(Req) returns (Req);
+}
+enum Kind { NONE = 0; SOME = 1; }
+message Req { User user = 1; Kind kind = 2; repeated string tags = 3; map<string, User> users = 4; double at = 5; }
+message User { repeated string names = 1; string id = 2; int64 number = 3; }
+"#;
+
+#[test]
+fn hedging_and_hashing_are_read() {
+    let contract = load_files(&[("h.proto", HASHED)]).unwrap();
+    let method = |name: &str| contract.method(&format!("h.v1.S/{name}")).unwrap().1;
+    let hash_by = |name: &str| method(name).hash_by.as_ref();
+    assert!(method("Get").hedge && method("Put").hedge && !method("Plain").hedge);
+    assert!(hash_by("Plain").is_none());
+    assert_eq!(hash_by("Get").unwrap().path.to_string(), "user.id");
+    assert_eq!(hash_by("Get").unwrap().locator.numbers().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(hash_by("Get").unwrap().find(b"\x0a\x04\x12\x02u7\x10\x01"), Some(b"u7".as_slice()));
+    assert_eq!(hash_by("Put").unwrap().find(b"\x0a\x04\x12\x02u7\x10\x01"), Some(b"\x01".as_slice()));
+    assert_eq!(hash_by("Put").unwrap().find(b"\x0a\x04\x12\x02u7"), None);
+}
+
+#[test]
+fn what_cannot_be_hedged_or_hashed_by_is_reported_where_it_is_written() {
+    let methods = [
+        ("One", "hedge: true", "Req"),
+        ("Two", "hash_by: \"usr.id\"", "Req"),
+        ("Three", "hash_by: \"user.idd\"", "Req"),
+        ("Four", "hash_by: \"user\"", "Req"),
+        ("Five", "hash_by: \"tags\"", "Req"),
+        ("Six", "hash_by: \"users.id\"", "Req"),
+        ("Seven", "hash_by: \"at\"", "Req"),
+        ("Eight", "hash_by: \"kind.id\"", "Req"),
+        ("Nine", "hash_by: \"kind\"", "stream Req"),
+    ];
+    let rpcs: Vec<String> = methods
+        .iter()
+        .map(|(name, policy, input)| {
+            format!(
+                "  rpc {name}({input}) returns (Req) {{\n    option (tenet.policy.v1.method) = {{ {policy} }};\n  }}"
+            )
+        })
+        .collect();
+    let streams = "  rpc Ten(stream Req) returns (Req) {\n    option idempotency_level = IDEMPOTENT;\n    \
+                   option (tenet.policy.v1.method) = { hedge: true };\n  }";
+    let text = HASHED.replace("  rpc Plain(Req) returns (Req);", &[&rpcs.join("\n"), streams].join("\n"));
+    insta::assert_snapshot!(findings(&[("h.proto", &text)]));
+}
+
 #[test]
 fn a_source_without_contracts_says_so() {
     let rows: [(Source, &str); 3] = [

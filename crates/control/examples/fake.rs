@@ -3,14 +3,18 @@
 //!
 //! With `--quiet` the gateways serve nothing; with `--flap` the second one goes away for ten seconds in every thirty.
 
+#[path = "fake/upstreams.rs"]
+mod upstreams;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tenet_error::Code;
 use tenet_telemetry::{
-    Alarm, Collector, CounterId, EndpointName, Event, EventKind, GaugeId, InstanceView, Key, Names,
-    ProcessInfo, Recorder, Sample, Severity, keep_time, watch_service,
+    Alarm, Collector, CounterId, EndpointName, Event, EventKind, GaugeId, Key, Names, ProcessInfo, Recorder,
+    Sample, Severity, keep_time, watch_service,
 };
 use tokio_stream::wrappers::TcpListenerStream;
+use upstreams::Upstreams;
 
 /// Endpoint, method, group, service, share of the traffic, usual latency in microseconds.
 const ENDPOINTS: &[(&str, &str, &str, &str, f64, f64)] = &[
@@ -129,13 +133,14 @@ async fn feed(collector: Arc<Collector>, seed: u64, quiet: bool) {
     let names = names();
     let mut recorder = Recorder::new(0);
     let mut dice = Dice(0x9e37_79b9 + seed);
+    let mut services = Upstreams::new();
     let total: f64 = ENDPOINTS.iter().map(|endpoint| endpoint.4).sum();
     collector.event(event(EventKind::Release, "epoch 7", "release 3f9c2ab1 switched on"));
     recorder.gauge(GaugeId::Connections, 40 + (seed as i64) * 7);
     for step in 0u64.. {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let second = step / 20;
-        let trouble = second % 90 > 70 && second % 90 < 80;
+        let trouble = second % 90 > 60 && second % 90 < 80;
         let wave = 1.0 + 0.25 * (second as f64 / 40.0).sin();
         let due = if quiet { 0.0 } else { RATE / 2.0 / 20.0 * wave * (0.7 + 0.6 * dice.unit()) };
         for _ in 0..due as usize {
@@ -152,47 +157,55 @@ async fn feed(collector: Arc<Collector>, seed: u64, quiet: bool) {
             let zone = 1 + (dice.unit() * 3.0) as u16;
             let key = Key { endpoint: endpoint as u32 + 1, code, consumer: 0, version: 0, zone };
             let latency_ns = (latency_us * 1e3) as u64;
-            recorder.record(&Sample { key, latency_ns, request_bytes: 120, response_bytes: 900 });
+            // In trouble a call to the troubled service takes more than one attempt now and then.
+            let again = trouble && endpoint >= 7 && dice.unit() < 0.25;
+            let hedged = endpoint == 1 && dice.unit() < 0.03;
+            recorder.record(&Sample {
+                key,
+                latency_ns,
+                request_bytes: 120,
+                response_bytes: 900,
+                attempts: 1 + u32::from(again) + u32::from(hedged),
+                hedged,
+                hedge_won: hedged && dice.unit() < 0.4,
+            });
         }
         if !quiet && dice.unit() < 0.05 {
             let code = if dice.unit() < 0.6 { Code::RouteNotFound } else { Code::AmbiguousFraming };
             let key = Key::unrouted(code);
-            recorder.record(&Sample { key, latency_ns: 40_000, request_bytes: 0, response_bytes: 300 });
+            recorder.record(&Sample {
+                key,
+                latency_ns: 40_000,
+                request_bytes: 0,
+                response_bytes: 300,
+                attempts: 1,
+                hedged: false,
+                hedge_won: false,
+            });
             recorder.count(CounterId::UnknownFields, 1);
         }
         recorder.count(CounterId::Attempts, due as u64);
         collector.submit(&names, recorder.take());
         if step % 20 == 0 {
-            happen(&collector, second, trouble, &mut dice, quiet);
+            let calls = if quiet { 0.0 } else { RATE / 2.0 * wave };
+            happen(&collector, &mut services, calls, (second, trouble, quiet), &mut dice);
         }
     }
 }
 
-fn happen(collector: &Collector, second: u64, trouble: bool, dice: &mut Dice, quiet: bool) {
-    let mut instances = Vec::new();
-    for (service, copies) in [("accounts", 3), ("timeline", 6), ("payments", 3), ("legacy", 1)] {
-        for copy in 0..copies {
-            let down = trouble && service == "payments" && copy == 1;
-            instances.push(InstanceView {
-                service: service.into(),
-                id: format!("{service}-{}", copy + 1),
-                address: format!("127.0.0.1:{}", 41_000 + copy * 7 + service.len() * 100),
-                zone: ["a", "b", "c"][copy % 3].into(),
-                healthy: !down,
-                open_connections: if down { 0 } else { 2 },
-                in_flight: if down || quiet { 0 } else { (dice.unit() * 5.0) as u64 },
-            });
-        }
-    }
-    collector.set_instances(instances);
+fn happen(
+    collector: &Collector,
+    services: &mut Upstreams,
+    calls: f64,
+    (second, trouble, quiet): (u64, bool, bool),
+    dice: &mut Dice,
+) {
+    collector.set_instances(upstreams::instances(second, trouble, quiet, dice));
+    collector.set_upstreams(services.second(calls, trouble, dice));
     collector.set_gauge(GaugeId::InFlight, if quiet { 0 } else { (dice.unit() * 20.0) as i64 });
     match second % 90 {
-        71 => {
-            collector.event(event(
-                EventKind::InstanceDown,
-                "payments-2",
-                "three health checks in a row failed",
-            ));
+        61 => {
+            collector.event(event(EventKind::Ejection, "payments-2", "5 errors in a row, out for 30 s"));
             collector.raise(Alarm {
                 id: "payments-latency".into(),
                 severity: Severity::Warning,
@@ -202,7 +215,7 @@ fn happen(collector: &Collector, second: u64, trouble: bool, dice: &mut Dice, qu
             });
         }
         80 => {
-            collector.event(event(EventKind::InstanceUp, "payments-2", "answers health checks again"));
+            collector.event(event(EventKind::InstanceUp, "payments-2", "is called again, slowly at first"));
             collector.clear("payments-latency", SystemTime::now());
         }
         _ => {}

@@ -1,10 +1,12 @@
 //! What is known of the whole fleet: every process's seconds added up, and each process as it was last seen.
 
+mod instances;
 mod processes;
 mod revisions;
 mod ring;
 mod subjects;
 mod summary;
+mod upstreams;
 pub(crate) mod view;
 
 use processes::Processes;
@@ -16,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) use subjects::Subject;
 use tenet_api::telemetry::v1::Snapshot;
 use tenet_telemetry::Totals;
+use upstreams::Upstreams;
 
 /// Events kept for the time line.
 const EVENTS_MAX: usize = 500;
@@ -32,6 +35,7 @@ struct State {
     ring: Ring,
     totals: Totals,
     processes: Processes,
+    upstreams: Upstreams,
     events: VecDeque<view::Event>,
     /// Number of the last event; numbers let a page ask for nothing twice.
     last_event: u64,
@@ -46,6 +50,7 @@ impl Fleet {
             ring: Ring::default(),
             totals: Totals::new(),
             processes: Processes::new(gateways),
+            upstreams: Upstreams::default(),
             events: VecDeque::new(),
             last_event: 0,
             revisions: Revisions::default(),
@@ -65,6 +70,7 @@ impl Fleet {
         }
         let second = state.processes.place(address, &snapshot, unix_ms(now));
         state.ring.absorb(second, &snapshot);
+        state.upstreams.absorb(second, state.processes.before(address, &snapshot), &snapshot);
         state.revisions.changed(second);
         let process = snapshot.process.as_ref().map(|process| process.name.clone()).unwrap_or_default();
         for event in std::mem::take(&mut snapshot.events) {
@@ -105,6 +111,7 @@ impl Fleet {
     pub(crate) fn live(&self, second: i64, window_seconds: u32, events_after: u64) -> view::Live {
         let state = self.state();
         let summary = state.ring.summary(second, window_seconds);
+        let latest = state.processes.latest();
         view::Live {
             boot: self.boot_unix_ms,
             second,
@@ -113,7 +120,8 @@ impl Fleet {
             total: summary.total,
             groups: summary.groups,
             endpoints: summary.endpoints,
-            instances: state.processes.instances(),
+            upstreams: state.upstreams.views(second, window_seconds, &latest),
+            instances: instances::merged(&latest),
             processes: state.processes.views(unix_ms(SystemTime::now())),
             counters: state.processes.counters(),
             alarms: state.processes.alarms(),

@@ -145,6 +145,10 @@ impl Exchange {
                 latency_ns: self.started.elapsed().as_nanos() as u64,
                 request_bytes: self.request_bytes.get(),
                 response_bytes: self.response_bytes.get(),
+                // What was routed was sent once.
+                attempts: u32::from(self.endpoint.get() != 0),
+                hedged: false,
+                hedge_won: false,
             },
         );
     }

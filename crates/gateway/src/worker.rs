@@ -98,7 +98,15 @@ impl Worker {
         if code == Code::Flood {
             self.count(CounterId::Http2Floods, 1);
         }
-        let sample = Sample { key: Key::unrouted(code), latency_ns, request_bytes: 0, response_bytes: 0 };
+        let sample = Sample {
+            key: Key::unrouted(code),
+            latency_ns,
+            request_bytes: 0,
+            response_bytes: 0,
+            attempts: 0,
+            hedged: false,
+            hedge_won: false,
+        };
         if let Some((_, recorder)) = self.recordings.borrow_mut().last_mut() {
             recorder.record(&sample);
         }

@@ -1,7 +1,9 @@
 //! The checks that need more than one value: services against contracts, routes against endpoints, bounds against bounds.
 
 mod contract;
+mod dns;
 mod http;
+mod resilience;
 mod services;
 mod values;
 
@@ -17,6 +19,7 @@ pub(crate) fn config(config: &Config, document: &Document<'_>, problems: &mut Pr
     services::check(&mut check);
     http::check(&mut check);
     values::check(&mut check);
+    resilience::check(&mut check);
 }
 
 /// What every check is given.

@@ -1,5 +1,7 @@
 //! Which value holds for a method, where it came from and what it beat: what `tenet explain METHOD` prints.
 
+mod resilience;
+
 use crate::{CONFIG_FILE, Release};
 use std::time::Duration;
 use tenet_contract::{Idempotency, Method, Priority, Service, Visibility};
@@ -31,9 +33,10 @@ impl Setting {
 }
 
 impl Release {
-    /// The longest a call of this method may take: the smallest of what its contract, its service and the gateway say. The gateway's
-    /// deadline is for calls that ask and are answered; a streaming method has none but what its contract or its service says, and
-    /// then no longer than the gateway's `max_deadline`.
+    /// The longest a call of this method may take: the smallest of what its contract, its service and the gateway say. Where none of
+    /// them says anything, the default of `gateway.deadline`; it cuts nothing that somebody wrote. The gateway's deadline is for calls
+    /// that ask and are answered; a streaming method has none but what its contract or its service says, and then no longer than the
+    /// gateway's `max_deadline`.
     pub fn deadline(&self, method: &Method) -> Option<Duration> {
         self.deadlines(method).into_iter().map(|(deadline, _)| deadline).min()
     }
@@ -52,17 +55,19 @@ impl Release {
             said.push((deadline.duration(), toml_key(self, service, "deadline")));
         }
         let streaming = method.client_streaming || method.server_streaming;
-        let (key, deadline, default) = if streaming {
-            ("max_deadline", gateway.max_deadline, defaults.max_deadline)
-        } else {
-            ("deadline", gateway.deadline, defaults.deadline)
+        let (deadline, source) = match (streaming, gateway.deadline) {
+            // A stream about which nobody said anything may last.
+            (true, _) if said.is_empty() => return said,
+            (true, _) if gateway.max_deadline == defaults.max_deadline => {
+                (gateway.max_deadline, "default".into())
+            }
+            (true, _) => (gateway.max_deadline, format!("{CONFIG_FILE} gateway.max_deadline")),
+            (false, Some(deadline)) => (deadline, format!("{CONFIG_FILE} gateway.deadline")),
+            (false, None) if said.is_empty() => (gateway.deadline(), "default".into()),
+            // Nobody wrote the default: it must not cut a promise that somebody did.
+            (false, None) => return said,
         };
-        // A stream about which nobody said anything may last.
-        if !(streaming && said.is_empty()) {
-            let source =
-                if deadline == default { "default".into() } else { format!("{CONFIG_FILE} gateway.{key}") };
-            said.push((deadline.duration(), source));
-        }
+        said.push((deadline.duration(), source));
         said
     }
 
@@ -100,6 +105,10 @@ impl Release {
             Idempotency::Idempotent => "IDEMPOTENT",
         };
         out.push(given("idempotency", idempotency, method.idempotency != Idempotency::Unknown, &contract));
+        let hedge = if method.hedge { "asked for" } else { "not asked for" };
+        out.push(given("hedge", hedge, method.hedge, &contract));
+        let hash_by = method.hash_by.as_ref().map(|hash_by| hash_by.path.to_string());
+        out.push(given("hash by", hash_by.as_deref().unwrap_or("-"), hash_by.is_some(), &contract));
         out.push(given("scopes", or_dash(&method.scopes.join(", ")), !method.scopes.is_empty(), &contract));
         let cache = method
             .cache
@@ -113,6 +122,7 @@ impl Release {
             only("error", text.trim_end_matches([':', ' ']), contract.clone())
         }));
         out.extend(self.bounds(service));
+        out.extend(resilience::effective(&self.config, self.service_of(&service.full_name)));
         Some(out)
     }
 

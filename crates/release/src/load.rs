@@ -51,7 +51,8 @@ impl Release {
         problems.or(config.build)
     }
 
-    fn assemble(project: &Path, config: Config, contract: Contract) -> Release {
+    fn assemble(project: &Path, mut config: Config, contract: Contract) -> Release {
+        config.resilience = config.resilience.filled();
         let bytes = write(&config, &contract);
         let content = &bytes[..bytes.len() - size_of::<ReleaseHash>()];
         let hash = ReleaseHash::of(content);

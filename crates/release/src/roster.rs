@@ -30,6 +30,9 @@ pub struct RosterInstance {
     /// The failure domain it lives in; empty is a zone of its own.
     #[serde(default)]
     pub zone: String,
+    /// Its share of the load relative to the others, in percent of an ordinary instance's; 100 where nobody says.
+    #[serde(default = "crate::config::full_weight")]
+    pub weight: u32,
     /// What it runs; empty when not known.
     #[serde(default)]
     pub version: String,
@@ -70,6 +73,7 @@ impl Roster {
                 },
                 address: instance.address,
                 zone: instance.zone.clone(),
+                weight: instance.weight,
                 version: String::new(),
             });
             (name.clone(), instances.collect())
@@ -149,6 +153,7 @@ mod tests {
             id: id.into(),
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             zone: "a".into(),
+            weight: 100,
             version: "v".into(),
         }
     }
@@ -170,8 +175,9 @@ mod tests {
 
     #[test]
     fn what_another_version_wrote_is_read_and_what_is_wrong_is_named() {
-        let ok = br#"{"services":{"a":[{"id":"a-1","address":"127.0.0.1:1","weight":3}]},"epoch":4}"#;
-        assert_eq!(Roster::from_json(ok).unwrap().services["a"][0].id, "a-1");
+        let ok = br#"{"services":{"a":[{"id":"a-1","address":"127.0.0.1:1","rack":3}]},"epoch":4}"#;
+        let read = Roster::from_json(ok).unwrap();
+        assert_eq!((read.services["a"][0].id.as_str(), read.services["a"][0].weight), ("a-1", 100));
         for (text, expected) in [
             (r#"{"services":{"a":[{"id":"x","address":"127.0.0.1"}]}}"#, "invalid socket address"),
             (r#"{"services":{"a":[{"address":"127.0.0.1:1"}]}}"#, "missing field `id`"),

@@ -6,7 +6,8 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tenet_release::Config;
-use tenet_release::config::{Contracts, Gateway, Json, Limits, Traffic, Up};
+use tenet_release::config::resilience::{Admission, Balance, Bulkhead, Ejection, Health, Hedge, Retry};
+use tenet_release::config::{Contracts, DEFAULT_DEADLINE, Dns, Gateway, Json, Limits, Traffic, Up};
 use tenet_release::node::FACTS;
 
 fn document() -> String {
@@ -47,6 +48,20 @@ fn defaults<T: serde::Serialize + Default>() -> BTreeMap<String, String> {
     comparable.map(|(key, value)| (key, value.to_string())).collect()
 }
 
+/// The deadline that holds where none is written stands in no struct.
+fn gateway_defaults() -> BTreeMap<String, String> {
+    let mut defaults = defaults::<Gateway>();
+    defaults.insert("deadline".to_owned(), format!("\"{DEFAULT_DEADLINE}\""));
+    defaults
+}
+
+/// How health is checked depends on the service: its cell is a sentence.
+fn health_defaults() -> BTreeMap<String, String> {
+    let mut defaults = defaults::<Health>();
+    defaults.remove("check");
+    defaults
+}
+
 #[test]
 fn every_key_of_tenet_toml_is_documented_with_its_default() {
     let document = document();
@@ -55,10 +70,21 @@ fn every_key_of_tenet_toml_is_documented_with_its_default() {
         ("## `[contracts]`", "[contracts]", defaults::<Contracts>()),
         ("## `[services.NAME]`", "[services.x]", BTreeMap::new()),
         ("## `[[services.NAME.instances]]`", "[[services.x.instances]]", BTreeMap::new()),
+        ("## `[services.NAME.dns]`", "[services.x.dns]", defaults::<Dns>()),
         ("## `[services.NAME.json]`", "[services.x.json]", defaults::<Json>()),
         ("## `[[http]]`", "[[http]]", BTreeMap::new()),
-        ("## `[gateway]`", "[gateway]", defaults::<Gateway>()),
+        ("## `[gateway]`", "[gateway]", gateway_defaults()),
         ("## `[gateway.limits]`", "[gateway.limits]", defaults::<Limits>()),
+        ("## `[resilience]`", "[resilience]", BTreeMap::new()),
+        ("## `[resilience]`", "[services.x.resilience]", BTreeMap::new()),
+        ("## `[resilience.retry]`", "[resilience.retry]", defaults::<Retry>()),
+        ("## `[resilience.retry]`", "[services.x.resilience.retry]", BTreeMap::new()),
+        ("## `[resilience.hedge]`", "[resilience.hedge]", defaults::<Hedge>()),
+        ("## `[resilience.balance]`", "[resilience.balance]", defaults::<Balance>()),
+        ("## `[resilience.health]`", "[resilience.health]", health_defaults()),
+        ("## `[resilience.ejection]`", "[resilience.ejection]", defaults::<Ejection>()),
+        ("## `[resilience.bulkhead]`", "[resilience.bulkhead]", defaults::<Bulkhead>()),
+        ("## `[resilience.admission]`", "[resilience.admission]", defaults::<Admission>()),
         ("## `[up]`", "[up]", defaults::<Up>()),
         ("## `[traffic]`", "[traffic]", defaults::<Traffic>()),
         ("## `[[traffic.requests]]`", "[[traffic.requests]]", BTreeMap::new()),

@@ -155,7 +155,17 @@ fn the_smallest_deadline_wins_and_every_value_says_where_it_came_from() {
     assert_eq!(deadline("Plain"), Some(Duration::from_secs(5)));
     let without = load(&CONFIG.replace("deadline = \"5s\"", ""));
     let (_, slow) = without.contract.method("feed.accounts.v1.Accounts/Slow").unwrap();
-    assert_eq!(without.deadline(slow), Some(Duration::from_secs(15)));
+    assert_eq!(without.deadline(slow), Some(Duration::from_secs(60)), "nobody wrote the 15 seconds");
+    let (_, plain) = without.contract.method("feed.accounts.v1.Accounts/Plain").unwrap();
+    assert_eq!(without.deadline(plain), Some(Duration::from_secs(15)));
+    let toml = CONFIG.replace("deadline = \"5s\"", "deadline = \"20s\"");
+    let longer = load(&toml);
+    assert_eq!(longer.deadline(plain), Some(Duration::from_secs(20)));
+    let written = load(&format!("{toml}[gateway]\ndeadline = \"15s\"\n"));
+    assert_eq!(written.deadline(slow), Some(Duration::from_secs(15)), "now somebody did");
+    let shorter =
+        load(&format!("{}[gateway]\nmax_deadline = \"4s\"\n", CONFIG.replace("deadline = \"5s\"", "")));
+    assert_eq!(shorter.deadline(plain), Some(Duration::from_secs(4)));
 
     let mut text = String::new();
     for effective in release.effective("feed.accounts.v1.Accounts/GetUser").unwrap() {

@@ -1,1 +1,248 @@
-//! (stub of ewma)
+//! What one thread knows of one instance: how long it takes, how much it has to do, how often it fails.
+//!
+//! The latency is the Peak EWMA of Finagle ("Finagle, Clients, Load Balancing", Twitter) and linkerd2 (`p2c` with `PeakEwma`): it
+//! jumps up to a slow answer at once and comes down with time, so that one slow instance is left alone after one answer. The score is
+//! latency × attempts in flight, and the lower one wins:
+//!
+//! ```text
+//!   score = max(latency, age) · (in flight / weight + 1) · (1 + PENALTY · failing² · pressure) / (1 − utilisation)
+//! ```
+//!
+//! - `age`: time since which attempts run and none ended. What has run for 2 s will have taken at least 2 s, so a hung instance loses its
+//!   traffic before its first time-out.
+//! - `failing`: the recent share of failures. `pressure`: what is in flight at the others. An instance that fails fast has nothing in flight
+//!   and would win every comparison; the penalty grows with what the others carry, so it stays behind however busy they are. Squared,
+//!   because a rare error says little and an error rate says much.
+//! - `utilisation`: as reported (ORCA); waiting grows as 1/(1 − u) in a queue.
+//!
+//! A latency nobody refreshes falls to half the service's average within `decay`, however high it was. So an instance that hung for a
+//! second, a hundred times what the others take, is tried again after seconds; falling as e^(−t/decay) it would be left alone for a
+//! minute after it healed. It never falls so low that it would draw a flood.
+
+mod average;
+
+pub use average::Average;
+
+use crate::Moment;
+use std::time::Duration;
+
+/// Weight of a failed attempt against the latency of the others, at one attempt in flight.
+const FAILURE_PENALTY: f64 = 4.0;
+/// Share of each attempt in the recent share of failures: three failures in a row make it more than one half.
+const FAILURE_STEP: f64 = 0.25;
+/// Above this recent share of failures an instance is suspect.
+const FAILING: f64 = 0.5;
+/// An instance is suspect when nothing ended for this many times its peak latency.
+const STALLED_PEAKS: f64 = 4.0;
+/// Where an unrefreshed latency falls to, as a share of the service's average.
+const IDLE_FLOOR: f64 = 0.5;
+/// The utilisation from which a report makes no more difference: the factor 1/(1 − u) is at most 10.
+const UTILISATION_MOST: f64 = 0.9;
+/// The smallest share of its weight that an instance gets in its slow start.
+const SLOW_START_LEAST: f64 = 0.1;
+/// The weights that are taken as they are; what is outside is clamped.
+const WEIGHTS: std::ops::RangeInclusive<f64> = 0.01..=100.0;
+
+/// How loads are measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoadRules {
+    /// Time after which a slow answer has lost 63 % of its weight among others, and all of it when no other comes; 10 s as in Finagle and linkerd2.
+    pub decay: Duration,
+    /// Time in which a new or returned instance comes up to its full share; 10 s, zero for none.
+    pub slow_start: Duration,
+    /// The latency assumed before anything was measured; 5 ms.
+    pub initial: Duration,
+    /// How long a reported utilisation counts; 5 s.
+    pub utilisation_valid: Duration,
+}
+
+impl Default for LoadRules {
+    fn default() -> LoadRules {
+        LoadRules {
+            decay: Duration::from_secs(10),
+            slow_start: Duration::from_secs(10),
+            initial: Duration::from_millis(5),
+            utilisation_valid: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How an attempt ended, for the instance's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered, and not with a failure of its own.
+    Ok,
+    /// It failed: refused, reset, timed out, or answered with an error that is the instance's.
+    Failed,
+    /// We stopped waiting (the caller went away, another attempt won): it would have taken at least this long.
+    Cancelled,
+}
+
+/// One finished attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Time from its start to its answer (for a stream: to its head).
+    pub latency: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// One instance in the eyes of one thread.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Peak EWMA in nanoseconds as of `measured`; `None` before the first answer.
+    latency: Option<f64>,
+    failing: f64,
+    measured: Moment,
+    in_flight: u32,
+    streams: u32,
+    /// Since when attempts run and none ended; meaningful while `in_flight > 0`.
+    unanswered_since: Moment,
+    weight: f64,
+    /// When slow start began; `None` when the instance is warm.
+    warming_since: Option<Moment>,
+    utilisation: Option<(f64, Moment)>,
+}
+
+impl Load {
+    /// An instance of `weight` (1 is usual), warm when `warming_since` is `None`. The caller knows whether it joined a running service, which it
+    /// should do slowly, or is as new as all the others, which leaves nobody warmer.
+    pub fn new(weight: f64, warming_since: Option<Moment>) -> Load {
+        Load {
+            latency: None,
+            failing: 0.0,
+            measured: Moment::START,
+            in_flight: 0,
+            streams: 0,
+            unanswered_since: Moment::START,
+            weight: clamped(weight),
+            warming_since,
+            utilisation: None,
+        }
+    }
+
+    /// Changes the weight.
+    pub fn set_weight(&mut self, weight: f64) {
+        self.weight = clamped(weight);
+    }
+
+    /// It is usable again after a failure or ejection: what was known is forgotten, and it starts slowly.
+    pub fn returned(&mut self, now: Moment) {
+        self.latency = None;
+        self.failing = 0.0;
+        self.utilisation = None;
+        self.warming_since = Some(now);
+    }
+
+    /// An attempt starts.
+    pub fn began(&mut self, now: Moment) {
+        if self.in_flight == 0 {
+            self.unanswered_since = now;
+        }
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    /// An attempt ended. Tell `average` and the balancer too, which [`crate::balance::Balancer::ended`] does in one.
+    pub fn ended(&mut self, now: Moment, observation: Observation, average: &Average) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let latency = observation.latency.as_nanos() as f64;
+        let fade = average.fade(self.measured, now);
+        let known = self.latency_now(now, average);
+        let seen = match observation.outcome {
+            Outcome::Ok => latency,
+            // Failing faster than the others answer is no virtue.
+            Outcome::Failed => latency.max(average.latency()),
+            Outcome::Cancelled if latency > known => latency,
+            Outcome::Cancelled => return,
+        };
+        self.unanswered_since = now;
+        self.latency = Some(if seen >= known { seen } else { seen + (known - seen) * fade });
+        let failed = if observation.outcome == Outcome::Failed { 1.0 } else { 0.0 };
+        let failing = self.failing * fade;
+        self.failing = failing + FAILURE_STEP * (failed - failing);
+        self.measured = now;
+    }
+
+    /// The head of a stream came: its latency is known, and it goes on without a word on how long that may be. Call instead of
+    /// [`Load::ended`] for it, and [`Load::stream_ended`] later.
+    pub fn streaming(&mut self, now: Moment, observation: Observation, average: &Average) {
+        self.ended(now, observation, average);
+        self.streams = self.streams.saturating_add(1);
+    }
+
+    /// A stream ended, whatever the way.
+    pub fn stream_ended(&mut self) {
+        self.streams = self.streams.saturating_sub(1);
+    }
+
+    /// The instance reported how busy it is, 0 to 1 and above (see [`crate::orca`]).
+    pub fn reported(&mut self, now: Moment, utilisation: f64) {
+        if utilisation.is_finite() && utilisation >= 0.0 {
+            self.utilisation = Some((utilisation, now));
+        }
+    }
+
+    /// Attempts and streams in flight from this thread.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.saturating_add(self.streams)
+    }
+
+    /// What the next attempt would meet, in nanoseconds and penalties; the lower the better, always finite.
+    pub fn score(&self, now: Moment, average: &Average) -> f64 {
+        let fade = average.fade(self.measured, now);
+        let failing = self.failing * fade;
+        let penalty = 1.0 + FAILURE_PENALTY * failing * failing * average.pressure();
+        let latency = self.latency_now(now, average).max(self.age(now));
+        let queue = f64::from(self.in_flight()) / self.weight + 1.0;
+        latency * queue * penalty * self.busyness(now, average)
+    }
+
+    /// 1/(1 − u) for the reported utilisation u, that of the service on average where it reports none.
+    pub fn busyness(&self, now: Moment, average: &Average) -> f64 {
+        let utilisation = match self.utilisation {
+            Some((value, at)) if now.since(at) <= average.rules().utilisation_valid => value,
+            _ => average.utilisation(now),
+        };
+        1.0 / (1.0 - utilisation.min(UTILISATION_MOST))
+    }
+
+    /// Whether it had better get nothing while there are others: attempts run and none has ended for several times its peak latency, or
+    /// most of the last ones failed.
+    pub fn is_suspect(&self, now: Moment, average: &Average) -> bool {
+        let fade = average.fade(self.measured, now);
+        self.failing * fade > FAILING || self.age(now) > STALLED_PEAKS * self.latency_now(now, average)
+    }
+
+    /// The share of draws it takes part in, against `heaviest`, the largest weight of the service: its weight, less in its slow start.
+    /// At few attempts in flight it is the draws and not the scores that make the shares.
+    pub fn share(&self, now: Moment, heaviest: f64, slow_start: Duration) -> f64 {
+        let warm = match self.warming_since {
+            Some(since) if now.since(since) < slow_start => {
+                (now.since(since).as_secs_f64() / slow_start.as_secs_f64()).max(SLOW_START_LEAST)
+            }
+            _ => 1.0,
+        };
+        warm * (self.weight / clamped(heaviest)).min(1.0)
+    }
+
+    /// Time since which attempts run and none ended, in nanoseconds.
+    fn age(&self, now: Moment) -> f64 {
+        if self.in_flight == 0 { 0.0 } else { now.since(self.unanswered_since).as_nanos() as f64 }
+    }
+
+    fn latency_now(&self, now: Moment, average: &Average) -> f64 {
+        let Some(known) = self.latency else { return average.latency() };
+        let floor = average.latency() * IDLE_FLOOR;
+        let idle = average.idle(self.measured, now);
+        // Evenly in the logarithm, as far as the part of `decay` that has passed.
+        if known <= floor || idle == 0.0 { known } else { known * (floor / known).powf(idle) }
+    }
+}
+
+/// `weight` where it is one, else the nearest that is; 1 for what is no number.
+fn clamped(weight: f64) -> f64 {
+    if weight.is_nan() { 1.0 } else { weight.clamp(*WEIGHTS.start(), *WEIGHTS.end()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,234 @@
-//! (stub of queue)
+//! Who waits for a place, who comes next, and who has waited in vain.
+//!
+//! ```text
+//!   push(priority) ──▶ [ CRITICAL | NORMAL | SHEDDABLE ]  full: the least important waiter makes room, or the newcomer is refused
+//!   pop()          ◀── the most important lane first; within it the oldest, under overload the newest
+//!   expired()      ◀── those whose time is over: long in normal times, short under overload
+//! ```
+//!
+//! In normal times a queue is a burst that is over at once: everybody is served in the order of arrival. A queue that has not been empty
+//! for an `interval` is a standing one (CoDel's signal: Nichols and Jacobson, "Controlling Queue Delay", 2012), and waiting in it helps
+//! nobody: those at its front have callers that are about to give up. Then the newest goes first, because its caller is still there,
+//! and nobody waits longer than `target` (adaptive LIFO and controlled delay: Maurer, "Fail at Scale", 2015).
+//!
+//! The structure belongs to one thread, or is held behind a lock for a few instructions.
+
+#[cfg(test)]
+mod tests;
+
+use crate::Moment;
+use crate::limit::Priority;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Lanes, one for each priority that can be refused.
+const LANES: usize = Priority::REFUSABLE.len();
+
+/// How a queue behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRules {
+    /// Most who wait. Default: 1024.
+    pub capacity: usize,
+    /// The longest anybody waits. Default: 1 s.
+    pub longest: Duration,
+    /// The longest anybody waits under overload. Default: 20 ms: what a burst needs, and what no caller notices.
+    pub target: Duration,
+    /// A queue that was not empty for so long is an overload. Default: 100 ms.
+    pub interval: Duration,
+}
+
+impl Default for QueueRules {
+    fn default() -> QueueRules {
+        QueueRules {
+            capacity: 1024,
+            longest: Duration::from_secs(1),
+            target: Duration::from_millis(20),
+            interval: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Finds a waiter again, to take it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    lane: usize,
+    number: u64,
+}
+
+/// What pushing did beside adding the newcomer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Pushed<T> {
+    /// Where the newcomer is.
+    pub key: Key,
+    /// Who had to make room for it, and is to be refused.
+    pub evicted: Option<T>,
+}
+
+/// There is no room, and nobody less important to make some: the newcomer is given back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full<T>(pub T);
+
+/// Somebody who waits.
+#[derive(Debug)]
+struct Waiter<T> {
+    number: u64,
+    since: Moment,
+    /// None once it went away by itself.
+    who: Option<T>,
+}
+
+/// A waiting room.
+#[derive(Debug)]
+pub struct WaitQueue<T> {
+    rules: QueueRules,
+    /// The most important first; each in the order of arrival.
+    lanes: [VecDeque<Waiter<T>>; LANES],
+    waiting: usize,
+    next: u64,
+    /// Since when somebody has been waiting without a break.
+    busy_since: Option<Moment>,
+}
+
+impl<T> WaitQueue<T> {
+    /// An empty room.
+    pub fn new(rules: QueueRules) -> WaitQueue<T> {
+        WaitQueue { rules, lanes: Default::default(), waiting: 0, next: 0, busy_since: None }
+    }
+
+    /// Changes the rules for those who wait already, too; a smaller room empties by itself.
+    pub fn set_rules(&mut self, rules: QueueRules) {
+        self.rules = rules;
+    }
+
+    /// Adds somebody. [`Priority::Exempt`] does not wait; should it be pushed nevertheless it is as important as any.
+    ///
+    /// # Errors
+    /// The room is full of others who are at least as important.
+    pub fn push(&mut self, now: Moment, priority: Priority, who: T) -> Result<Pushed<T>, Full<T>> {
+        let lane = lane(priority);
+        let mut evicted = None;
+        if self.waiting >= self.rules.capacity {
+            let less = (lane + 1..LANES).rev().find(|lane| self.lanes[*lane].iter().any(|w| w.who.is_some()));
+            let Some(less) = less else { return Err(Full(who)) };
+            // The oldest: under overload it is the last that would be served.
+            evicted = self.take_front(less);
+        }
+        let number = self.next;
+        self.next += 1;
+        self.lanes[lane].push_back(Waiter { number, since: now, who: Some(who) });
+        self.waiting += 1;
+        self.busy_since.get_or_insert(now);
+        Ok(Pushed { key: Key { lane, number }, evicted })
+    }
+
+    /// The next to be served and how long it has waited, if its time is not over. Those whose time is over come by
+    /// [`expired`](Self::expired), which is to be asked first.
+    pub fn pop(&mut self, now: Moment) -> Option<(T, Duration)> {
+        let newest_first = self.is_overloaded(now);
+        for lane in &mut self.lanes {
+            while let Some(waiter) = if newest_first { lane.pop_back() } else { lane.pop_front() } {
+                if let Some(who) = waiter.who {
+                    self.waiting -= 1;
+                    self.rest();
+                    return Some((who, now.since(waiter.since)));
+                }
+            }
+        }
+        None
+    }
+
+    /// Somebody whose time is over, the oldest of the least important first; to be asked until there is none.
+    pub fn expired(&mut self, now: Moment) -> Option<T> {
+        let limit = self.patience(now);
+        for lane in (0..LANES).rev() {
+            self.forget_gone(lane);
+            let due = self.lanes[lane].front().is_some_and(|waiter| now.since(waiter.since) >= limit);
+            if due {
+                return self.take_front(lane);
+            }
+        }
+        None
+    }
+
+    /// Takes somebody out who went away by itself; `None` where it is not here any more.
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        let lane = &mut self.lanes[key.lane];
+        let at = lane.binary_search_by_key(&key.number, |waiter| waiter.number).ok()?;
+        let who = lane.get_mut(at)?.who.take()?;
+        self.waiting -= 1;
+        self.forget_gone(key.lane);
+        self.rest();
+        Some(who)
+    }
+
+    /// When the time of the next is over.
+    pub fn next_expiry(&self, now: Moment) -> Option<Moment> {
+        let limit = self.patience(now);
+        let oldest = self.lanes.iter().filter_map(|lane| lane.iter().find(|waiter| waiter.who.is_some()));
+        oldest.map(|waiter| waiter.since.plus(limit)).min()
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Whether the queue is a standing one.
+    pub fn is_overloaded(&self, now: Moment) -> bool {
+        self.busy_since.is_some_and(|since| now.since(since) >= self.rules.interval)
+    }
+
+    /// When somebody who is refused should come back: a second, and up to five the longer the overload lasts, of which `random` takes
+    /// away up to half, so that those who were refused together do not return together.
+    pub fn retry_after(&self, now: Moment, random: u64) -> Duration {
+        const LEAST: Duration = Duration::from_secs(1);
+        const MOST: Duration = Duration::from_secs(5);
+        let lasted = self.busy_since.map_or(Duration::ZERO, |since| now.since(since));
+        let full = (LEAST * 2 + lasted / 10).min(MOST);
+        let half = full / 2;
+        half + half.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
+    }
+
+    fn patience(&self, now: Moment) -> Duration {
+        if self.is_overloaded(now) { self.rules.target.min(self.rules.longest) } else { self.rules.longest }
+    }
+
+    fn take_front(&mut self, lane: usize) -> Option<T> {
+        self.forget_gone(lane);
+        let who = self.lanes[lane].pop_front()?.who;
+        self.waiting -= 1;
+        self.rest();
+        who
+    }
+
+    /// Drops the places of those who went away at both ends, which keeps the lane as short as those who wait make it, nearly.
+    fn forget_gone(&mut self, lane: usize) {
+        let lane = &mut self.lanes[lane];
+        while lane.front().is_some_and(|waiter| waiter.who.is_none()) {
+            lane.pop_front();
+        }
+        while lane.back().is_some_and(|waiter| waiter.who.is_none()) {
+            lane.pop_back();
+        }
+    }
+
+    fn rest(&mut self) {
+        if self.waiting == 0 {
+            self.busy_since = None;
+            self.lanes.iter_mut().for_each(VecDeque::clear);
+        }
+    }
+}
+
+fn lane(priority: Priority) -> usize {
+    match priority {
+        Priority::Exempt | Priority::Critical => 0,
+        Priority::Normal => 1,
+        Priority::Sheddable => 2,
+    }
+}

@@ -22,7 +22,15 @@ fn main() {
                 zone: (mixed % 3) as u16,
             };
             let latency_ns = 100_000 + mixed % 10_000_000;
-            recorder.record(black_box(&Sample { key, latency_ns, request_bytes: 9, response_bytes: 99 }));
+            recorder.record(black_box(&Sample {
+                key,
+                latency_ns,
+                request_bytes: 9,
+                response_bytes: 99,
+                attempts: 1,
+                hedged: false,
+                hedge_won: false,
+            }));
         }
         start.elapsed().as_nanos() as f64 / n as f64
     };

@@ -2,19 +2,23 @@
 
 mod alarms;
 mod history;
+mod recent;
 mod second;
 
 use crate::recorder::DeltaRow;
 use crate::totals::Totals;
-use crate::{Alarm, CounterId, Delta, Event, EventKind, GaugeId, InstanceView, Names, ProcessInfo};
+use crate::{
+    Alarm, CounterId, Delta, Event, EventKind, GaugeId, InstanceView, Names, ProcessInfo, UpstreamView,
+};
 use crate::{exposition, process_stats, wire};
 use alarms::{Alarms, Raised};
 use history::History;
+use recent::Recent;
 use second::Second;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
-use tenet_api::telemetry::v1::{Metric, Snapshot};
+use tenet_api::telemetry::v1::{Metric, Snapshot, Upstream};
 use tokio::sync::watch;
 
 pub use history::HISTORY_SECONDS;
@@ -27,6 +31,9 @@ const TEXT_BYTES_MAX: usize = 1024;
 
 /// Instances reported; beyond this the view of one process would outweigh everything else in a snapshot.
 const INSTANCES_MAX: usize = 4096;
+
+/// Services reported, for the same reason.
+const UPSTREAMS_MAX: usize = 1024;
 
 /// Deltas that may wait for the next tick: threads times programs in use, many times over. Only when the clock
 /// stands still does a thread have to add up its own.
@@ -50,6 +57,7 @@ struct Inbox {
     process: ProcessInfo,
     deltas: Vec<(Arc<Names>, Vec<DeltaRow>)>,
     instances: Vec<InstanceView>,
+    upstreams: Vec<UpstreamView>,
     events: Vec<Event>,
     alarms: Alarms,
 }
@@ -59,6 +67,7 @@ struct Books {
     totals: Totals,
     second: Second,
     second_began: Instant,
+    recent: Recent,
     history: History,
     latest: Arc<Snapshot>,
 }
@@ -72,6 +81,7 @@ impl Collector {
                 process,
                 deltas: Vec::new(),
                 instances: Vec::new(),
+                upstreams: Vec::new(),
                 events: Vec::new(),
                 alarms: Alarms::default(),
             }),
@@ -79,6 +89,7 @@ impl Collector {
                 totals: Totals::new(),
                 second: Second::default(),
                 second_began: Instant::now(),
+                recent: Recent::default(),
                 history: History::default(),
                 latest: Arc::new(latest),
             }),
@@ -141,6 +152,13 @@ impl Collector {
         self.inbox().instances = instances;
     }
 
+    /// Replaces the view of the services that are called. At most 1024 are kept. To be called once a second, before
+    /// [`Collector::tick`]: queue times are those of one second, and are told once.
+    pub fn set_upstreams(&self, mut upstreams: Vec<UpstreamView>) {
+        upstreams.truncate(UPSTREAMS_MAX);
+        self.inbox().upstreams = upstreams;
+    }
+
     /// Puts something significant on the time line.
     pub fn event(&self, event: Event) {
         let kept = push_event(&mut self.inbox().events, event);
@@ -184,11 +202,13 @@ impl Collector {
         let mut snapshot = {
             let mut inbox = self.inbox();
             let deltas = std::mem::take(&mut inbox.deltas);
+            let upstreams = tell_upstreams(&mut books, &mut inbox.upstreams);
             let snapshot = Snapshot {
                 process: Some(wire::process_to_wire(&inbox.process)),
                 instances: inbox.instances.iter().map(wire::instance_to_wire).collect(),
                 events: std::mem::take(&mut inbox.events).iter().map(wire::event_to_wire).collect(),
                 alarms: inbox.alarms.raised().map(wire::alarm_to_wire).collect(),
+                upstreams,
                 ..Snapshot::default()
             };
             drop(inbox);
@@ -200,7 +220,7 @@ impl Collector {
         let span_ms = books.second_began.duration_since(began).as_millis();
         let second = std::mem::take(&mut books.second);
         for (key, cell) in second.cells() {
-            books.totals.add(key, cell.request_bytes, cell.response_bytes, &cell.latency);
+            books.totals.add(key, &cell.counts, &cell.latency);
         }
         let (labels, rows) = second.to_wire(books.totals.labels());
         snapshot.labels = Some(labels);
@@ -281,6 +301,21 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn metric(name: &str, value: i64) -> Metric {
     Metric { name: name.to_owned(), value }
+}
+
+/// The services as they are told. What was waited for belongs to this second, so it is told once, also where nobody replaces the
+/// views before the next.
+fn tell_upstreams(books: &mut Books, upstreams: &mut [UpstreamView]) -> Vec<Upstream> {
+    books.recent.close(upstreams);
+    let mut tell = |upstream: &mut UpstreamView| {
+        if upstream.queue_time.count() > 0 {
+            books.totals.add_queue_time(&upstream.service, &upstream.queue_time);
+        }
+        let told = wire::upstream_to_wire(upstream, books.recent.of(&upstream.service));
+        upstream.queue_time.clear();
+        told
+    };
+    upstreams.iter_mut().map(&mut tell).collect()
 }
 
 /// Whether there was room.

@@ -1,96 +1,33 @@
 //! What `/metrics` says: every declared family, from the totals and the latest snapshots of one or more processes.
 
+mod histogram;
+mod instances;
+mod requests;
+mod upstreams;
+
 use crate::families::{self, CounterId, Declared, Family, GaugeId};
 use crate::openmetrics::Text;
 use crate::totals::Totals;
-use tenet_api::telemetry::v1::{Instance, Metric, NetworkDevice, ProcessStats, Snapshot};
-use tenet_sketch::Sketch;
-
-/// Upper bounds of the latency histogram: each power of two from 2^14 ns (16 µs) to 2^36 ns (69 s). Powers of two
-/// are edges of the sketch, so that every bucket is exact.
-const LE_POWERS: std::ops::RangeInclusive<u32> = 14..=36;
+use tenet_api::telemetry::v1::{Metric, NetworkDevice, ProcessStats, Snapshot};
 
 /// A family and the value that a `T` gives it.
 type Column<T> = (Declared, fn(&T) -> u64);
 
-/// Nanoseconds in a second.
-const NS: f64 = 1e9;
-
 /// Appends the whole text. `processes` are latest snapshots; requests are those of `totals`, summed over all of them.
 pub fn write(totals: &Totals, processes: &[&Snapshot], out: &mut String) {
     let mut text = Text::new(out);
-    write_requests(totals, &mut text);
-    write_durations(totals, &mut text);
+    requests::write(totals, &mut text);
     for id in CounterId::ALL {
         write_plain(id.family(), "counter", "_total", processes, |snapshot| &snapshot.counters, &mut text);
     }
     for id in GaugeId::ALL {
         write_plain(id.family(), "gauge", "", processes, |snapshot| &snapshot.gauges, &mut text);
     }
-    write_instances(processes, &mut text);
+    upstreams::write(totals, processes, &mut text);
+    instances::write(processes, &mut text);
     write_processes(processes, &mut text);
     write_devices(processes, &mut text);
     text.eof();
-}
-
-fn write_requests(totals: &Totals, text: &mut Text<'_>) {
-    let series = totals.series();
-    let labels = totals.labels();
-    let columns: [Column<crate::Counts>; 3] = [
-        (families::REQUESTS, |counts| counts.requests),
-        (families::REQUEST_BYTES, |counts| counts.request_bytes),
-        (families::RESPONSE_BYTES, |counts| counts.response_bytes),
-    ];
-    for (family, value) in columns {
-        text.family(&family);
-        for (key, counts) in &series {
-            let endpoint = labels.endpoint(key.endpoint);
-            let labels = [
-                ("endpoint", endpoint.name.as_str()),
-                ("method", &endpoint.method),
-                ("group", &endpoint.group),
-                ("service", &endpoint.service),
-                ("code", key.code.name()),
-                ("consumer", labels.consumer(key.consumer)),
-                ("version", labels.version(key.version)),
-                ("zone", labels.zone(u32::from(key.zone))),
-            ];
-            text.sample(family.name, "_total", &labels, value(counts));
-        }
-    }
-}
-
-fn write_durations(totals: &Totals, text: &mut Text<'_>) {
-    let family = families::REQUEST_DURATION;
-    text.family(&family);
-    for (endpoint, code, sketch) in totals.histograms() {
-        let endpoint = totals.labels().endpoint(endpoint);
-        write_histogram(
-            &family,
-            &[
-                ("endpoint", endpoint.name.as_str()),
-                ("method", &endpoint.method),
-                ("group", &endpoint.group),
-                ("service", &endpoint.service),
-                ("code", code.name()),
-            ],
-            sketch,
-            text,
-        );
-    }
-}
-
-fn write_histogram(family: &Declared, labels: &[(&str, &str); 5], sketch: &Sketch, text: &mut Text<'_>) {
-    let [a, b, c, d, e] = *labels;
-    let mut bucket =
-        |le: &str, count: u64| text.sample(family.name, "_bucket", &[a, b, c, d, e, ("le", le)], count);
-    for power in LE_POWERS {
-        let bound = 1u64 << power;
-        bucket(&(bound as f64 / NS).to_string(), sketch.count_at_most(bound));
-    }
-    bucket("+Inf", sketch.count());
-    text.sample(family.name, "_count", labels, sketch.count());
-    text.sample(family.name, "_sum", labels, sketch.sum() as f64 / NS);
 }
 
 /// A family whose only label is the process.
@@ -108,29 +45,6 @@ fn write_plain(
         let held = metrics(snapshot).iter().find(|metric| metric.name == family.name);
         let value = held.map_or(0, |metric| metric.value);
         text.sample(family.name, suffix, &[("process", process_name(snapshot))], value);
-    }
-}
-
-fn write_instances(processes: &[&Snapshot], text: &mut Text<'_>) {
-    let columns: [Column<Instance>; 3] = [
-        (families::INSTANCE_HEALTHY, |instance| u64::from(instance.healthy)),
-        (families::INSTANCE_CONNECTIONS, |instance| instance.open_connections),
-        (families::INSTANCE_IN_FLIGHT, |instance| instance.in_flight),
-    ];
-    for (family, value) in columns {
-        text.family(&family);
-        for snapshot in processes {
-            for instance in &snapshot.instances {
-                let labels = [
-                    ("process", process_name(snapshot)),
-                    ("service", &instance.service),
-                    ("instance_id", &instance.id),
-                    ("address", &instance.address),
-                    ("zone", &instance.zone),
-                ];
-                text.sample(family.name, "", &labels, value(instance));
-            }
-        }
     }
 }
 

@@ -4,6 +4,9 @@
 //! Names follow the OpenTelemetry conventions where they have one for the thing measured
 //! (`http.server.request.duration` is `tenet_request_duration_seconds`), in OpenMetrics spelling.
 
+pub mod instance;
+pub mod upstream;
+
 /// A metric family that has no labels of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
@@ -84,6 +87,18 @@ pub struct Declared {
     pub help: &'static str,
 }
 
+impl Declared {
+    /// A counter of things.
+    const fn counter(name: &'static str, help: &'static str) -> Declared {
+        Declared { name, kind: "counter", unit: "", help }
+    }
+
+    /// A gauge of things, or of a ratio.
+    const fn gauge(name: &'static str, help: &'static str) -> Declared {
+        Declared { name, kind: "gauge", unit: "", help }
+    }
+}
+
 /// Requests by every label there is.
 pub const REQUESTS: Declared =
     Declared { name: "tenet_requests", kind: "counter", unit: "", help: "Requests that ended, by outcome." };
@@ -108,27 +123,11 @@ pub const RESPONSE_BYTES: Declared = Declared {
     unit: "bytes",
     help: "Bytes of response bodies.",
 };
-/// Health of instances.
-pub const INSTANCE_HEALTHY: Declared = Declared {
-    name: "tenet_instance_healthy",
-    kind: "gauge",
-    unit: "",
-    help: "1 if calls are sent to the instance, 0 if it is known but left out.",
-};
-/// Connections per instance.
-pub const INSTANCE_CONNECTIONS: Declared = Declared {
-    name: "tenet_instance_connections",
-    kind: "gauge",
-    unit: "",
-    help: "Connections open to the instance.",
-};
-/// Calls per instance.
-pub const INSTANCE_IN_FLIGHT: Declared = Declared {
-    name: "tenet_instance_requests_in_flight",
-    kind: "gauge",
-    unit: "",
-    help: "Calls the instance is serving for this process.",
-};
+/// Attempts by every label of a request.
+pub const REQUEST_ATTEMPTS: Declared = Declared::counter(
+    "tenet_request_attempts",
+    "Attempts that requests caused, by the requests' outcome; beside tenet_request_duration_seconds it tells what retries cost.",
+);
 /// Who measures.
 pub const PROCESS_INFO: Declared =
     Declared { name: "tenet_process", kind: "info", unit: "", help: "The process and the release it runs." };
@@ -179,15 +178,17 @@ pub const NETWORK_SENT: Declared = Declared {
     help: "Bytes sent by a network device the process can see; the kernel counts them per device.",
 };
 
-/// All families of this file that are not counters or gauges without labels.
-pub const DECLARED: &[Declared] = &[
+/// All families that are not counters or gauges without labels.
+pub fn declared() -> impl Iterator<Item = &'static Declared> {
+    DECLARED.iter().chain(instance::DECLARED).chain(upstream::DECLARED)
+}
+
+const DECLARED: &[Declared] = &[
     REQUESTS,
     REQUEST_DURATION,
     REQUEST_BYTES,
     RESPONSE_BYTES,
-    INSTANCE_HEALTHY,
-    INSTANCE_CONNECTIONS,
-    INSTANCE_IN_FLIGHT,
+    REQUEST_ATTEMPTS,
     PROCESS_INFO,
     CPU,
     RESIDENT,
@@ -212,7 +213,7 @@ mod tests {
             CounterId::ALL.iter().map(|id| id.family()).chain(GaugeId::ALL.iter().map(|id| id.family()));
         let all = plain
             .map(|family| (family.name, family.help, ""))
-            .chain(DECLARED.iter().map(|d| (d.name, d.help, d.unit)));
+            .chain(declared().map(|d| (d.name, d.help, d.unit)));
         for (name, help, unit) in all {
             assert!(names.insert(name), "{name} twice");
             assert!(

@@ -57,6 +57,12 @@ pub struct Sample {
     pub request_bytes: u64,
     /// Bytes of the body of its answer.
     pub response_bytes: u64,
+    /// Attempts at instances that it caused in this process: usually 1, 0 when it never left.
+    pub attempts: u32,
+    /// Whether one of them was a hedge: sent because the one before was slow.
+    pub hedged: bool,
+    /// Whether the hedge's answer was the one passed on.
+    pub hedge_won: bool,
 }
 
 #[cfg(test)]

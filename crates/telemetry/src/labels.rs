@@ -20,7 +20,7 @@ pub(crate) const NONE: u32 = 0;
 pub(crate) const OTHER: u32 = 1;
 
 /// What stands for values beyond the bound.
-const OTHER_NAME: &str = "(other)";
+pub(crate) const OTHER_NAME: &str = "(other)";
 
 /// The tables. Numbers are given in order of appearance and never reused.
 pub struct Labels {

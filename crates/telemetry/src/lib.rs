@@ -4,7 +4,7 @@
 //!   request ends ──Sample──▶ Recorder (one a thread) ──take, once a second──▶ Delta ─┐ with the Names of its program
 //!   Recorder ─────────────────────────────────────────────────────────────▶ Delta ─┤
 //!                                                                                   ▼
-//!   instances, events, alarms, counters ─────────────────────────────────▶ Collector (one a process)
+//!   instances, upstreams, events, alarms, counters ──────────────────────▶ Collector (one a process)
 //!                                                                            │ tick, once a second
 //!                        Telemetry/Watch ◀── Snapshot (one second, addable) ◀┤
 //!                               /metrics ◀── OpenMetrics text (cumulative) ◀─┘
@@ -19,6 +19,7 @@ mod collector;
 mod event;
 mod exposition;
 pub mod families;
+mod instance;
 mod key;
 mod labels;
 mod names;
@@ -26,6 +27,7 @@ mod openmetrics;
 mod process;
 mod recorder;
 mod totals;
+mod upstream;
 mod watch;
 mod wire;
 
@@ -34,12 +36,14 @@ pub use collector::{Collector, HISTORY_SECONDS};
 pub use event::{Alarm, Event, EventKind, Severity};
 pub use exposition::write as write_openmetrics;
 pub use families::{CounterId, GaugeId};
+pub use instance::InstanceView;
 pub use key::{Key, Sample};
 pub use labels::{Labels, VALUES_MAX};
 pub use names::{EndpointName, Names};
 pub use openmetrics::CONTENT_TYPE;
-pub use process::{DeviceStats, InstanceView, ProcessInfo, ProcessStats, process_stats};
+pub use process::{DeviceStats, ProcessInfo, ProcessStats, process_stats};
 pub use recorder::{Delta, DeltaRow, ROWS_MAX, Recorder};
 pub use totals::{Counts, HISTOGRAMS_MAX, SERIES_MAX, Totals};
+pub use upstream::{CapacityView, PRIORITIES, RefusedBy, UpstreamView};
 pub use watch::{Watch, watch_service};
 pub use wire::{sketch_of_wire, sketch_to_wire};

@@ -21,25 +21,6 @@ pub struct ProcessInfo {
     pub started: SystemTime,
 }
 
-/// One running copy of a service as this process sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceView {
-    /// Name of the service.
-    pub service: String,
-    /// Identity within the service.
-    pub id: String,
-    /// `host:port`.
-    pub address: String,
-    /// Failure domain; empty if unknown.
-    pub zone: String,
-    /// Whether calls are sent to it.
-    pub healthy: bool,
-    /// Connections held open to it.
-    pub open_connections: u64,
-    /// Calls it is serving for this process now.
-    pub in_flight: u64,
-}
-
 /// What a process takes from its machine. What cannot be read is zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessStats {

@@ -42,6 +42,9 @@ struct Row {
     packed: u128,
     request_bytes: u64,
     response_bytes: u64,
+    attempts: u64,
+    hedges: u64,
+    hedges_won: u64,
     latency: Sketch,
     idle_takes: u8,
 }
@@ -66,6 +69,12 @@ pub struct DeltaRow {
     pub request_bytes: u64,
     /// Bytes of response bodies.
     pub response_bytes: u64,
+    /// Attempts they caused.
+    pub attempts: u64,
+    /// How many of them were hedged.
+    pub hedges: u64,
+    /// How many of them a hedge answered.
+    pub hedges_won: u64,
     /// Latencies in nanoseconds; its count is the number of requests.
     pub latency: Sketch,
 }
@@ -101,6 +110,9 @@ impl Recorder {
         let row = &mut self.rows[row];
         row.request_bytes = row.request_bytes.saturating_add(sample.request_bytes);
         row.response_bytes = row.response_bytes.saturating_add(sample.response_bytes);
+        row.attempts += u64::from(sample.attempts);
+        row.hedges += u64::from(sample.hedged);
+        row.hedges_won += u64::from(sample.hedge_won);
         row.latency.record(sample.latency_ns);
     }
 
@@ -130,6 +142,9 @@ impl Recorder {
                 key: Key::unpack(row.packed),
                 request_bytes: std::mem::take(&mut row.request_bytes),
                 response_bytes: std::mem::take(&mut row.response_bytes),
+                attempts: std::mem::take(&mut row.attempts),
+                hedges: std::mem::take(&mut row.hedges),
+                hedges_won: std::mem::take(&mut row.hedges_won),
                 latency: row.latency.clone(),
             });
             row.latency.clear();
@@ -196,6 +211,9 @@ impl Recorder {
             packed,
             request_bytes: 0,
             response_bytes: 0,
+            attempts: 0,
+            hedges: 0,
+            hedges_won: 0,
             latency: Sketch::new(),
             idle_takes: 0,
         });

@@ -1,7 +1,7 @@
 //! What has been measured since the start: the cumulative side, for `/metrics`.
 
 use crate::key::Key;
-use crate::labels::{Labels, NONE, OTHER, codes_of_snapshot, mapped};
+use crate::labels::{Labels, NONE, OTHER, OTHER_NAME, codes_of_snapshot, mapped};
 use crate::wire::sketch_of_wire;
 use std::collections::{BTreeMap, HashMap};
 use tenet_api::telemetry::v1::Snapshot;
@@ -15,7 +15,10 @@ pub const SERIES_MAX: usize = 20_000;
 /// Combinations of endpoint and code that have a latency histogram, each up to 16 KiB.
 pub const HISTOGRAMS_MAX: usize = 4_000;
 
-/// Requests and bytes of one combination of labels.
+/// Services with a histogram of queue times; as many as one process reports.
+const QUEUE_TIMES_MAX: usize = 1024;
+
+/// What is counted of one combination of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Requests that ended.
@@ -24,6 +27,25 @@ pub struct Counts {
     pub request_bytes: u64,
     /// Bytes of response bodies.
     pub response_bytes: u64,
+    /// Attempts the requests caused.
+    pub attempts: u64,
+    /// How many requests were hedged.
+    pub hedges: u64,
+    /// How many a hedge answered.
+    pub hedges_won: u64,
+}
+
+impl Counts {
+    /// Adds other requests of the same labels.
+    pub(crate) fn add(&mut self, other: &Counts) {
+        let add = |held: &mut u64, more: u64| *held = held.saturating_add(more);
+        add(&mut self.requests, other.requests);
+        add(&mut self.request_bytes, other.request_bytes);
+        add(&mut self.response_bytes, other.response_bytes);
+        add(&mut self.attempts, other.attempts);
+        add(&mut self.hedges, other.hedges);
+        add(&mut self.hedges_won, other.hedges_won);
+    }
 }
 
 /// Everything since the start.
@@ -33,6 +55,8 @@ pub struct Totals {
     series: HashMap<u128, Counts>,
     /// By endpoint and code. Sorted, so that the text is the same whenever the numbers are.
     histograms: BTreeMap<(u32, Code), Sketch>,
+    /// How long calls waited for admission, by service.
+    queue_times: BTreeMap<String, Sketch>,
     folded: u64,
 }
 
@@ -70,12 +94,25 @@ impl Totals {
         self.histograms.iter().map(|((endpoint, code), sketch)| (*endpoint, *code, sketch))
     }
 
+    /// How long calls waited for admission, by service, in nanoseconds.
+    pub fn queue_times(&self) -> impl Iterator<Item = (&str, &Sketch)> {
+        self.queue_times.iter().map(|(service, sketch)| (service.as_str(), sketch))
+    }
+
+    /// Adds how long calls to a service waited in one second.
+    pub(crate) fn add_queue_time(&mut self, service: &str, waited: &Sketch) {
+        if let Some(held) = self.queue_times.get_mut(service) {
+            held.merge(waited);
+        } else {
+            let room = self.queue_times.len() < QUEUE_TIMES_MAX;
+            let service = if room { service } else { OTHER_NAME };
+            self.queue_times.entry(service.to_owned()).or_default().merge(waited);
+        }
+    }
+
     /// Adds records whose key is already numbered by [`Totals::labels`].
-    pub(crate) fn add(&mut self, key: Key, request_bytes: u64, response_bytes: u64, latency: &Sketch) {
-        let counts = self.counts(key);
-        counts.requests += latency.count();
-        counts.request_bytes = counts.request_bytes.saturating_add(request_bytes);
-        counts.response_bytes = counts.response_bytes.saturating_add(response_bytes);
+    pub(crate) fn add(&mut self, key: Key, counts: &Counts, latency: &Sketch) {
+        self.counts(key).add(counts);
 
         let room = self.histograms.len() < HISTOGRAMS_MAX;
         let known = room || self.histograms.contains_key(&(key.endpoint, key.code));
@@ -86,10 +123,17 @@ impl Totals {
     /// Adds one second of a peer. A row that is no possible sketch is left out and the first such error is told,
     /// after all the others were added.
     pub fn add_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), PartsError> {
-        let Some(labels) = &snapshot.labels else { return Ok(()) };
+        let mut result = Ok(());
+        for upstream in &snapshot.upstreams {
+            match upstream.queue_time.as_ref().map(sketch_of_wire) {
+                Some(Ok(waited)) => self.add_queue_time(&upstream.service, &waited),
+                Some(Err(error)) => result = result.and(Err(error)),
+                None => {}
+            }
+        }
+        let Some(labels) = &snapshot.labels else { return result };
         let mapping = self.labels.of_snapshot(labels);
         let codes = codes_of_snapshot(labels);
-        let mut result = Ok(());
         for row in &snapshot.rows {
             let key = Key {
                 endpoint: mapped(&mapping.endpoints, row.endpoint),
@@ -99,7 +143,17 @@ impl Totals {
                 zone: mapped(&mapping.zones, row.zone) as u16,
             };
             match row.latency.as_ref().map(sketch_of_wire) {
-                Some(Ok(sketch)) => self.add(key, row.request_bytes, row.response_bytes, &sketch),
+                Some(Ok(sketch)) => {
+                    let counts = Counts {
+                        requests: sketch.count(),
+                        request_bytes: row.request_bytes,
+                        response_bytes: row.response_bytes,
+                        attempts: row.attempts,
+                        hedges: row.hedges,
+                        hedges_won: row.hedges_won,
+                    };
+                    self.add(key, &counts, &sketch);
+                }
                 Some(Err(error)) => result = result.and(Err(error)),
                 None => {}
             }
@@ -133,7 +187,8 @@ mod tests {
         let one: Sketch = [5].into_iter().collect();
         let many = 3 * SERIES_MAX as u32;
         for consumer in 0..many {
-            totals.add(Key { endpoint: consumer, code: Code::Ok, consumer, version: 0, zone: 0 }, 1, 2, &one);
+            let key = Key { endpoint: consumer, code: Code::Ok, consumer, version: 0, zone: 0 };
+            totals.add(key, &Counts { requests: 1, ..Counts::default() }, &one);
         }
         let series = totals.series();
         assert!(series.len() <= 2 * SERIES_MAX + Code::COUNT);
@@ -141,5 +196,15 @@ mod tests {
         assert_eq!(totals.histograms().map(|(_, _, sketch)| sketch.count()).sum::<u64>(), u64::from(many));
         assert!(totals.histograms().count() <= HISTOGRAMS_MAX + Code::COUNT);
         assert!(totals.folded() > 0);
+    }
+
+    #[test]
+    fn queue_times_stay_bounded_and_nothing_is_lost() {
+        let mut totals = Totals::new();
+        let one: Sketch = [5].into_iter().collect();
+        (0..2 * QUEUE_TIMES_MAX).for_each(|service| totals.add_queue_time(&service.to_string(), &one));
+        assert_eq!(totals.queue_times().count(), QUEUE_TIMES_MAX + 1);
+        let told: u64 = totals.queue_times().map(|(_, waited)| waited.count()).sum();
+        assert_eq!(told, 2 * QUEUE_TIMES_MAX as u64);
     }
 }

@@ -1,6 +1,10 @@
 //! Between our types and those of `tenet.telemetry.v1`.
 
-use crate::{Alarm, DeviceStats, Event, EventKind, InstanceView, ProcessInfo, ProcessStats, Severity};
+use crate::{
+    Alarm, CapacityView, DeviceStats, Event, EventKind, InstanceView, PRIORITIES, ProcessInfo, ProcessStats,
+    RefusedBy, Severity, UpstreamView,
+};
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tenet_api::telemetry::v1 as wire;
 use tenet_sketch::{Parts, PartsError, Sketch};
@@ -60,6 +64,60 @@ pub(crate) fn instance_to_wire(instance: &InstanceView) -> wire::Instance {
         healthy: instance.healthy,
         open_connections: instance.open_connections,
         in_flight: instance.in_flight,
+        state: instance.state.clone(),
+        cause: instance.cause.clone(),
+        idle_connections: instance.idle_connections,
+        pending: instance.pending,
+        calls: instance.calls,
+        failures: instance.failures,
+        ejections: instance.ejections,
+        latency_us: instance.latency_us,
+        utilisation_percent: instance.utilisation_percent,
+    }
+}
+
+/// `recent` are the calls and attempts of the last ten seconds.
+pub(crate) fn upstream_to_wire(upstream: &UpstreamView, recent: (u64, u64)) -> wire::Upstream {
+    let tally = |name: &str, count: u64| wire::Tally { name: name.to_owned(), count };
+    // Whoever filled the view may have one entry a thread; here each name stands once.
+    let mut retries: BTreeMap<&str, u64> = BTreeMap::new();
+    for (cause, count) in &upstream.retries {
+        *retries.entry(cause.name()).or_default() += count;
+    }
+    let refused = |by: RefusedBy| {
+        upstream.retries_refused.iter().filter(|(held, _)| *held == by).map(|(_, count)| count).sum()
+    };
+    let waited = &upstream.queue_time;
+    wire::Upstream {
+        service: upstream.service.clone(),
+        calls: upstream.calls,
+        attempts: upstream.attempts,
+        retries: retries.into_iter().map(|(cause, n)| tally(cause, n)).collect(),
+        hedges: upstream.hedges,
+        hedges_won: upstream.hedges_won,
+        retries_refused: RefusedBy::ALL.iter().map(|by| tally(by.word(), refused(*by))).collect(),
+        budget_left: upstream.budget_left,
+        in_flight: upstream.in_flight,
+        queued: upstream.queued,
+        limit: upstream.limit,
+        queue_time: (waited.count() > 0).then(|| sketch_to_wire(waited)),
+        shed: PRIORITIES.iter().zip(upstream.shed).map(|(priority, n)| tally(priority, n)).collect(),
+        ejections: upstream.ejections,
+        ejected: upstream.ejected,
+        panic: upstream.panic,
+        capacity: upstream.capacity.as_ref().map(capacity_to_wire),
+        recent_calls: recent.0,
+        recent_attempts: recent.1,
+    }
+}
+
+fn capacity_to_wire(capacity: &CapacityView) -> wire::Capacity {
+    wire::Capacity {
+        share: capacity.share,
+        lost: capacity.lost.clone(),
+        basis: capacity.basis.clone(),
+        peak_rps: capacity.peak_rps,
+        left_rps: capacity.left_rps,
     }
 }
 

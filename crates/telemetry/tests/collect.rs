@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tenet_api::telemetry::v1::telemetry_server::Telemetry;
 use tenet_api::telemetry::v1::{GetRequest, Snapshot, WatchRequest};
 use tenet_error::Code;
+use tenet_sketch::Sketch;
 use tenet_telemetry::{
     Alarm, Collector, CounterId, EndpointName, Event, EventKind, Key, Names, ProcessInfo, Recorder, Sample,
-    Severity, Totals, Watch, sketch_of_wire,
+    Severity, Totals, UpstreamView, Watch, sketch_of_wire,
 };
 use tokio_stream::StreamExt;
 use tonic::Request;
@@ -33,7 +34,15 @@ fn names(endpoints: &[&str]) -> Arc<Names> {
 
 fn record(recorder: &mut Recorder, endpoint: u32, latency_ns: u64) {
     let key = Key { endpoint, code: Code::Ok, consumer: 0, version: 0, zone: 0 };
-    recorder.record(&Sample { key, latency_ns, request_bytes: 1, response_bytes: 2 });
+    recorder.record(&Sample {
+        key,
+        latency_ns,
+        request_bytes: 1,
+        response_bytes: 2,
+        attempts: 1,
+        hedged: false,
+        hedge_won: false,
+    });
 }
 
 fn requests(snapshot: &Snapshot, endpoint: &str) -> u64 {
@@ -89,6 +98,36 @@ fn many_threads_lose_nothing() {
     collector.since(0).iter().for_each(|snapshot| totals.add_snapshot(snapshot).unwrap());
     assert_eq!(totals.series().iter().map(|(_, counts)| counts.requests).sum::<u64>(), 2400);
     assert_eq!(collector.counter(CounterId::Attempts), 2400);
+}
+
+#[test]
+fn a_peer_adds_up_attempts_hedges_and_queue_times_as_the_process_did() {
+    let collector = collector();
+    let names = names(&["GET /a"]);
+    let mut recorder = Recorder::new(0);
+    let key = Key { endpoint: 1, code: Code::Ok, consumer: 0, version: 0, zone: 0 };
+    for attempts in 0..=3 {
+        let (hedged, hedge_won) = (attempts >= 2, attempts == 3);
+        let sample =
+            Sample { key, latency_ns: 1, request_bytes: 0, response_bytes: 0, attempts, hedged, hedge_won };
+        recorder.record(&sample);
+    }
+    collector.submit(&names, recorder.take());
+    let queue_time: Sketch = [7, 9].into_iter().collect();
+    let view =
+        UpstreamView { service: "s".into(), queue_time: queue_time.clone(), ..UpstreamView::default() };
+    collector.set_upstreams(vec![view]);
+    collector.tick(SystemTime::now());
+    collector.tick(SystemTime::now());
+    let mut totals = Totals::new();
+    collector.since(0).iter().for_each(|snapshot| totals.add_snapshot(snapshot).unwrap());
+    let counts = totals.series()[0].1;
+    assert_eq!((counts.requests, counts.attempts, counts.hedges, counts.hedges_won), (4, 6, 2, 1));
+    assert_eq!(
+        totals.queue_times().collect::<Vec<_>>(),
+        [("s", &queue_time)],
+        "a second's waiting is told once"
+    );
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use strict::Document;
 use tenet_error::Code;
 use tenet_telemetry::{
-    Collector, CounterId, EndpointName, GaugeId, InstanceView, Key, Names, ProcessInfo, Recorder, Sample,
+    CapacityView, Collector, CounterId, EndpointName, GaugeId, InstanceView, Key, Names, ProcessInfo,
+    Recorder, RefusedBy, Sample, UpstreamView, families,
 };
 
 fn process() -> ProcessInfo {
@@ -39,13 +40,24 @@ fn filled() -> Collector {
     for i in 1..=1000u64 {
         let code = if i % 10 == 0 { Code::NotFound } else { Code::Ok };
         let key = Key { endpoint: 1, code, consumer: 0, version: 0, zone: 1 };
-        recorder.record(&Sample { key, latency_ns: i * 1_000_000, request_bytes: 1, response_bytes: 10 });
+        recorder.record(&Sample {
+            key,
+            latency_ns: i * 1_000_000,
+            request_bytes: 1,
+            response_bytes: 10,
+            attempts: 1,
+            hedged: false,
+            hedge_won: false,
+        });
     }
     recorder.record(&Sample {
         key: Key::unrouted(Code::MalformedRequest),
         latency_ns: 5,
         request_bytes: 0,
         response_bytes: 0,
+        attempts: 0,
+        hedged: false,
+        hedge_won: false,
     });
     recorder.count(CounterId::UnknownFields, 4);
     recorder.gauge(GaugeId::Connections, 2);
@@ -58,9 +70,85 @@ fn filled() -> Collector {
         healthy: true,
         open_connections: 2,
         in_flight: 1,
+        state: "warming".into(),
+        calls: 40,
+        failures: 3,
+        latency_us: 2500,
+        utilisation_percent: Some(70),
+        ..InstanceView::default()
     }]);
+    collector.set_upstreams(vec![upstream()]);
     collector.tick(SystemTime::now());
     collector
+}
+
+/// A service in some trouble; one cause is told by two threads.
+fn upstream() -> UpstreamView {
+    UpstreamView {
+        service: "accounts".into(),
+        calls: 100,
+        attempts: 130,
+        retries: vec![(Code::ConnectionLost, 12), (Code::ServiceUnavailable, 8), (Code::ConnectionLost, 5)],
+        hedges: 5,
+        hedges_won: 2,
+        retries_refused: vec![(RefusedBy::Budget, 4)],
+        budget_left: 9,
+        limit: 64,
+        queued: 3,
+        queue_time: (1..=100u64).map(|ms| ms * 1_000_000).collect(),
+        shed: [0, 1, 7],
+        ejected: 1,
+        panic: true,
+        capacity: Some(CapacityView {
+            share: 0.75,
+            lost: "zone b".into(),
+            basis: "measured".into(),
+            peak_rps: 80.0,
+            left_rps: 60.0,
+        }),
+        ..UpstreamView::default()
+    }
+}
+
+#[test]
+fn upstreams_and_instances_are_told_with_their_labels() {
+    let collector = filled();
+    // The view is told again with the next second; what was waited for in the last one is not.
+    collector.tick(SystemTime::now());
+    let mut text = String::new();
+    collector.openmetrics(&mut text);
+    let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    type Row = (&'static str, &'static [(&'static str, &'static str)], f64);
+    let rows: [Row; 17] = [
+        ("tenet_upstream_calls_total", &[], 100.0),
+        ("tenet_upstream_attempts_total", &[], 130.0),
+        ("tenet_amplification_ratio", &[], 1.3),
+        ("tenet_upstream_retries_total", &[("cause", "CONNECTION_LOST")], 17.0),
+        ("tenet_upstream_retries_total", &[("cause", "UNAVAILABLE")], 8.0),
+        ("tenet_upstream_retries_refused_total", &[("by", "budget")], 4.0),
+        ("tenet_upstream_retries_refused_total", &[("by", "pushback")], 0.0),
+        ("tenet_upstream_hedges_won_total", &[], 2.0),
+        ("tenet_upstream_shed_total", &[("priority", "sheddable")], 7.0),
+        ("tenet_upstream_queue_time_seconds_count", &[], 100.0),
+        ("tenet_upstream_queue_time_seconds_bucket", &[("le", "0.067108864")], 67.0),
+        ("tenet_upstream_limit", &[], 64.0),
+        ("tenet_upstream_panic", &[], 1.0),
+        ("tenet_capacity_n1_ratio", &[("lost", "zone b"), ("basis", "measured")], 0.75),
+        ("tenet_instance_state", &[("state", "warming")], 1.0),
+        ("tenet_instance_latency_seconds", &[], 0.0025),
+        ("tenet_instance_utilisation_ratio", &[], 0.7),
+    ];
+    for (name, labels, expected) in rows {
+        let labels: Vec<_> = labels.iter().copied().chain([("service", "accounts")]).collect();
+        assert_eq!(document.value(name, &labels), expected, "{name}");
+    }
+    for family in families::declared() {
+        assert!(
+            text.contains(&format!("# TYPE {} {}\n", family.name, family.kind)),
+            "{} is missing",
+            family.name
+        );
+    }
 }
 
 #[test]
@@ -72,6 +160,7 @@ fn the_text_keeps_every_rule() {
     let ok = [odd, ("code", "OK"), ("zone", "b"), ("group", "user-data")];
     assert_eq!(document.value("tenet_requests_total", &ok), 900.0);
     assert_eq!(document.value("tenet_response_body_bytes_total", &ok), 9000.0);
+    assert_eq!(document.value("tenet_request_attempts_total", &ok), 900.0);
     assert_eq!(
         document.value("tenet_requests_total", &[("endpoint", "(none)"), ("code", "MALFORMED_REQUEST")]),
         1.0

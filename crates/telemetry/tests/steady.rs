@@ -45,7 +45,15 @@ fn second(recorder: &mut Recorder) {
             zone: (i % 3) as u16,
         };
         let latency_ns = 50_000 + i.wrapping_mul(0x9e37_79b9) % 40_000_000;
-        recorder.record(&Sample { key, latency_ns, request_bytes: 1, response_bytes: 1 });
+        recorder.record(&Sample {
+            key,
+            latency_ns,
+            request_bytes: 1,
+            response_bytes: 1,
+            attempts: 1,
+            hedged: false,
+            hedge_won: false,
+        });
         recorder.count(CounterId::Attempts, 1);
         recorder.gauge(GaugeId::InFlight, 1);
     }

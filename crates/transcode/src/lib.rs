@@ -23,6 +23,7 @@ mod error;
 mod features;
 mod gather;
 mod json;
+mod locate;
 mod options;
 mod parse;
 mod print;
@@ -33,6 +34,7 @@ mod wire;
 
 pub use binding::{Binding, BodyRule, RequestBody, ResponseKind, Variable};
 pub use error::{CompileError, JsonError, RequestError, WireError};
+pub use locate::{FieldLocator, MAX_LOCATED_DEPTH};
 pub use options::{DEFAULT_DEPTH, DEFAULT_MAX_OUTPUT, ParseOptions, PrintOptions};
 pub use print::any_details_json;
 pub use table::{Codec, MessageId};

@@ -38,6 +38,8 @@ pub(crate) struct InstanceState {
     connect_failures: AtomicU64,
     /// Set when the roster no longer names it.
     removed: AtomicBool,
+    /// Whether health checks found that it does not serve.
+    unhealthy: AtomicBool,
     /// One thread of the process at a time tries a failing instance.
     probing: AtomicBool,
     threads: Mutex<Vec<Arc<Counters>>>,
@@ -54,6 +56,7 @@ impl InstanceState {
             connects: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
             removed: AtomicBool::new(false),
+            unhealthy: AtomicBool::new(false),
             probing: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             past_calls: AtomicU64::new(0),
@@ -62,6 +65,16 @@ impl InstanceState {
 
     pub(crate) fn is_failing(&self) -> bool {
         self.failures.load(Relaxed) != 0
+    }
+
+    /// Whether health checks found that it does not serve.
+    pub(crate) fn is_unhealthy(&self) -> bool {
+        self.unhealthy.load(Relaxed)
+    }
+
+    /// Says what a health check found; true where that is a change.
+    pub(crate) fn set_unhealthy(&self, unhealthy: bool, _cause: &str) -> bool {
+        self.unhealthy.swap(unhealthy, Relaxed) != unhealthy
     }
 
     pub(crate) fn is_removed(&self) -> bool {

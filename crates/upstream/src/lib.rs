@@ -14,9 +14,11 @@
 mod backoff;
 mod balancer;
 mod call;
+mod discovery;
 mod fault;
 mod h1;
 mod h2;
+mod health;
 mod incoming;
 mod instance;
 mod lane;
@@ -29,10 +31,13 @@ mod random;
 mod roster;
 mod shared;
 mod slot;
+mod task;
 mod timer;
 mod upkeep;
 mod wire;
 
+pub use discovery::{Discovered, Discovery, DnsEvent, DnsEventKind, DnsQuestion, DnsSource, InvalidSource};
+pub use health::{Checker, HealthChange, HealthCheck, HealthRules};
 pub use incoming::Incoming;
 pub use options::PoolOptions;
 pub use outgoing::Outgoing;

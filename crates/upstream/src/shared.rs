@@ -191,6 +191,11 @@ impl Shared {
             .collect()
     }
 
+    pub(crate) fn services(&self) -> Vec<Arc<ServiceState>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.services.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// `at` on the process's pool clock, in milliseconds.
     pub(crate) fn clock_ms(&self, at: Instant) -> u64 {
         at.saturating_duration_since(self.started).as_millis() as u64

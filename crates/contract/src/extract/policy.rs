@@ -1,8 +1,9 @@
 //! Reads `tenet.policy.v1` options.
 
+use super::hash_by::hash_by;
 use super::options;
-use crate::{Cache, ExpectedError, Priority, Visibility};
-use prost_reflect::DynamicMessage;
+use crate::{Cache, ExpectedError, HashBy, Idempotency, Priority, Visibility};
+use prost_reflect::{DynamicMessage, MethodDescriptor};
 use std::time::Duration;
 use tenet_error::GrpcCode;
 
@@ -42,11 +43,23 @@ pub(super) struct MethodPolicy {
     pub(super) cache: Option<Cache>,
     pub(super) cost: u32,
     pub(super) errors: Vec<ExpectedError>,
+    pub(super) idempotency: Idempotency,
+    pub(super) hedge: bool,
+    pub(super) hash_by: Option<HashBy>,
 }
 
-pub(super) fn method(options: &DynamicMessage, mut report: impl Report) -> MethodPolicy {
+pub(super) fn method(
+    method: &MethodDescriptor,
+    options: &DynamicMessage,
+    mut report: impl Report,
+) -> MethodPolicy {
+    let idempotency = match options::number(options, "idempotency_level") {
+        1 => Idempotency::NoSideEffects,
+        2 => Idempotency::Idempotent,
+        _ => Idempotency::Unknown,
+    };
     let Some(policy) = options::message_extension(options, "tenet.policy.v1.method") else {
-        return MethodPolicy { cost: 1, ..MethodPolicy::default() };
+        return MethodPolicy { cost: 1, idempotency, ..MethodPolicy::default() };
     };
     MethodPolicy {
         deadline: deadline(&policy, &mut report),
@@ -72,7 +85,27 @@ pub(super) fn method(options: &DynamicMessage, mut report: impl Report) -> Metho
             .iter()
             .filter_map(|value| expected_error(value.as_message()?, &mut report))
             .collect(),
+        idempotency,
+        hedge: options::boolean(&policy, "hedge") && may_hedge(method, idempotency, &mut report),
+        hash_by: hash_by(method, &options::text(&policy, "hash_by"), &mut report),
     }
+}
+
+/// A hedge is a repetition nobody waited to need, so it needs the promise that repetitions need.
+fn may_hedge(method: &MethodDescriptor, idempotency: Idempotency, report: &mut impl Report) -> bool {
+    if idempotency == Idempotency::Unknown {
+        report(
+            format!("{}: hedge sends a call twice, and nothing says that it may be repeated", method.name()),
+            "hedge",
+            "add `option idempotency_level = NO_SIDE_EFFECTS;` or IDEMPOTENT if that is so, or leave hedge out",
+        );
+    } else if method.is_client_streaming() {
+        let message = format!("{}: hedge cannot send a client's stream twice", method.name());
+        report(message, "hedge", "leave it out");
+    } else {
+        return true;
+    }
+    false
 }
 
 fn deadline(policy: &DynamicMessage, report: &mut impl Report) -> Option<Duration> {

@@ -183,7 +183,7 @@ fn top_level(message: &MessageDescriptor, name: &str, what: &str, report: &mut i
     }
 }
 
-fn named(message: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, (String, String)> {
+pub(super) fn named(message: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, (String, String)> {
     if let Some(field) = message.get_field_by_name(name) {
         return Ok(field);
     }
@@ -211,11 +211,12 @@ fn list(fields: &[FieldDescriptor]) -> String {
     names.join(", ")
 }
 
-fn describe(field: &FieldDescriptor) -> String {
+pub(super) fn describe(field: &FieldDescriptor) -> String {
     match (field.is_map(), field.is_list(), field.kind()) {
         (true, ..) => "a map".to_owned(),
         (_, true, _) => "repeated".to_owned(),
         (.., Kind::Message(message)) => format!("a {}", message.full_name()),
+        (.., Kind::Enum(names)) => format!("the enum {}", names.full_name()),
         (.., kind) => format!("a {kind:?}").to_lowercase(),
     }
 }

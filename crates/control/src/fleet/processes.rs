@@ -1,4 +1,4 @@
-//! Each process as it was last seen, and what they see of the instances.
+//! Each process as it was last seen.
 
 use super::view;
 use crate::follow::OWN;
@@ -58,6 +58,12 @@ impl Processes {
         followed.second
     }
 
+    /// What the run that told `snapshot` told last before it.
+    pub(super) fn before(&self, address: &str, snapshot: &Snapshot) -> Option<&Snapshot> {
+        let latest = self.all.get(address)?.latest.as_ref()?;
+        (run(latest) == run(snapshot)).then_some(latest)
+    }
+
     pub(super) fn seen(&mut self, address: &str, snapshot: Snapshot, now_unix_ms: i64) {
         let followed = self.all.entry(address.to_owned()).or_default();
         if !followed.up {
@@ -101,34 +107,6 @@ impl Processes {
             .filter(|followed| followed.up)
             .filter_map(|followed| followed.latest.as_ref())
             .collect()
-    }
-
-    /// The instances that processes which are up know, by service, zone and name.
-    pub(super) fn instances(&self) -> Vec<view::Instance> {
-        let mut merged: BTreeMap<(String, String, String, String), view::Instance> = BTreeMap::new();
-        for instance in self.latest().into_iter().flat_map(|snapshot| &snapshot.instances) {
-            let key = (
-                instance.service.clone(),
-                instance.zone.clone(),
-                instance.id.clone(),
-                instance.address.clone(),
-            );
-            let entry = merged.entry(key).or_insert_with(|| view::Instance {
-                service: instance.service.clone(),
-                id: instance.id.clone(),
-                address: instance.address.clone(),
-                zone: instance.zone.clone(),
-                seen_by: 0,
-                healthy_by: 0,
-                open_connections: 0,
-                in_flight: 0,
-            });
-            entry.seen_by += 1;
-            entry.healthy_by += u32::from(instance.healthy);
-            entry.open_connections += instance.open_connections;
-            entry.in_flight += instance.in_flight;
-        }
-        merged.into_values().collect()
     }
 
     /// The declared counters that are not zero.

@@ -42,6 +42,9 @@ pub(super) struct Cell {
     pub(super) codes: Codes,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
+    pub(super) attempts: u64,
+    pub(super) hedges: u64,
+    pub(super) hedges_won: u64,
     pub(super) latency: Parts,
 }
 
@@ -64,6 +67,9 @@ pub(super) struct Sum {
     pub(super) codes: Codes,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
+    pub(super) attempts: u64,
+    pub(super) hedges: u64,
+    pub(super) hedges_won: u64,
     pub(super) latency: Sketch,
 }
 
@@ -72,6 +78,9 @@ impl Sum {
         self.codes.add(code, latency.count());
         self.request_bytes = self.request_bytes.saturating_add(row.request_bytes);
         self.response_bytes = self.response_bytes.saturating_add(row.response_bytes);
+        self.attempts = self.attempts.saturating_add(row.attempts);
+        self.hedges = self.hedges.saturating_add(row.hedges);
+        self.hedges_won = self.hedges_won.saturating_add(row.hedges_won);
         self.latency.merge(latency);
     }
 
@@ -81,13 +90,17 @@ impl Sum {
         }
         self.request_bytes = self.request_bytes.saturating_add(cell.request_bytes);
         self.response_bytes = self.response_bytes.saturating_add(cell.response_bytes);
+        self.attempts = self.attempts.saturating_add(cell.attempts);
+        self.hedges = self.hedges.saturating_add(cell.hedges);
+        self.hedges_won = self.hedges_won.saturating_add(cell.hedges_won);
         // The parts of a cell come from a sketch and cannot be refused.
         let _ = self.latency.merge_parts(&cell.latency);
     }
 
     fn into_cell(self) -> Cell {
-        let Sum { codes, request_bytes, response_bytes, latency } = self;
-        Cell { codes, request_bytes, response_bytes, latency: latency.to_parts() }
+        let Sum { codes, request_bytes, response_bytes, attempts, hedges, hedges_won, latency } = self;
+        let latency = latency.to_parts();
+        Cell { codes, request_bytes, response_bytes, attempts, hedges, hedges_won, latency }
     }
 }
 

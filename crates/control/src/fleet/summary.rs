@@ -25,6 +25,9 @@ pub(super) fn numbers(sum: &Sum, now: Option<&Cell>, window_seconds: u32) -> vie
         max: latency.max(),
         request_bytes: sum.request_bytes,
         response_bytes: sum.response_bytes,
+        attempts: sum.attempts,
+        hedges: sum.hedges,
+        hedges_won: sum.hedges_won,
         now: now.map(point).unwrap_or_default(),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tenet_error::Code;
 use tenet_telemetry::{
-    Collector, EndpointName, Event, EventKind, GaugeId, InstanceView, Key, Names, ProcessInfo, Recorder,
-    Sample,
+    CapacityView, Collector, EndpointName, Event, EventKind, GaugeId, InstanceView, Key, Names, ProcessInfo,
+    Recorder, Sample, UpstreamView,
 };
 
 /// Noon of some day: all times in these tests are near it.
@@ -51,7 +51,15 @@ impl Gateway {
 
     fn record(&mut self, endpoint: u32, code: Code, latency_ns: u64) {
         let key = Key { endpoint, code, consumer: 0, version: 0, zone: 0 };
-        self.recorder.record(&Sample { key, latency_ns, request_bytes: 1, response_bytes: 2 });
+        self.recorder.record(&Sample {
+            key,
+            latency_ns,
+            request_bytes: 1,
+            response_bytes: 2,
+            attempts: 1,
+            hedged: false,
+            hedge_won: false,
+        });
     }
 
     /// Closes the second and gives it.
@@ -211,6 +219,7 @@ fn instances_are_seen_through_all_gateways_that_are_up() {
         healthy,
         open_connections: 2,
         in_flight: 3,
+        ..InstanceView::default()
     };
     for (address, healthy) in [("one", true), ("two", false)] {
         let mut gateway = Gateway::new(address, 0);
@@ -230,6 +239,86 @@ fn instances_are_seen_through_all_gateways_that_are_up() {
     let two = &live.processes[1];
     assert_eq!((two.name.as_str(), two.up, two.why.as_str()), ("two", false, "connection refused"));
     assert_eq!((two.connections, two.resident_bytes), (0, 0));
+}
+
+#[test]
+fn upstreams_are_added_up_over_the_window_and_states_over_the_gateways() {
+    let fleet = fleet();
+    let view = |calls: u64, share: f64| UpstreamView {
+        service: "s".into(),
+        calls,
+        attempts: calls + calls / 5,
+        retries: vec![(Code::ConnectionLost, calls / 10), (Code::ServiceUnavailable, calls / 20)],
+        hedges: calls / 20,
+        hedges_won: calls / 50,
+        shed: [0, 0, calls / 10],
+        budget_left: 10,
+        limit: 32,
+        in_flight: 4,
+        queue_time: [calls * 1000].into_iter().collect(),
+        ejected: 1,
+        panic: share < 1.0,
+        capacity: Some(CapacityView { share, lost: "zone b".into(), ..CapacityView::default() }),
+        ..UpstreamView::default()
+    };
+    let (mut one, mut two) = (Gateway::new("g1", 0), Gateway::new("g2", 0));
+    for s in 1..=3 {
+        one.collector.set_upstreams(vec![view(s * 100, 1.4)]);
+        two.collector.set_upstreams(vec![view(1000 + s * 200, 0.8)]);
+        let (first, second) = (one.close(s), two.close(s));
+        fleet.absorb("one", first, at(s));
+        // The second gateway was followed from its second second on: what it did before is not known.
+        if s > 1 {
+            fleet.absorb("two", second, at(s));
+        }
+    }
+    let told = |window| {
+        let mut upstreams = fleet.live(second(3), window, 0).upstreams;
+        assert_eq!(upstreams.len(), 1);
+        upstreams.remove(0)
+    };
+    let all = told(10);
+    assert_eq!((all.calls, all.attempts, all.hedges, all.hedges_won), (500, 600, 25, 10));
+    assert_eq!(all.retries, [("CONNECTION_LOST".to_owned(), 50), ("UNAVAILABLE".to_owned(), 25)]);
+    assert_eq!((all.shed, all.retries_refused), (vec![("sheddable".to_owned(), 50)], vec![]));
+    assert_eq!((all.budget_left, all.limit, all.in_flight, all.ejected, all.panic_by), (20, 64, 8, 1, 1));
+    // 100, 200 and 300 µs waited behind one gateway, 1.4 and 1.6 ms behind the other.
+    assert!(all.queue_p99.is_some_and(|ns| (1_580_000..1_620_000).contains(&ns)), "{:?}", all.queue_p99);
+    let capacity = all.capacity.unwrap();
+    assert_eq!((capacity.share, capacity.process.as_str()), (0.8, "g2"));
+    assert_eq!((told(1).calls, told(2).calls), (300, 400));
+
+    // Restarted, its counters begin again; the other is gone, and with it what it saw.
+    let mut again = Gateway::new("g1", 4);
+    again.collector.set_upstreams(vec![view(50, 1.2)]);
+    fleet.absorb("one", again.close(4), at(4));
+    fleet.lost("two", "connection refused");
+    let live = fleet.live(second(4), 1, 0);
+    let now = &live.upstreams[0];
+    assert_eq!((now.calls, now.limit, now.capacity.as_ref().unwrap().share), (50, 32, 1.2));
+    assert!(fleet.live(second(400), 300, 0).upstreams[0].retries.is_empty(), "the window has passed");
+}
+
+#[test]
+fn attempts_are_told_beside_requests() {
+    let fleet = fleet();
+    let mut one = Gateway::new("g1", 0);
+    for attempts in [1, 3] {
+        let key = Key { endpoint: 1, code: Code::Ok, consumer: 0, version: 0, zone: 0 };
+        let (latency_ns, hedged) = (10, attempts == 3);
+        one.recorder.record(&Sample {
+            key,
+            latency_ns,
+            request_bytes: 0,
+            response_bytes: 0,
+            attempts,
+            hedged,
+            hedge_won: hedged,
+        });
+    }
+    fleet.absorb("one", one.close(1), at(1));
+    let total = fleet.live(second(1), 10, 0).total;
+    assert_eq!((total.count, total.attempts, total.hedges, total.hedges_won), (2, 4, 1, 1));
 }
 
 #[test]

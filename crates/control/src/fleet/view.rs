@@ -1,10 +1,13 @@
 //! What the console reads, as JSON. Durations are nanoseconds, times milliseconds since 1970, unless a name says so.
 
+mod upstream;
+
 use super::subjects::EndpointKey;
 use serde::Serialize;
 use tenet_api::telemetry::v1 as wire;
 use tenet_error::Code;
 use tenet_telemetry::CounterId;
+pub(crate) use upstream::{Capacity, Upstream};
 
 /// What a page needs once.
 #[derive(Serialize)]
@@ -64,6 +67,7 @@ pub(crate) struct Live {
     pub(crate) total: Numbers,
     pub(crate) groups: Vec<Group>,
     pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) upstreams: Vec<Upstream>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) processes: Vec<Process>,
     pub(crate) counters: Vec<Counter>,
@@ -99,6 +103,12 @@ pub(crate) struct Numbers {
     pub(crate) max: Option<u64>,
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
+    /// Attempts at instances that the requests caused.
+    pub(crate) attempts: u64,
+    /// How many requests were hedged.
+    pub(crate) hedges: u64,
+    /// How many a hedge answered.
+    pub(crate) hedges_won: u64,
     /// The last second alone.
     pub(crate) now: Point,
 }
@@ -184,8 +194,8 @@ pub(crate) struct History {
     pub(crate) max: Vec<Option<u64>>,
 }
 
-/// An instance as all processes together see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// An instance as all processes together see it. Counters count since the processes began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Instance {
     pub(crate) service: String,
     pub(crate) id: String,
@@ -195,8 +205,24 @@ pub(crate) struct Instance {
     pub(crate) seen_by: u32,
     /// How many of them send it calls.
     pub(crate) healthy_by: u32,
+    /// The gravest state that a process sees it in; empty if none says.
+    pub(crate) state: String,
+    /// How many see it so.
+    pub(crate) state_by: u32,
+    /// Why.
+    pub(crate) cause: String,
     pub(crate) open_connections: u64,
+    pub(crate) idle_connections: u64,
+    /// Calls that wait for a connection.
+    pub(crate) pending: u64,
     pub(crate) in_flight: u64,
+    pub(crate) calls: u64,
+    pub(crate) failures: u64,
+    pub(crate) ejections: u64,
+    /// As the balancer knows it that sees it slowest, in microseconds; 0 if unknown.
+    pub(crate) latency_us: u64,
+    /// As it reports itself.
+    pub(crate) utilisation_percent: Option<u32>,
 }
 
 /// A process of the platform.

@@ -69,7 +69,15 @@ impl Gateway {
         let mut recorder = Recorder::new(0);
         for i in 1..=requests {
             let key = Key { endpoint: 1, code: Code::Ok, consumer: 0, version: 0, zone: 0 };
-            recorder.record(&Sample { key, latency_ns: i, request_bytes: 0, response_bytes: 0 });
+            recorder.record(&Sample {
+                key,
+                latency_ns: i,
+                request_bytes: 0,
+                response_bytes: 0,
+                attempts: 1,
+                hedged: false,
+                hedge_won: false,
+            });
         }
         self.collector.submit(&Arc::new(names), recorder.take());
     }

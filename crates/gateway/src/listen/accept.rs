@@ -69,7 +69,15 @@ fn refuse(process: &Process, listening: &Listening, stream: &tokio::net::TcpStre
     process.collector.count(CounterId::ConnectionsRefused, 1);
     let mut recorder = Recorder::new(0);
     let key = Key::unrouted(Code::Overloaded);
-    recorder.record(&Sample { key, latency_ns: 0, request_bytes: 0, response_bytes: 0 });
+    recorder.record(&Sample {
+        key,
+        latency_ns: 0,
+        request_bytes: 0,
+        response_bytes: 0,
+        attempts: 0,
+        hedged: false,
+        hedge_won: false,
+    });
     process.collector.submit(&process.current().names, recorder.take());
     if listening.tls.is_none() && !listening.proxy_protocol {
         let id = format!("{:032x}", rand::random::<u128>());

@@ -302,6 +302,10 @@ fn report_upstream(process: &Process, before: &mut UpstreamTotals) {
         healthy: instance.health != tenet_upstream::Health::Failing,
         open_connections: instance.open_connections,
         in_flight: instance.in_flight,
+        state: instance.health.word().to_owned(),
+        calls: instance.calls,
+        failures: instance.connect_failures,
+        ..tenet_telemetry::InstanceView::default()
     });
     process.collector.set_instances(instances.collect());
 }

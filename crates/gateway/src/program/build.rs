@@ -212,7 +212,7 @@ impl Builder<'_> {
         let limits = &self.config.gateway.limits;
         let max_response = service.max_response.unwrap_or(limits.max_response_message).bytes();
         let uri = call_uri(&service_name, &method.grpc_path)?;
-        let deadline = self.release.deadline(method).unwrap_or(self.config.gateway.deadline.duration());
+        let deadline = self.release.deadline(method).unwrap_or(self.config.gateway.deadline().duration());
         let group = self.release.contract.service_of(method).group.clone();
         let streaming = method.client_streaming || method.server_streaming;
         let full_name = method.full_name.clone();
@@ -264,7 +264,7 @@ impl Builder<'_> {
         let methods = route.methods.iter().map(|method| method.parse());
         let methods = methods.collect::<Result<_, _>>().map_err(|_| at("a method is not a token"))?;
         let of_service = self.config.services.get(&route.service).and_then(|service| service.deadline);
-        let deadline = route.deadline.or(of_service).unwrap_or(self.config.gateway.deadline).duration();
+        let deadline = route.deadline.or(of_service).unwrap_or(self.config.gateway.deadline()).duration();
         let prefix = route.prefix.trim_end_matches('/');
         let group = route.group.clone().unwrap_or_else(|| route.service.clone());
         let endpoint = self.name(&format!("{prefix}/**"), "", &group, &route.service);

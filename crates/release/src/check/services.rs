@@ -1,6 +1,6 @@
 //! Services: names, where instances come from, zones, calls.
 
-use super::Check;
+use super::{Check, dns};
 use crate::config::{Protocol, Service};
 use crate::problems::did_you_mean;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_NAME: usize = 63;
 /// Most instances `tenet up` starts of one service; a typing error must not fork a machine to death.
 const MAX_CHILDREN: usize = 256;
+/// Weights of instances, in percent: a machine ten times the ordinary one is another machine, and 0 would be no instance.
+const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=1000;
 
 pub(super) fn check(check: &mut Check<'_>) {
     let mut addresses = BTreeMap::new();
@@ -21,6 +23,9 @@ pub(super) fn check(check: &mut Check<'_>) {
         calls(check, name, service);
         protocol(check, name, service);
         environment(check, name, service);
+        if let Some(found) = &service.dns {
+            dns::check(check, name, found);
+        }
         for (index, instance) in service.instances.iter().enumerate() {
             let index = index.to_string();
             let path = ["services", name, "instances", &index, "address"];
@@ -33,6 +38,10 @@ pub(super) fn check(check: &mut Check<'_>) {
                 let message = format!("{} is already an instance of `{other}`", instance.address);
                 check.wrong(&path, &message);
             }
+            if !WEIGHTS.contains(&instance.weight) {
+                let message = format!("found {}, expected 1 to 1000 (percent)", instance.weight);
+                check.wrong(&["services", name, "instances", &index, "weight"], &message);
+            }
             if !instance.zone.is_empty()
                 && let Err(expected) = valid_name(&instance.zone)
             {
@@ -44,7 +53,7 @@ pub(super) fn check(check: &mut Check<'_>) {
 }
 
 /// Names become metric labels, ids and environment variables, so they keep to what all three allow.
-fn valid_name(name: &str) -> Result<(), &'static str> {
+pub(super) fn valid_name(name: &str) -> Result<(), &'static str> {
     let fits = !name.is_empty()
         && name.len() <= MAX_NAME
         && name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -55,22 +64,32 @@ fn valid_name(name: &str) -> Result<(), &'static str> {
 }
 
 fn source_of_instances(check: &mut Check<'_>, name: &str, service: &Service) {
-    match (&service.command, service.instances.is_empty()) {
-        (Some(_), false) => check.wrong(
+    let elsewhere = !service.instances.is_empty() || service.dns.is_some();
+    if service.dns.is_some() && (service.command.is_some() || !service.instances.is_empty()) {
+        let other = if service.command.is_some() { "command" } else { "instances" };
+        let message = format!("found both `{other}` and `dns`, expected one source of instances");
+        check.wrong(&["services", name, "dns"], &message);
+    }
+    match (&service.command, elsewhere) {
+        (Some(_), true) if service.instances.is_empty() => {}
+        (Some(_), true) => check.wrong(
             &["services", name, "instances"],
             "found both `command` and `instances`, expected one: Tenet runs a service, or it runs elsewhere",
         ),
-        (None, true) => {
-            check.wrong(&["services", name], "found neither `command` nor `instances`, expected one of them");
-        }
         (None, false) => {
+            check.wrong(
+                &["services", name],
+                "found none of `command`, `instances` and `dns`, expected one of them",
+            );
+        }
+        (None, true) => {
             for (key, set) in [("per_zone", service.per_zone.is_some()), ("zones", service.zones.is_some())] {
                 if set {
                     check.wrong(&["services", name, key], "only a service with a `command` has it");
                 }
             }
         }
-        (Some(command), true) => match shlex::split(command) {
+        (Some(command), false) => match shlex::split(command) {
             None => check.wrong(&["services", name, "command"], "a quotation mark is not closed"),
             Some(words) if words.is_empty() => {
                 check.wrong(

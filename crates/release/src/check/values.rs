@@ -17,16 +17,16 @@ pub(super) fn check(check: &mut Check<'_>) {
 
 fn deadlines(check: &mut Check<'_>) {
     let gateway = &check.config.gateway;
-    for (key, value) in [("deadline", gateway.deadline), ("max_deadline", gateway.max_deadline)] {
-        if value.0 == 0 {
+    for (key, value) in [("deadline", gateway.deadline), ("max_deadline", Some(gateway.max_deadline))] {
+        if value == Some(Millis(0)) {
             check.wrong(&["gateway", key], "found 0, expected more: no call ends in no time");
         }
     }
-    if gateway.deadline > gateway.max_deadline {
-        let message = format!(
-            "found {}, expected at most gateway.max_deadline = {}",
-            gateway.deadline, gateway.max_deadline
-        );
+    if let Some(deadline) = gateway.deadline
+        && deadline > gateway.max_deadline
+    {
+        let message =
+            format!("found {deadline}, expected at most gateway.max_deadline = {}", gateway.max_deadline);
         check.wrong(&["gateway", "deadline"], &message);
     }
     for (name, service) in &check.config.services {

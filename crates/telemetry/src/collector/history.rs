@@ -14,6 +14,9 @@ const HISTORY_BUCKETS_MAX: usize = 4 << 20;
 /// What a row weighs besides its buckets, in buckets.
 const ROW_WEIGHT: usize = 12;
 
+/// How many rows an instance or a service weighs: they carry a dozen numbers and words.
+const WIDE_ROWS: usize = 2;
+
 #[derive(Default)]
 pub(super) struct History {
     seconds: VecDeque<Arc<Snapshot>>,
@@ -21,9 +24,12 @@ pub(super) struct History {
 }
 
 fn weight(snapshot: &Snapshot) -> usize {
-    let sketches = snapshot.rows.iter().filter_map(|row| row.latency.as_ref());
-    let buckets: usize = sketches.map(|sketch| sketch.counts.len()).sum();
-    buckets + ROW_WEIGHT * (snapshot.rows.len() + snapshot.instances.len() + snapshot.events.len())
+    let latencies = snapshot.rows.iter().filter_map(|row| row.latency.as_ref());
+    let queue_times = snapshot.upstreams.iter().filter_map(|upstream| upstream.queue_time.as_ref());
+    let buckets: usize = latencies.chain(queue_times).map(|sketch| sketch.counts.len()).sum();
+    let plain = snapshot.rows.len() + snapshot.events.len();
+    let wide = snapshot.instances.len() + snapshot.upstreams.len();
+    buckets + ROW_WEIGHT * (plain + WIDE_ROWS * wide)
 }
 
 impl History {

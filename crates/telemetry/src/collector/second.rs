@@ -3,6 +3,7 @@
 use crate::key::Key;
 use crate::labels::{Labels, Mapping, OTHER, mapped};
 use crate::recorder::DeltaRow;
+use crate::totals::Counts;
 use crate::wire::sketch_to_wire;
 use std::collections::HashMap;
 use tenet_api::telemetry::v1 as wire;
@@ -20,8 +21,7 @@ pub(super) struct Second {
 
 #[derive(Default)]
 pub(super) struct Cell {
-    pub(super) request_bytes: u64,
-    pub(super) response_bytes: u64,
+    pub(super) counts: Counts,
     pub(super) latency: Sketch,
 }
 
@@ -39,8 +39,14 @@ impl Second {
             };
             let (cell, whole) = self.cell(key);
             folded += u64::from(!whole);
-            cell.request_bytes = cell.request_bytes.saturating_add(row.request_bytes);
-            cell.response_bytes = cell.response_bytes.saturating_add(row.response_bytes);
+            cell.counts.add(&Counts {
+                requests: row.latency.count(),
+                request_bytes: row.request_bytes,
+                response_bytes: row.response_bytes,
+                attempts: row.attempts,
+                hedges: row.hedges,
+                hedges_won: row.hedges_won,
+            });
             if cell.latency.count() == 0 {
                 cell.latency = row.latency;
             } else {
@@ -83,8 +89,11 @@ impl Second {
             consumer: consumers.index(key.consumer),
             version: versions.index(key.version),
             zone: zones.index(u32::from(key.zone)),
-            request_bytes: cell.request_bytes,
-            response_bytes: cell.response_bytes,
+            request_bytes: cell.counts.request_bytes,
+            response_bytes: cell.counts.response_bytes,
+            attempts: cell.counts.attempts,
+            hedges: cell.counts.hedges,
+            hedges_won: cell.counts.hedges_won,
             latency: Some(sketch_to_wire(&cell.latency)),
         });
         let rows = rows.collect();

@@ -6,7 +6,15 @@ use std::collections::HashMap;
 use tenet_error::Code;
 
 fn sample(key: Key, latency_ns: u64) -> Sample {
-    Sample { key, latency_ns, request_bytes: 3, response_bytes: 5 }
+    Sample {
+        key,
+        latency_ns,
+        request_bytes: 3,
+        response_bytes: 5,
+        attempts: 2,
+        hedged: true,
+        hedge_won: false,
+    }
 }
 
 fn any_key() -> impl Strategy<Value = Key> {
@@ -36,6 +44,8 @@ proptest! {
             prop_assert_eq!(&row.latency, &expected[&row.key]);
             prop_assert_eq!(row.request_bytes, 3 * row.latency.count());
             prop_assert_eq!(row.response_bytes, 5 * row.latency.count());
+            prop_assert_eq!(row.attempts, 2 * row.latency.count());
+            prop_assert_eq!((row.hedges, row.hedges_won), (row.latency.count(), 0));
         }
         prop_assert!(recorder.take().is_empty());
     }

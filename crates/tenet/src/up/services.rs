@@ -88,6 +88,7 @@ impl Supervisor {
                     id: instance.plan.id.clone(),
                     address: instance.address,
                     zone: instance.plan.zone.clone(),
+                    weight: tenet_release::config::FULL_WEIGHT,
                     version: instance.version.clone(),
                 });
             }

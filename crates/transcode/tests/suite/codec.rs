@@ -8,7 +8,7 @@ pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto");
     let mut compiler = protox::Compiler::new([folder]).expect("the folder of protos");
     compiler.include_imports(true);
-    compiler.open_files(["wide.proto", "old.proto"]).expect("the test protos compile");
+    compiler.open_files(["wide.proto", "old.proto", "located.proto"]).expect("the test protos compile");
     compiler.descriptor_pool()
 });
 

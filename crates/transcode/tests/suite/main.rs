@@ -5,5 +5,6 @@ mod codec;
 mod conformance;
 mod differential;
 mod editions;
+mod locate;
 mod print;
 mod read;

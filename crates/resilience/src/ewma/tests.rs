@@ -1,0 +1,174 @@
+//! Tables of loads.
+
+use super::*;
+use proptest::prelude::*;
+
+const START: Moment = Moment::from_nanos(1_000_000_000_000);
+
+fn at(ms: u64) -> Moment {
+    START.plus(Duration::from_millis(ms))
+}
+
+fn observed(latency_ms: u64, outcome: Outcome) -> Observation {
+    Observation { latency: Duration::from_millis(latency_ms), outcome }
+}
+
+/// A service whose good answers take 10 ms, at `pressure` in flight.
+fn average(pressure: u32) -> Average {
+    let mut average = Average::new(LoadRules::default());
+    (0..1000).for_each(|_| average.ended(observed(10, Outcome::Ok), pressure));
+    average
+}
+
+/// One attempt at a time: each row starts, runs and ends so, at that millisecond.
+fn after(rows: &[(u64, u64, Outcome)], average: &Average) -> Load {
+    let mut load = Load::new(1.0, None);
+    for (ms, latency, outcome) in rows {
+        load.began(at(ms - latency));
+        load.ended(at(*ms), observed(*latency, *outcome), average);
+    }
+    load
+}
+
+/// The score at `ms` in milliseconds lies within `low..=high`.
+#[track_caller]
+fn check(rows: &[(u64, u64, Outcome)], ms: u64, low: f64, high: f64) {
+    let average = average(1);
+    let score = after(rows, &average).score(at(ms), &average) / 1e6;
+    assert!((low..=high).contains(&score), "{score} after {rows:?} at {ms} ms, not in {low}..={high}");
+}
+
+#[test]
+fn the_score_follows_what_was_seen() {
+    use Outcome::{Cancelled, Failed, Ok};
+    // Never seen: the service's average.
+    check(&[], 0, 10.0, 10.0);
+    check(&[(100, 20, Ok)], 100, 20.0, 20.0);
+    // Up at once.
+    check(&[(100, 10, Ok), (200, 100, Ok)], 200, 100.0, 100.0);
+    // Down with time: after a second, e^−0.1 of the distance from what 100 ms idly fell to; after 10 s, all the way.
+    check(&[(100, 100, Ok), (1_100, 10, Ok)], 1_100, 68.0, 68.2);
+    check(&[(1_100, 1_000, Ok), (11_200, 10, Ok)], 11_200, 10.0, 10.0);
+    // Unrefreshed it falls below the average, so that it is tried again, but no lower than half of that.
+    check(&[(200, 100, Ok)], 5_200, 22.3, 22.4);
+    check(&[(200, 100, Ok)], 10_200, 5.0, 5.01);
+    check(&[(1_200, 1_000, Ok)], 11_200, 5.0, 5.01);
+    check(&[(200, 100, Ok)], 400_000, 5.0, 5.01);
+    // What was measured below that stays.
+    check(&[(200, 2, Ok)], 400_000, 2.0, 2.0);
+    // A fast failure is no fast answer: the average latency, and the penalty 1 + 4 · ¼².
+    check(&[(100, 1, Failed)], 100, 12.5, 12.5);
+    check(&[(100, 1, Failed), (101, 1, Failed), (102, 1, Failed)], 102, 23.0, 24.0);
+    check(&[(100, 1, Failed), (200, 10, Ok), (300, 10, Ok), (400, 10, Ok)], 400, 10.0, 10.5);
+    // Cancelled after longer than usual it took at least that; before, nothing is known.
+    check(&[(200, 10, Ok), (300, 50, Cancelled)], 300, 50.0, 50.0);
+    check(&[(200, 20, Ok), (201, 1, Cancelled)], 201, 19.9, 20.0);
+}
+
+#[test]
+fn in_flight_counts_by_weight() {
+    let average = average(1);
+    for (weight, expected) in [(1.0, 30.0), (2.0, 20.0), (0.5, 50.0), (f64::NAN, 30.0), (0.0, 2010.0)] {
+        let mut load = Load::new(weight, None);
+        load.began(at(0));
+        load.began(at(0));
+        let score = load.score(at(0), &average) / 1e6;
+        assert!((score - expected).abs() < 1e-6, "{score} for weight {weight}");
+    }
+}
+
+#[test]
+fn what_runs_and_does_not_end_raises_the_score_and_makes_suspect() {
+    let average = average(1);
+    let mut load = after(&[(100, 10, Outcome::Ok)], &average);
+    load.began(at(1000));
+    load.began(at(1900));
+    assert!(!load.is_suspect(at(1030), &average));
+    assert!(load.is_suspect(at(1050), &average));
+    assert_eq!(load.score(at(2000), &average) / 1e6, 3000.0, "a second for each of the two and the next");
+    // One answer is a sign of life.
+    load.ended(at(2000), observed(100, Outcome::Ok), &average);
+    assert!(!load.is_suspect(at(2050), &average));
+    // A stream that goes on is none of stalling.
+    load.streaming(at(2100), observed(10, Outcome::Ok), &average);
+    assert!(!load.is_suspect(at(60_000), &average));
+    assert_eq!(load.in_flight(), 1);
+    load.stream_ended();
+    assert_eq!(load.in_flight(), 0);
+}
+
+#[test]
+fn three_failures_in_a_row_are_suspect_until_time_or_an_answer_says_otherwise() {
+    let average = average(1);
+    let failed = [(100, 1, Outcome::Failed), (200, 1, Outcome::Failed), (300, 1, Outcome::Failed)];
+    assert!(!after(&failed[..2], &average).is_suspect(at(300), &average));
+    let mut load = after(&failed, &average);
+    assert!(load.is_suspect(at(300), &average));
+    assert!(!load.is_suspect(at(5_000), &average));
+    load.returned(at(400));
+    assert!(!load.is_suspect(at(400), &average));
+}
+
+/// However busy the others are, an instance that fails at once is the worse choice.
+#[test]
+fn the_penalty_grows_with_what_the_others_carry() {
+    for pressure in [1, 10, 100] {
+        let average = average(pressure);
+        let rows: Vec<_> = (0..8).map(|n| (100 + n, 1, Outcome::Failed)).collect();
+        let failing = after(&rows, &average).score(at(110), &average);
+        let mut busy = after(&[(100, 10, Outcome::Ok)], &average);
+        (0..pressure).for_each(|_| busy.began(at(110)));
+        assert!(failing > busy.score(at(110), &average) * 1.2, "at {pressure} in flight");
+    }
+}
+
+#[test]
+fn utilisation_counts_while_it_is_fresh_and_the_silent_get_the_average() {
+    let mut average = average(1);
+    average.reported(at(0), 0.5);
+    let mut load = after(&[], &average);
+    assert_eq!(load.busyness(at(0), &average), 2.0, "silent");
+    for (utilisation, expected) in [(0.0, 1.0), (0.75, 4.0), (7.0, 10.0), (f64::NAN, 10.0), (-1.0, 10.0)] {
+        load.reported(at(0), utilisation);
+        assert!((load.busyness(at(5000), &average) - expected).abs() < 1e-6, "{utilisation}");
+        assert_eq!(load.busyness(at(5001), &average), 1.0, "stale");
+    }
+}
+
+#[test]
+fn slow_start_comes_up_in_its_time() {
+    let slow_start = Duration::from_secs(10);
+    let mut load = Load::new(1.0, Some(at(0)));
+    for (ms, expected) in [(0, 0.1), (500, 0.1), (5_000, 0.5), (9_000, 0.9), (10_000, 1.0)] {
+        assert_eq!(load.share(at(ms), 1.0, slow_start), expected, "at {ms}");
+        assert_eq!(load.share(at(ms), 2.0, slow_start), expected / 2.0, "half the weight at {ms}");
+    }
+    assert_eq!(Load::new(1.0, None).share(at(0), 1.0, slow_start), 1.0);
+    assert_eq!(Load::new(1.0, Some(at(0))).share(at(0), 1.0, Duration::ZERO), 1.0);
+    load.returned(at(20_000));
+    assert_eq!(load.share(at(21_000), 1.0, slow_start), 0.1);
+}
+
+proptest! {
+    /// Whatever comes, in whatever order, scores stay finite and above zero and counts do not wrap.
+    #[test]
+    fn scores_are_always_numbers(events in prop::collection::vec((0u8..7, 0u64..u64::MAX, 0u64..u64::MAX), 0..100)) {
+        let mut average = Average::new(LoadRules::default());
+        let mut load = Load::new(1.0, None);
+        for (kind, when, nanos) in events {
+            let now = Moment::from_nanos(when);
+            let outcome = [Outcome::Ok, Outcome::Failed, Outcome::Cancelled][usize::from(kind) % 3];
+            let observation = Observation { latency: Duration::from_nanos(nanos), outcome };
+            match kind {
+                0..3 => { load.ended(now, observation, &average); average.ended(observation, load.in_flight()) }
+                3 => load.began(now),
+                4 => load.streaming(now, observation, &average),
+                5 => load.stream_ended(),
+                _ => load.reported(now, f64::from_bits(nanos)),
+            }
+            let score = load.score(now, &average);
+            prop_assert!(score.is_finite() && score > 0.0, "{score}");
+            prop_assert!(load.in_flight() < 200);
+        }
+    }
+}

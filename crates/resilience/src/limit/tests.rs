@@ -1,0 +1,77 @@
+//! The shares of priorities, and the gradient by hand.
+
+use super::gradient::Gradient;
+use super::window::Seen;
+use super::*;
+
+#[test]
+fn priorities_fill_their_shares_in_order() {
+    let limiter = Limiter::new(&LimitRules { initial: 100, ..LimitRules::default() });
+    let fill = |priority| (0..1000).take_while(|_| limiter.try_acquire(priority).is_ok()).count();
+    assert_eq!(fill(Priority::Sheddable), 80);
+    assert_eq!(fill(Priority::Normal), 20);
+    assert_eq!(fill(Priority::Sheddable), 0);
+    assert_eq!(fill(Priority::Critical), 30);
+    assert_eq!(limiter.try_acquire(Priority::Critical), Err(Refused));
+    assert_eq!(fill(Priority::Exempt), 1000, "health checks are never refused");
+    let fixed = Limiter::new(&LimitRules::fixed(10));
+    let taken = (0..20).filter(|_| fixed.try_acquire(Priority::Critical).is_ok()).count();
+    assert_eq!(taken, 10, "a bulkhead is a bound for everybody");
+}
+
+fn seen(typical_ms: f64, most: u64) -> Seen {
+    Seen { typical_ns: typical_ms * 1e6, least_ns: typical_ms * 1e6, dropped: 0.0, most }
+}
+
+#[test]
+fn an_unused_limit_does_not_grow_and_a_used_one_does() {
+    let mut gradient = Gradient::new(&LimitRules::default());
+    for _ in 0..100 {
+        assert_eq!(gradient.step(&seen(10.0, 20)), 64);
+    }
+    let grown = (0..10).map(|_| gradient.step(&seen(10.0, 64))).last().unwrap();
+    assert!(grown > 75, "{grown}");
+}
+
+#[test]
+fn a_queue_lowers_it_until_the_queue_is_small() {
+    // 16 slots of 10 ms: what is in flight beyond them waits.
+    let mut gradient = Gradient::new(&LimitRules::default());
+    gradient.step(&seen(10.0, 16));
+    let mut limit = 64;
+    for _ in 0..100 {
+        limit = gradient.step(&seen(10.0 * (limit as f64 / 16.0).max(1.0), limit));
+    }
+    assert!((24..=36).contains(&limit), "{limit}: 1.5 × 16 and a little");
+    for _ in 0..5000 {
+        limit = gradient.step(&seen(10.0 * (limit as f64 / 16.0).max(1.0), limit));
+    }
+    assert!((24..=36).contains(&limit), "{limit}: an overload of minutes does not teach that slow is normal");
+}
+
+#[test]
+fn honest_slowness_is_learnt_without_a_collapse() {
+    // 64 slots of 10 ms become 64 slots of 25 ms.
+    let mut gradient = Gradient::new(&LimitRules::default());
+    let mut limit = 64;
+    for _ in 0..200 {
+        limit = gradient.step(&seen(10.0 * (limit as f64 / 64.0).max(1.0), limit));
+    }
+    let before = limit;
+    let mut least = limit;
+    for _ in 0..60 {
+        limit = gradient.step(&seen(25.0 * (limit as f64 / 64.0).max(1.0), limit));
+        least = least.min(limit);
+    }
+    assert!(least as f64 >= before as f64 * 0.2, "fell to {least} of {before}");
+    assert!(limit >= 90, "six seconds later it is at {limit}");
+}
+
+#[test]
+fn calls_that_run_out_of_time_lower_it_too() {
+    let mut gradient = Gradient::new(&LimitRules::default());
+    gradient.step(&seen(10.0, 64));
+    let late = Seen { dropped: 0.5, ..seen(10.0, 64) };
+    let limit = (0..20).map(|_| gradient.step(&late)).last().unwrap();
+    assert!(limit < 40, "{limit}");
+}

@@ -1,0 +1,4 @@
+//! Admission simulated: a service of known capacity, callers that do not wait for each other, every dice seeded. `--nocapture` prints tables.
+
+mod limit;
+mod service;
