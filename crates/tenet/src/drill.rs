@@ -11,6 +11,7 @@
 
 mod args;
 mod counters;
+mod course;
 mod fault;
 mod fleet;
 mod limits;

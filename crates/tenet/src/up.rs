@@ -17,6 +17,7 @@ mod drain;
 mod drill;
 mod gateways;
 mod lock;
+mod orders;
 mod output;
 mod plan;
 mod ports;

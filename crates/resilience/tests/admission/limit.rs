@@ -58,7 +58,13 @@ fn a_slow_release() {
         for work in WORKS {
             for slower in [2.0, 4.0] {
                 let slow = |load, seconds| Phase { load, seconds, slower };
-                let phases = [phase(0.3, 10.0), slow(0.7 / slower, 5.0), slow(0.7 / slower, 15.0), slow(3.0, 20.0), slow(0.7 / slower, 10.0)];
+                let phases = [
+                    phase(0.3, 10.0),
+                    slow(0.7 / slower, 5.0),
+                    slow(0.7 / slower, 15.0),
+                    slow(3.0, 20.0),
+                    slow(0.7 / slower, 10.0),
+                ];
                 let outcomes = run(slots, work, ALL_NORMAL, &phases, LimitRules::default(), 13);
                 print(&format!("{slots} slots, {work:?}, {slower} x slower"), &phases, &outcomes);
             }

@@ -51,7 +51,13 @@ impl Work {
         match self {
             Work::Fixed(ms) => ms,
             Work::Exponential(ms) => dice.exponential(ms),
-            Work::Bimodal => if dice.share() <= 0.1 { 100.0 } else { 5.0 },
+            Work::Bimodal => {
+                if dice.share() <= 0.1 {
+                    100.0
+                } else {
+                    5.0
+                }
+            }
         }
     }
 }
@@ -91,7 +97,10 @@ pub struct Outcomes {
 
 impl Outcomes {
     pub fn percentile(&self, q: f64) -> f64 {
-        self.latencies.get(((self.latencies.len() as f64 - 1.0) * q).max(0.0) as usize).copied().unwrap_or(0.0)
+        self.latencies
+            .get(((self.latencies.len() as f64 - 1.0) * q).max(0.0) as usize)
+            .copied()
+            .unwrap_or(0.0)
     }
 
     pub fn mean(&self) -> f64 {
@@ -112,7 +121,14 @@ pub fn millis(ms: f64) -> Duration {
 }
 
 /// Runs the phases and tells the outcomes of each.
-pub fn run(slots: usize, work: Work, mix: (f64, f64), phases: &[Phase], rules: LimitRules, seed: u64) -> Vec<Outcomes> {
+pub fn run(
+    slots: usize,
+    work: Work,
+    mix: (f64, f64),
+    phases: &[Phase],
+    rules: LimitRules,
+    seed: u64,
+) -> Vec<Outcomes> {
     let limiter = Limiter::new(rules);
     let mut dice = Dice(seed);
     let capacity = slots as f64 / work.mean();

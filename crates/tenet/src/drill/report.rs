@@ -100,8 +100,14 @@ impl FleetRow {
     pub fn between(counters: &Counters, from: &Sums, to: &Sums) -> FleetRow {
         let parts = |family: &str| counters.has(family).then(|| grown(from, to, family));
         let sum = |family: &str| parts(family).map(|parts| parts.values().sum::<u64>());
-        let calls = sum("tenet_upstream_calls").or_else(|| sum("tenet_requests"));
-        let attempts = sum("tenet_upstream_attempts").or_else(|| sum("tenet_attempts"));
+        // Gateways that count calls to upstreams say it best; where they declare it and never count, requests and attempts of all
+        // kinds are the next best, and the two must be of one kind.
+        let pair = |calls: &str, attempts: &str| match (sum(calls), sum(attempts)) {
+            (Some(calls @ 1..), Some(attempts)) => Some((Some(calls), Some(attempts))),
+            _ => None,
+        };
+        let (calls, attempts) = pair("tenet_upstream_calls", "tenet_upstream_attempts")
+            .unwrap_or_else(|| (sum("tenet_requests"), sum("tenet_attempts")));
         let amplification = match (calls, attempts) {
             (Some(calls @ 1..), Some(attempts)) => Some(rounded(attempts as f64 / calls as f64)),
             _ => None,
@@ -223,4 +229,34 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
 fn listed(parts: &BTreeMap<String, u64>) -> String {
     let parts: Vec<String> = parts.iter().map(|(name, count)| format!("{name} × {count}")).collect();
     if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_compared_with_calls_of_the_same_kind() {
+        let check = |upstream: (u32, u32), expected: (u64, u64, f64)| {
+            let text = |factor: u32| {
+                let row = |name: &str, value: u32| {
+                    format!("# TYPE {name} counter\n{name}_total {}\n", value * factor)
+                };
+                row("tenet_requests", 10)
+                    + &row("tenet_attempts", 15)
+                    + &row("tenet_upstream_calls", upstream.0)
+                    + &row("tenet_upstream_attempts", upstream.1)
+            };
+            let mut counters = Counters::default();
+            counters.absorb("one", &text(0));
+            let from = counters.sums();
+            counters.absorb("one", &text(1));
+            let row = FleetRow::between(&counters, &from, &counters.sums());
+            assert_eq!((row.calls, row.attempts), (Some(expected.0), Some(expected.1)));
+            assert_eq!(row.amplification, Some(expected.2));
+            assert_eq!(row.retries, None);
+        };
+        check((8, 10), (8, 10, 1.25));
+        check((0, 0), (10, 15, 1.5));
+    }
 }

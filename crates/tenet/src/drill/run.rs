@@ -1,18 +1,17 @@
-//! The course of a drill: load, phases, marks.
+//! One drill from its order to its report: the load beside the course, and what both say in the end.
 
 use super::args::RunArgs;
-use super::counters::{Counters, Sums};
+use super::counters::Counters;
+use super::course::{Course, Drill, Heard, Readings};
 use super::fault::{Fault, Rehearsal};
 use super::fleet::{Fleet, Notice};
 use super::limits::{Found, Limits};
-use super::progress::Second;
 use super::report::{FleetRow, Phases, Report, Row};
 use super::session::{Session, Targets};
 use super::tally::{self, Call, Marks};
 use crate::cli::Failed;
 use crate::project;
 use crate::traffic::{Ended, Load, Patience};
-use crate::up::control::{Message, Stage};
 use crate::up::state::{self, State};
 use std::cell::RefCell;
 use std::path::Path;
@@ -20,34 +19,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tenet_release::ReleaseDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
-/// Longest wait for the failure to be there, and to be undone: fault points of a large zone are asked one by one.
-const ORDER_TIME: Duration = Duration::from_secs(60);
 /// How often it is looked whether the last calls have ended.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// What has been heard of the calls.
-#[derive(Default)]
-struct Heard {
-    calls: Vec<Call>,
-    second: Second,
-}
-
-/// Readings of the fleet's counters between the phases.
-struct Readings {
-    begin: Sums,
-    began: Sums,
-    undone: Sums,
-    end: Sums,
-}
-
-/// The moments that divide the drill; times are milliseconds since 1970-01-01T00:00:00Z.
-struct Course {
-    began_unix_ms: u64,
-    undone_unix_ms: u64,
-    readings: Readings,
-}
 
 /// What the fleet and `up` have to say of it.
 struct Measured {
@@ -86,17 +61,7 @@ pub async fn measure(fault: Fault, args: RunArgs) -> Result<Report, Failed> {
         };
         tokio::task::spawn_local(async move { match load.send(Rc::new(record)).await {} })
     };
-    let mut drill = Drill {
-        args: &args,
-        session: &mut session,
-        fleet: &fleet,
-        heard: &heard,
-        start,
-        say,
-        seconds: seconds(start),
-        stages: Vec::new(),
-        last_words: String::new(),
-    };
+    let mut drill = Drill::new(&args, &mut session, &fleet, &heard, start, say);
     let course = tokio::select! {
         course = drill.course() => course,
         () = signals.terminate() => Err(Failed("interrupted".into())),
@@ -147,84 +112,6 @@ fn prepare(folder: &Path, args: &RunArgs) -> Result<(State, Load), Failed> {
     };
     let load = Load::of(&release.0, state.public, args.rps, args.writes, patience)?;
     Ok((state, load))
-}
-
-struct Drill<'a, S: Fn(&str)> {
-    args: &'a RunArgs,
-    session: &'a mut Session,
-    fleet: &'a Fleet,
-    heard: &'a RefCell<Heard>,
-    start: Instant,
-    say: S,
-    /// One clock for all phases, so that each line is of one second.
-    seconds: Interval,
-    /// Stages that `up` spoke of before they were waited for: it ends a failure by itself when its time is over.
-    stages: Vec<Stage>,
-    /// What `up` said last: its reason, if it ends the drill.
-    last_words: String,
-}
-
-impl<S: Fn(&str)> Drill<'_, S> {
-    async fn course(&mut self) -> Result<Course, Failed> {
-        let begin = self.fleet.sums().await;
-        self.pass(self.start + self.args.before.duration(), "before").await?;
-        let began = self.fleet.sums().await;
-        self.session.say("begin").await?;
-        let began_unix_ms =
-            self.until(|stage| if let Stage::Began(at) = stage { Some(*at) } else { None }).await?;
-        self.pass(Instant::now() + self.args.during.duration(), "during").await?;
-        self.session.say("end").await?;
-        let undone_unix_ms =
-            self.until(|stage| if let Stage::Undone(at) = stage { Some(*at) } else { None }).await?;
-        let undone = self.fleet.sums().await;
-        self.pass(Instant::now() + self.args.after.duration(), "after").await?;
-        let readings = Readings { begin, began, undone, end: Sums::new() };
-        Ok(Course { began_unix_ms, undone_unix_ms, readings })
-    }
-
-    /// Lets time go by until `end`, with a line each second.
-    async fn pass(&mut self, end: Instant, phase: &str) -> Result<(), Failed> {
-        loop {
-            let message = tokio::select! {
-                () = sleep_until(end.into()) => return Ok(()),
-                _ = self.seconds.tick() => {
-                    let ended = std::mem::take(&mut self.heard.borrow_mut().second);
-                    (self.say)(&ended.line(self.start.elapsed(), phase));
-                    continue;
-                }
-                message = self.session.next() => message?,
-            };
-            self.hear(message)?;
-        }
-    }
-
-    /// Waits for a stage; when it was.
-    async fn until(&mut self, wanted: impl Fn(&Stage) -> Option<u64>) -> Result<u64, Failed> {
-        let heard = async {
-            loop {
-                if let Some(at) = self.stages.iter().find_map(&wanted) {
-                    return Ok(at);
-                }
-                let message = self.session.next().await?;
-                self.hear(message)?;
-            }
-        };
-        timeout(ORDER_TIME, heard)
-            .await
-            .map_err(|_| Failed(format!("error: `tenet up` did not answer within {ORDER_TIME:?}")))?
-    }
-
-    fn hear(&mut self, message: Message) -> Result<(), Failed> {
-        match message {
-            Message::Line(line) => {
-                (self.say)(&line);
-                self.last_words = line;
-            }
-            Message::Drill(stage) => self.stages.push(stage),
-            Message::Done(_) => return Err(Failed(std::mem::take(&mut self.last_words))),
-        }
-        Ok(())
-    }
 }
 
 /// After what kept the drill from its end: waits until everything is undone, and says so.
@@ -314,14 +201,6 @@ impl Signals {
 /// In microseconds; what does not fit is for ever.
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The end of each second after `start`. One that was missed is in the line of the next.
-fn seconds(start: Instant) -> Interval {
-    let second = Duration::from_secs(1);
-    let mut seconds = interval_at((start + second).into(), second);
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    seconds
 }
 
 /// Now, in microseconds since 1970-01-01T00:00:00Z.

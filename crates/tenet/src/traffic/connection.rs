@@ -7,6 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -60,7 +61,8 @@ pub struct Patience {
 pub struct Pool {
     target: SocketAddr,
     patience: Patience,
-    idle: Rc<RefCell<Vec<Connection>>>,
+    /// Used in turn, so that every gateway that a connection leads to goes on being called.
+    idle: Rc<RefCell<VecDeque<Connection>>>,
 }
 
 struct Connection {
@@ -154,7 +156,7 @@ impl Pool {
                     .is_some_and(|kind| kind == "application/problem+json");
             let mut idle = self.idle.borrow_mut();
             if idle.len() < KEEP {
-                idle.push(connection);
+                idle.push_back(connection);
             }
             return Ok(Outcome::Status(head.status.as_u16(), problem.then(|| code(&body)).flatten()));
         }
@@ -164,7 +166,7 @@ impl Pool {
     async fn take(&self) -> Option<Connection> {
         loop {
             // The borrow ends with this statement: waiting must not hold it.
-            let candidate = self.idle.borrow_mut().pop();
+            let candidate = self.idle.borrow_mut().pop_front();
             let mut connection = candidate?;
             if connection.sender.ready().await.is_ok() {
                 return Some(connection);

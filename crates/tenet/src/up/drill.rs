@@ -11,7 +11,8 @@ mod targets;
 
 use super::control::{Stage, Words};
 use super::gateways::{START_TIME, zone_of_gateway};
-use super::supervisor::{Supervisor, Tell};
+use super::orders::Tell;
+use super::supervisor::Supervisor;
 use super::time_line::{Kind, unix_ms};
 use crate::cli::Failed;
 use crate::drill::{LONGEST, Means, Reach, Rehearsal};

@@ -2,7 +2,8 @@
 
 use super::child::Child;
 use super::gateways::START_TIME;
-use super::supervisor::{Supervisor, Tell};
+use super::orders::Tell;
+use super::supervisor::Supervisor;
 use crate::cli::Failed;
 
 impl Supervisor {
