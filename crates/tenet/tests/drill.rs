@@ -156,7 +156,9 @@ fn a_drill_that_is_interrupted_or_killed_is_undone() {
 
 #[test]
 fn the_end_of_up_ends_what_hangs_and_what_is_held_down() {
-    for (kind, target) in [("hang-zone", "b"), ("lose-zone", "a")] {
+    for (kind, target, by_force) in
+        [("hang-zone", "b", false), ("lose-zone", "a", false), ("hang-zone", "a", true)]
+    {
         let project = Project::new(&["a", "b"]);
         let mut up = Up::start(&project, &[]);
         let children = up.children();
@@ -165,8 +167,13 @@ fn the_end_of_up_ends_what_hangs_and_what_is_held_down() {
         eventually("the failure", || {
             process_state(affected).is_none_or(|state| state == 'T' || state == 'Z').then_some(())
         });
-        assert_eq!(up.stop(), Some(0));
-        children.iter().for_each(|pid| assert!(!alive(*pid), "{pid} is left"));
+        if by_force {
+            up.kill();
+            eventually("every child to die", || children.iter().all(|pid| !alive(*pid)).then_some(()));
+        } else {
+            assert_eq!(up.stop(), Some(0));
+            children.iter().for_each(|pid| assert!(!alive(*pid), "{pid} is left"));
+        }
         let (status, text) = drill.ended();
         assert!(status == Some(1) && text.contains("`tenet up` ended during the drill"), "{text}");
     }
