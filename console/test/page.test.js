@@ -89,7 +89,7 @@ describe('the page', { skip }, () => {
     const trouble = await cells();
     assert.match(trouble[0], /^0\.99 without zone b$/, 'nearly enough is not enough');
     assert.deepEqual(trouble.slice(1, 4), ['300', '1.20', '56.0 CONNECTION_LOST +1']);
-    assert.deepEqual([trouble[8], trouble[9]], ['0 critical · 2.00 normal · 7.00 sheddable', '1 of 2']);
+    assert.deepEqual([trouble[8], trouble[9]], ['0 critical · 2.00 normal · 7.00 sheddable', 'panic 1']);
 
     const button = page.locator('.services tbody button').first();
     assert.equal(await button.getAttribute('aria-expanded'), 'false');

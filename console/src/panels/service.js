@@ -19,7 +19,7 @@ export function ServiceDetail({ upstream, window }) {
       <${Facts} title="Hedges" rows=${[['sent', perSecond(hedges)], ['won', perSecond(hedges_won)], ['lost', perSecond(hedges - hedges_won)]]} />
       <${Facts} title="Shed, by priority" rows=${PRIORITIES.map((priority, i) => [priority, perSecond(refused[i])])} />
       <${Facts} title="Admission and ejection" rows=${[
-        ['waited, median', duration(queue_p50)], ['waited, p99', duration(queue_p99)], ['ejections', String(ejections)],
+        ['waited p50', duration(queue_p50)], ['waited p99', duration(queue_p99)], ['ejections', String(ejections)],
         ...(panic_by ? [['all used again by', `${panic_by} gateways`]] : []),
       ]} />
       <${Facts} title="Capacity after a loss" none="Not known yet." rows=${capacity ? [

@@ -10,16 +10,16 @@ import { ServiceDetail } from './service.js';
 
 /** Heading, what it says on pointing, and the class that sets its width. @type {[string, string, string][]} */
 const COLUMNS = [
-  ['N−1', 'Share of the peak that could be carried if the largest zone, or a third of the instances, vanished now', 'capacity'],
-  ['calls/s', 'Calls, however many attempts each took', 'number'],
-  ['attempts', 'Attempts per call', 'number'],
+  ['N−1 without', 'Share of the peak that could be carried if the largest zone, or a third of the instances, vanished now', 'capacity'],
+  ['calls/s', 'Calls, however many attempts each took', 'number calls'],
+  ['attempts/call', 'Amplification: attempts for each call', 'number attempts'],
   ['retries/s', 'Attempts after the first, and what most of them answer to', 'cause'],
-  ['hedges', 'Second attempts because the first was slow, per second: won / sent', 'number'],
-  ['budget', 'Attempts the retry budgets would pay for now', 'number narrow'],
-  ['in flight', 'Calls under way of as many as may be', 'number'],
-  ['queued', 'Calls waiting for admission now, and the 99th percentile of waiting', 'number wide'],
-  ['shed/s', 'Refused for overload: critical · normal · sheddable', 'number wide'],
-  ['ejected', 'Instances left out for how they answered, of all', 'number'],
+  ['hedges won', 'Second attempts because the first was slow, per second: won / sent', 'number hedges'],
+  ['budget', 'Attempts the retry budgets would pay for now', 'number budget'],
+  ['in flight', 'Calls under way of as many as may be', 'number in-flight'],
+  ['queued · p99', 'Calls waiting for admission now, and the 99th percentile of waiting', 'number queued'],
+  ['shed/s', 'Refused for overload: critical · normal · sheddable', 'number shed'],
+  ['ejected', 'Instances left out for how they answered, of all', 'number ejected'],
 ];
 
 /** @param {{ upstreams: Upstream[], window: number }} props */
@@ -71,7 +71,7 @@ function Line({ upstream, window, open, onTurn }) {
       <td class=${`number ${attempts !== null && attempts > 1.005 ? 'strong' : 'zero'}`}>${ratio(attempts)}</td>
       <td class="cause">
         <span class=${retries.length ? 'strong' : 'zero'}>${perSecond(sum(retries))}</span>
-        ${retries.length > 0 && html` <small>${retries[0][0]}${retries.length > 1 ? ` +${retries.length - 1}` : ''}</small>`}
+        ${retries.length > 0 && html` <small>${retries[0][0]}</small>${retries.length > 1 && html`<small title=${retries.map(([name, n]) => `${name} ${perSecond(n)}/s`).join('\n')}> +${retries.length - 1}</small>`}`}
       </td>
       <td class=${`number ${hedges ? '' : 'zero'}`}>${hedges ? html`${perSecond(hedges_won)}<span class="hidden"> won</span> / ${perSecond(hedges)}<span class="hidden"> sent</span>` : '0'}</td>
       <td class=${`number ${budget_left ? '' : 'short'}`}>${budget_left}</td>
@@ -79,7 +79,7 @@ function Line({ upstream, window, open, onTurn }) {
       <td class=${`number ${queued ? '' : 'zero'}`}>${queued}<span class="hidden"> queued, waited at the 99th percentile: </span><small class="wait" title="99th percentile of waiting">${duration(queue_p99)}</small></td>
       <td class=${`number ${sum(upstream.shed) ? 'failed' : 'zero'}`}>${sum(upstream.shed) ? refused.map((n, i) => html`${i ? ' · ' : ''}${perSecond(n)}<span class="hidden"> ${PRIORITIES[i]}</span>`) : '0'}</td>
       <td class=${`number ${ejected ? 'short' : 'zero'}`}>
-        ${panic_by > 0 && html`<b class="panic" title="So few are fit that all are used again">panic</b>`}${ejected}<small> of ${instances}</small>
+        ${panic_by > 0 ? html`<b class="panic" title="So few are fit that all are used again">panic</b> ${ejected}` : html`${ejected}<small> of ${instances}</small>`}
       </td>
     </tr>
     <tr class="detail" id=${detail} hidden=${!open}>
@@ -102,7 +102,7 @@ function Gauge({ capacity }) {
         <line class="one" x1=${one} x2=${one} y1="1" y2="13" />
       </svg>
       <b>${basis === 'proven' && html`<span aria-hidden="true">≥ </span><span class="hidden">at least </span>`}${shareOf(share)}</b>
-      <small>without ${lost}</small>
+      <small><span class="hidden">without </span>${lost}</small>
     </span>
   `;
 }

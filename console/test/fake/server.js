@@ -40,7 +40,7 @@ const upstream = (failing) => ({
   service: 'feed', calls: 3000, attempts: failing ? 3600 : 3000, hedges: 40, hedges_won: 10, ejections: failing ? 1 : 0,
   retries: failing ? [['CONNECTION_LOST', 500], ['UNAVAILABLE', 60]] : [], retries_refused: failing ? [['budget', 30]] : [],
   shed: failing ? [['sheddable', 70], ['normal', 20]] : [], queue_p50: 4e4, queue_p99: failing ? 18e6 : 9e4,
-  budget_left: failing ? 0 : 60, in_flight: failing ? 64 : 12, queued: failing ? 7 : 0, limit: 64, ejected: failing ? 1 : 0, instances: 2, panic_by: 0,
+  budget_left: failing ? 0 : 60, in_flight: failing ? 64 : 12, queued: failing ? 7 : 0, limit: 64, ejected: failing ? 1 : 0, instances: 2, panic_by: failing ? 1 : 0,
   capacity: {
     share: failing ? 0.998 : 1.08, lost: 'zone b', basis: failing ? 'measured' : 'proven', peak_rps: 320, left_rps: failing ? 319 : 345, process: 'gateway-1',
   },

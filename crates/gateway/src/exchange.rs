@@ -3,6 +3,7 @@
 //! A phase reads what earlier phases wrote and adds its own. The exchange is recorded exactly once: by [`Exchange::finish`],
 //! or, when the connection or the task goes away first, by its destructor as a cancelled call.
 
+use crate::phase::allowance::Tree;
 use crate::phase::respond::{self, Form};
 use crate::program::Door;
 use crate::worker::{Held, Worker};
@@ -13,6 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tenet_error::Code;
 use tenet_telemetry::{Key, Sample};
+use tenet_upstream::Effort;
 
 /// What a connection is, the same for all its requests.
 pub struct Peer {
@@ -78,6 +80,14 @@ pub struct Exchange {
     pub endpoint: Cell<u32>,
     /// Zone of the instance that answered, 0 for none.
     pub zone: Cell<u16>,
+    /// Attempts at instances of which something was sent.
+    pub attempts: Cell<u32>,
+    /// Whether one of them was a second one beside a silent first, and whether that answered first.
+    pub hedged: Cell<bool>,
+    /// See [`hedged`](Self::hedged).
+    pub hedge_won: Cell<bool>,
+    /// What its call tree may still spend on repetitions.
+    pub tree: Tree,
     /// How it ends, once known.
     pub code: Cell<Code>,
     /// Body bytes received, after framing.
@@ -96,14 +106,20 @@ impl Exchange {
     pub fn begin(worker: &Rc<Worker>, peer: &Rc<Peer>, head: Head) -> Exchange {
         worker.in_flight(1);
         let form = respond::form(&head.headers, head.protocol);
+        let program = worker.program();
+        let tree = Tree::begin(worker, &program, peer.door, &head);
         Exchange {
-            program: worker.program(),
+            program,
             worker: worker.clone(),
             peer: peer.clone(),
             head,
             started: Instant::now(),
             endpoint: Cell::new(0),
             zone: Cell::new(0),
+            attempts: Cell::new(0),
+            hedged: Cell::new(false),
+            hedge_won: Cell::new(false),
+            tree,
             code: Cell::new(Code::Cancelled),
             request_bytes: Rc::new(Cell::new(0)),
             response_bytes: Cell::new(0),
@@ -123,6 +139,13 @@ impl Exchange {
     pub fn silence(&self, grpc: bool) -> Duration {
         let config = self.program.config();
         if grpc { config.max_deadline.duration() } else { config.limits.idle_time.duration() }
+    }
+
+    /// What its call took.
+    pub fn note(&self, effort: Effort) {
+        self.attempts.set(effort.attempts);
+        self.hedged.set(effort.hedged);
+        self.hedge_won.set(effort.hedge_won);
     }
 
     /// Ends the exchange: one recorded outcome.
@@ -145,10 +168,9 @@ impl Exchange {
                 latency_ns: self.started.elapsed().as_nanos() as u64,
                 request_bytes: self.request_bytes.get(),
                 response_bytes: self.response_bytes.get(),
-                // What was routed was sent once.
-                attempts: u32::from(self.endpoint.get() != 0),
-                hedged: false,
-                hedge_won: false,
+                attempts: self.attempts.get(),
+                hedged: self.hedged.get(),
+                hedge_won: self.hedge_won.get(),
             },
         );
     }

@@ -11,6 +11,7 @@
 //! not a request runs beside them ([`process`], [`admin`]). A request keeps the [`program`] it began with.
 
 mod admin;
+mod admission;
 mod answer;
 mod body;
 mod date;

@@ -10,6 +10,7 @@
 //! call; a phase that ends the exchange returns a catalogued failure.
 
 mod admit;
+pub mod allowance;
 mod call;
 mod fault;
 mod forward;

@@ -2,18 +2,20 @@
 
 mod adopt;
 mod run;
+mod upstream;
 
 pub use adopt::Prepared;
 pub use run::{Options, RunError, run};
 
+use crate::admission::Counts;
 use crate::program::{Door, Program};
 use arc_swap::ArcSwap;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tenet_release::{NodeFacts, ReleaseDir, Roster};
 use tenet_telemetry::Collector;
-use tenet_upstream::{PoolOptions, Shared};
+use tenet_upstream::Shared;
 use tokio::sync::watch;
 
 /// How far a drain has come. Public callers go first: what they wait for may need calls between services, which come in
@@ -61,6 +63,8 @@ pub struct Process {
     roster: Mutex<Roster>,
     /// Held while a new program is made from the one in force, so that no two are made from the same.
     adopting: Mutex<()>,
+    /// By the number of the service; asked when a thread first calls one, and once a second.
+    admission: Mutex<HashMap<usize, Arc<Counts>>>,
     state: ReleaseDir,
 }
 
@@ -85,6 +89,7 @@ impl Process {
             prepared: Mutex::new(None),
             roster: Mutex::new(roster),
             adopting: Mutex::new(()),
+            admission: Mutex::default(),
             state: ReleaseDir::new(&facts.state_dir),
             fault_points: facts.fault_points,
         })
@@ -111,9 +116,10 @@ impl Process {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// How each thread's pool treats its connections.
-    pub fn pool_options(&self) -> PoolOptions {
-        PoolOptions::default()
+    /// What is counted of admission to the service of that number.
+    pub fn admission(&self, number: usize) -> Arc<Counts> {
+        let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        admission.entry(number).or_default().clone()
     }
 
     /// Connections open over all threads.

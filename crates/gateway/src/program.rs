@@ -6,9 +6,10 @@
 
 mod build;
 mod plan;
+mod rules;
 
 pub use build::{BuildError, build, check, upstream_roster, zones};
-pub use plan::{Grpc, Http, Plan, Rest};
+pub use plan::{Grpc, Http, Plan, Policy, Rest};
 
 use crate::reference::Reference;
 use std::collections::HashMap;
@@ -49,6 +50,8 @@ pub struct Program {
     pub reference: Reference,
     /// The endpoint that reference pages are measured under.
     pub reference_endpoint: u32,
+    /// Extra attempts that one call at the public door may cause in its whole tree.
+    pub allowance: u32,
     config: Gateway,
     head_limits: tenet_http1::Limits,
     trusted: Vec<tenet_release::config::Cidr>,

@@ -1,5 +1,6 @@
 //! One data-plane thread: its connections, its pool, its recorders.
 
+use crate::admission::Admission;
 use crate::exchange::Peer;
 use crate::process::{Drain, Process};
 use crate::program::{Door, Program};
@@ -25,6 +26,8 @@ pub struct Worker {
     pub process: Arc<Process>,
     /// This thread's upstream connections.
     pub pool: Pool,
+    /// Who waits for services that have too much to do.
+    pub admission: Admission,
     index: usize,
     reaper: Rc<Reaper>,
     /// The program in force, and the generation it was read at.
@@ -42,7 +45,8 @@ impl Worker {
         let (generation, program) = process.program();
         let held: Held = Rc::new(program);
         Rc::new(Worker {
-            pool: Pool::new(index, process.upstream.clone(), process.pool_options()),
+            pool: Pool::new(index, process.upstream.clone()),
+            admission: Admission::default(),
             recordings: RefCell::new(vec![(held.clone(), Recorder::new(index))]),
             program: RefCell::new((generation, held)),
             index,

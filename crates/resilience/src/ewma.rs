@@ -182,6 +182,11 @@ impl Load {
         }
     }
 
+    /// The smoothed latency as of the last answer; `None` before the first.
+    pub fn latency(&self) -> Option<Duration> {
+        self.latency.map(|latency| Duration::from_nanos(latency as u64))
+    }
+
     /// Attempts and streams in flight from this thread.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.saturating_add(self.streams)

@@ -137,6 +137,12 @@ impl<T> WaitQueue<T> {
         None
     }
 
+    /// What `ask` wants to know of one of those who are served next: of the most important lane that has somebody.
+    pub fn first<R>(&self, ask: impl FnOnce(&T) -> R) -> Option<R> {
+        let next = self.lanes.iter().find_map(|lane| lane.iter().find_map(|waiter| waiter.who.as_ref()));
+        next.map(ask)
+    }
+
     /// Somebody whose time is over, the oldest of the least important first; to be asked until there is none.
     pub fn expired(&mut self, now: Moment) -> Option<T> {
         let limit = self.patience(now);
@@ -166,6 +172,11 @@ impl<T> WaitQueue<T> {
         let limit = self.patience(now);
         let oldest = self.lanes.iter().filter_map(|lane| lane.iter().find(|waiter| waiter.who.is_some()));
         oldest.map(|waiter| waiter.since.plus(limit)).min()
+    }
+
+    /// Whether anybody waits who is at least as important.
+    pub fn has_before(&self, priority: Priority) -> bool {
+        self.lanes[..=lane(priority)].iter().any(|lane| lane.iter().any(|waiter| waiter.who.is_some()))
     }
 
     /// How many wait.

@@ -4,7 +4,7 @@
 //!   request ends ──Sample──▶ Recorder (one a thread) ──take, once a second──▶ Delta ─┐ with the Names of its program
 //!   Recorder ─────────────────────────────────────────────────────────────▶ Delta ─┤
 //!                                                                                   ▼
-//!   instances, events, alarms, counters ─────────────────────────────────▶ Collector (one a process)
+//!   instances, upstreams, events, alarms, counters ──────────────────────▶ Collector (one a process)
 //!                                                                            │ tick, once a second
 //!                        Telemetry/Watch ◀── Snapshot (one second, addable) ◀┤
 //!                               /metrics ◀── OpenMetrics text (cumulative) ◀─┘

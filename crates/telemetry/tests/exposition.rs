@@ -118,7 +118,8 @@ fn upstreams_and_instances_are_told_with_their_labels() {
     let mut text = String::new();
     collector.openmetrics(&mut text);
     let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let rows: [(&str, &[(&str, &str)], f64); 17] = [
+    type Row = (&'static str, &'static [(&'static str, &'static str)], f64);
+    let rows: [Row; 17] = [
         ("tenet_upstream_calls_total", &[], 100.0),
         ("tenet_upstream_attempts_total", &[], 130.0),
         ("tenet_amplification_ratio", &[], 1.3),

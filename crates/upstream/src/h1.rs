@@ -11,7 +11,7 @@ mod upload;
 pub(crate) use body::H1Body;
 pub(crate) use connection::Connection;
 
-use crate::call::{Head, Progress};
+use crate::call::{Head, Outbound, Share};
 use crate::fault::Fault;
 use crate::incoming::Incoming;
 use crate::instance::{lower, raise};
@@ -76,16 +76,18 @@ fn take(slot: &Rc<Slot>) -> Option<ConnectionLease> {
 /// One attempt: the request on a connection, until the answer's head.
 pub(crate) async fn attempt(
     slot: &Rc<Slot>,
-    head: &Head,
-    payload: &Payload,
-    progress: &Progress,
+    out: &Outbound<'_>,
+    share: &Share,
 ) -> Result<Response<Incoming>, Fault> {
+    let Outbound { head, payload, progress, .. } = *out;
     let lease = match take(slot) {
         Some(lease) => lease,
         None => Box::pin(slot.acquire(take)).await?,
     };
+    out.dress(share);
     let mut exchange = Exchange::begin(lease, head, payload).map_err(Fault::Final)?;
     raise(&slot.counters.calls);
+    raise(&out.lane.counters.attempts);
     progress.sent();
     match poll_fn(|cx| exchange.poll_head(cx)).await {
         Ok(answer) if answer.status == StatusCode::SWITCHING_PROTOCOLS => {
@@ -101,12 +103,11 @@ pub(crate) async fn attempt(
                 progress.never_ran();
                 return Err(stale(slot, lost.failure()));
             }
-            // RFC 9110 §9.2.2, RFC 9112 §9.3.1: a kept connection may have been closed as the request went out; what is
-            // idempotent may be sent again by itself.
-            let unanswered = connection.used && !connection.is_answered();
-            if unanswered && head.method.is_idempotent() && payload.is_replayable() {
-                progress.may_have_run();
-                return Err(stale(slot, lost.failure()));
+            // RFC 9112 §9.3.1: a kept connection may have been closed as the request went out. The others kept with it are most
+            // likely dead, too; whether the request is sent again is decided as for any other that may have run.
+            if connection.used && !connection.is_answered() {
+                let dead = slot.h1.take();
+                drop(dead);
             }
             Err(Fault::Final(lost.failure()))
         }
@@ -136,7 +137,7 @@ impl Exchange {
             return Err(Failure::new(Code::Internal, "").with_cause("a connection without its writing half"));
         };
         let framing = framing(head, payload)?;
-        encode::request_head(sender.begin(), &head.method, &head.uri, &head.headers, framing);
+        encode::request_head(sender.begin(), &head.method, &head.uri, &head.headers.borrow(), framing);
         let sending = match payload {
             Payload::Empty => Upload::held(),
             Payload::Full(bytes) => {
@@ -212,10 +213,12 @@ fn framing(head: &Head, payload: &Payload) -> Result<RequestFraming, Failure> {
         }
         Payload::Empty => RequestFraming::None,
         Payload::Full(bytes) => RequestFraming::Length(bytes.len() as u64),
-        Payload::Stream(source) => match said_length(&head.headers)?.or_else(|| source.exact_length()) {
-            Some(length) => RequestFraming::Length(length),
-            None => RequestFraming::Chunked,
-        },
+        Payload::Stream(source) => {
+            match said_length(&head.headers.borrow())?.or_else(|| source.exact_length()) {
+                Some(length) => RequestFraming::Length(length),
+                None => RequestFraming::Chunked,
+            }
+        }
     })
 }
 

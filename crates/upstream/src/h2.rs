@@ -1,6 +1,6 @@
 //! HTTP/2 to an instance: one connection carries many calls; a call is one stream.
 
-use crate::call::{Head, Progress};
+use crate::call::{Outbound, Share};
 use crate::fault::{self, Fault};
 use crate::incoming::Incoming;
 use crate::instance::{lower, raise};
@@ -76,7 +76,7 @@ pub(crate) async fn establish(
     wire: Wire,
     traffic: Rc<Traffic>,
 ) -> Result<H2Connection, String> {
-    let options = &slot.local.options;
+    let options = slot.options();
     let (send, mut connection) = Builder::new()
         .initial_window_size(options.stream_window)
         .initial_connection_window_size(options.connection_window)
@@ -124,8 +124,12 @@ pub(crate) async fn establish(
 
 impl H2Connection {
     pub(crate) fn is_free(&self, slot: &Slot) -> bool {
-        self.streams.get() < self.max_streams.get().min(slot.local.options.h2_streams_per_connection)
+        self.streams.get() < self.max_streams.get().min(slot.options().h2_streams_per_connection)
             && !self.is_retired()
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.streams.get() == 0
     }
 
     /// Whether no further call can go here.
@@ -135,7 +139,7 @@ impl H2Connection {
 
     /// Looks after the connection; false means that the pool should let go of it.
     pub(crate) fn keep(&self, slot: &Slot, now: Instant) -> bool {
-        let options = &slot.local.options;
+        let options = slot.options();
         self.refresh_limit(slot);
         let mut watch = self.watch.get();
         if self.streams.get() > 0 || self.calls.get() != watch.calls {
@@ -221,7 +225,7 @@ fn take(slot: &Rc<Slot>) -> Option<StreamLease> {
     let connections = slot.h2.borrow();
     let free = connections.iter().filter(|one| one.is_free(slot));
     let connection = free.min_by_key(|one| one.streams.get())?.clone();
-    if connections.len() < slot.local.options.h2_connections_per_instance
+    if connections.len() < slot.options().h2_connections_per_instance
         && connection.streams.get() > 0
         && !slot.is_connecting()
     {
@@ -236,15 +240,16 @@ fn take(slot: &Rc<Slot>) -> Option<StreamLease> {
 /// One attempt: a stream with the request, until the answer's head.
 pub(crate) async fn attempt(
     slot: &Rc<Slot>,
-    head: &Head,
-    payload: &Payload,
-    progress: &Progress,
+    out: &Outbound<'_>,
+    share: &Share,
 ) -> Result<http::Response<Incoming>, Fault> {
+    let Outbound { head, payload, progress, .. } = *out;
     let lease = match take(slot) {
         Some(lease) => lease,
         None => Box::pin(slot.acquire(take)).await?,
     };
     let connection = &lease.connection;
+    out.dress(share);
     let sent = connection.send.borrow_mut().send_request(head.for_h2(), matches!(payload, Payload::Empty));
     let (answer, mut stream) = match sent {
         Ok(sent) => sent,
@@ -264,6 +269,7 @@ pub(crate) async fn attempt(
         connection.send.replace(clone);
     }
     raise(&slot.counters.calls);
+    raise(&out.lane.counters.attempts);
     progress.sent();
     let pump = match payload {
         Payload::Empty => None,

@@ -1,5 +1,6 @@
 //! The body of an answer on its way in.
 
+use crate::call::{Observed, may_pass};
 use crate::fault;
 use crate::h1::H1Body;
 use crate::h2::StreamLease;
@@ -28,6 +29,8 @@ pub struct Incoming {
     deadline: Option<Instant>,
     /// Taken the first time the body is waited for: most bodies are there with their head.
     timer: Option<Timer>,
+    /// Who wants to know how it ends.
+    observed: Option<Observed>,
 }
 
 #[derive(Debug)]
@@ -66,11 +69,11 @@ impl Incoming {
             let expected = length.and_then(|length| length.to_str().ok()?.parse().ok());
             State::H2(H2 { body, lent: 0, in_trailers: false, expected, payload, _pump: pump, lease })
         };
-        Incoming { state, deadline: None, timer: None }
+        Incoming { state, deadline: None, timer: None, observed: None }
     }
 
     pub(crate) fn h1(body: H1Body) -> Incoming {
-        let mut incoming = Incoming { state: State::H1(body), deadline: None, timer: None };
+        let mut incoming = Incoming { state: State::H1(body), deadline: None, timer: None, observed: None };
         incoming.settle();
         incoming
     }
@@ -78,6 +81,11 @@ impl Incoming {
     /// From now on polling fails with `DeadlineExceeded` once `deadline` has passed. A later call replaces the deadline.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
+    }
+
+    /// Tells `observed` how the answer ends.
+    pub(crate) fn observe(&mut self, observed: Observed) {
+        self.observed = Some(observed);
     }
 
     /// Gives an HTTP/1.1 connection back as soon as its answer is complete: a reader that knows the length may never ask again.
@@ -181,9 +189,27 @@ impl Body for Incoming {
         };
         match &frame {
             Some(Ok(frame)) if frame.is_data() => this.settle(),
-            Some(Ok(_)) | None => this.complete(),
-            // Dropping the state resets the stream or closes the connection.
-            Some(Err(_)) => this.state = State::Done,
+            Some(Ok(frame)) => {
+                this.complete();
+                if let Some(observed) = this.observed.take() {
+                    observed.ended(frame.trailers_ref());
+                }
+            }
+            None => {
+                this.complete();
+                if let Some(observed) = this.observed.take() {
+                    observed.ended(None);
+                }
+            }
+            Some(Err(failure)) => {
+                // Dropping the state resets the stream or closes the connection.
+                this.state = State::Done;
+                if let Some(observed) = this.observed.take()
+                    && may_pass(failure.code())
+                {
+                    observed.broke();
+                }
+            }
         }
         Poll::Ready(frame)
     }

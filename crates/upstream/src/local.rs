@@ -1,8 +1,8 @@
-//! What all of one pool's connections share: options, randomness, and how many of them are alive.
+//! What all of one pool's connections share: randomness, timers, and how many of them are alive.
 
+use crate::Shared;
 use crate::random::Random;
 use crate::timer::Timers;
-use crate::{PoolOptions, Shared};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) options: PoolOptions,
     pub(crate) random: Random,
     pub(crate) timers: Timers,
     /// Set once by a drain: no connection is kept for later any more.
@@ -24,10 +23,9 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(thread: usize, shared: Arc<Shared>, options: PoolOptions) -> Local {
+    pub(crate) fn new(thread: usize, shared: Arc<Shared>) -> Local {
         Local {
             shared,
-            options,
             random: Random::new(thread),
             timers: Timers::default(),
             draining: Cell::new(false),

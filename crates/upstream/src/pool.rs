@@ -1,21 +1,19 @@
 //! The per-thread pool: the door through which calls leave the process.
 
-use crate::call::{self, Head, Progress};
+use crate::call::{self, CallTerms, Head, Outbound, Progress, Want};
 use crate::lane::{Lane, Slots};
 use crate::local::{Calling, Local};
 use crate::outgoing::Payload;
-use crate::timer::Timer;
-use crate::{Incoming, Outgoing, PoolOptions, ServiceHandle, Shared, upkeep};
+use crate::{Effort, Incoming, Outgoing, ServiceHandle, Shared, upkeep};
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Body;
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::time::Duration;
 use tenet_error::{Code, Failure};
-use tokio::time::Instant;
 
 /// An instance's answer: its head, and a body that is still arriving.
 #[derive(Debug)]
@@ -26,6 +24,29 @@ pub struct Reply {
     pub zone: u16,
     /// The id of the instance that answered.
     pub instance: Arc<str>,
+    /// What it took to be answered.
+    pub effort: Effort,
+    /// What the attempt that answered took until its head, without those before it.
+    pub latency: Duration,
+}
+
+/// An instance's answer, all of it.
+#[derive(Debug)]
+pub struct WholeReply {
+    /// Its head.
+    pub head: http::response::Parts,
+    /// Its body; empty where the status is not 200, which is not read.
+    pub body: Bytes,
+    /// Its trailers.
+    pub trailers: Option<HeaderMap>,
+    /// The zone of the instance that answered.
+    pub zone: u16,
+    /// The id of the instance that answered.
+    pub instance: Arc<str>,
+    /// What it took to be answered.
+    pub effort: Effort,
+    /// What the attempt that answered took, without those before it.
+    pub latency: Duration,
 }
 
 /// Why a call has no answer.
@@ -38,6 +59,8 @@ pub struct CallError {
     pub sent: bool,
     /// The zone of the instance tried last, if one was.
     pub zone: Option<u16>,
+    /// What was tried.
+    pub effort: Effort,
 }
 
 /// One thread's connections to all instances. Not `Send`; lives in a `LocalSet` of a current-thread runtime, since every
@@ -55,25 +78,24 @@ pub(crate) struct Inner {
 }
 
 impl Pool {
-    /// A pool without connections. `thread` only has to differ between the pools of a process: it spreads where each
-    /// begins its round.
-    pub fn new(thread: usize, shared: Arc<Shared>, options: PoolOptions) -> Pool {
+    /// A pool without connections. `thread` only has to differ between the pools of a process: it spreads their choices.
+    pub fn new(thread: usize, shared: Arc<Shared>) -> Pool {
         Pool(Rc::new(Inner {
-            local: Rc::new(Local::new(thread, shared, options)),
+            local: Rc::new(Local::new(thread, shared)),
             lanes: RefCell::default(),
             slots: RefCell::default(),
             kept_up: Cell::new(false),
         }))
     }
 
-    /// Sends `request` to one instance of `service` and waits for the answer's head until `deadline`.
+    /// Sends `request` to an instance of `service` and waits for the answer's head until the deadline of `terms`.
     ///
     /// The URI needs scheme and authority (they become `:scheme` and `:authority`, or `Host` where the fields have none) and a
-    /// path. Header fields go out as they are. Another instance is tried, each at most once, while the request provably
-    /// never ran. Dropping the future resets the stream or closes the connection.
+    /// path. Header fields go out as they are, but for those that `terms` adds. Other attempts are made as the service's rules
+    /// and `terms` allow. Dropping the future resets the streams or closes the connections of all attempts.
     ///
     /// # Errors
-    /// See [`CallError`].
+    /// See [`CallError`]. An answer that says failure is an answer.
     ///
     /// # Panics
     /// When not polled inside a `LocalSet`.
@@ -81,15 +103,36 @@ impl Pool {
         &self,
         service: &ServiceHandle,
         request: http::Request<Outgoing<B>>,
-        deadline: Instant,
+        terms: CallTerms,
     ) -> impl Future<Output = Result<Reply, CallError>>
     where
         B: Body<Data = Bytes, Error = Failure> + 'static,
     {
-        let (parts, body) = request.into_parts();
-        let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers };
+        let (head, payload) = taken_apart(request);
         // Made before the future, which is then not of the caller's type and as large as its own parts only.
-        self.call_payload(service, head, Payload::new(body), deadline)
+        self.call_payload(service, head, payload, terms)
+    }
+
+    /// As [`call`](Self::call), but waits for all of the answer, with a body of at most `limit` bytes: until it is there, another
+    /// attempt can be made.
+    ///
+    /// # Errors
+    /// See [`CallError`]; `UpstreamBody` past the limit.
+    ///
+    /// # Panics
+    /// When not polled inside a `LocalSet`.
+    pub fn call_whole<B>(
+        &self,
+        service: &ServiceHandle,
+        request: http::Request<Outgoing<B>>,
+        terms: CallTerms,
+        limit: usize,
+    ) -> impl Future<Output = Result<WholeReply, CallError>>
+    where
+        B: Body<Data = Bytes, Error = Failure> + 'static,
+    {
+        let (head, payload) = taken_apart(request);
+        self.call_payload_whole(service, head, payload, terms, limit)
     }
 
     async fn call_payload(
@@ -97,8 +140,37 @@ impl Pool {
         service: &ServiceHandle,
         head: Head,
         payload: Payload,
-        deadline: Instant,
+        terms: CallTerms,
     ) -> Result<Reply, CallError> {
+        let (answered, effort) = self.attempts(service, &head, &payload, &terms, Want::Head).await?;
+        let call::Answered { response, zone, instance, latency, .. } = answered;
+        Ok(Reply { response, zone, instance, effort, latency })
+    }
+
+    async fn call_payload_whole(
+        &self,
+        service: &ServiceHandle,
+        head: Head,
+        payload: Payload,
+        terms: CallTerms,
+        limit: usize,
+    ) -> Result<WholeReply, CallError> {
+        let want = Want::Whole(limit);
+        let (answered, effort) = self.attempts(service, &head, &payload, &terms, want).await?;
+        let call::Answered { response, whole, zone, instance, latency, .. } = answered;
+        let (head, _) = response.into_parts();
+        let call::Whole { body, trailers } = whole.unwrap_or_default();
+        Ok(WholeReply { head, body, trailers, zone, instance, effort, latency })
+    }
+
+    async fn attempts(
+        &self,
+        service: &ServiceHandle,
+        head: &Head,
+        payload: &Payload,
+        terms: &CallTerms,
+        want: Want,
+    ) -> Result<(call::Answered, Effort), CallError> {
         let local = &self.0.local;
         let progress = Progress::default();
         if local.draining.get() {
@@ -106,32 +178,24 @@ impl Pool {
         }
         let _calling = Calling::new(local);
         let lane = self.lane(service);
-        let mut attempts = pin!(call::run(&lane, &head, &payload, &progress));
-        let mut timer = Timer::new(local);
-        let outcome = poll_fn(|cx| match attempts.as_mut().poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => timer.poll_passed(deadline, cx).map(|()| None),
-        });
-        match outcome.await {
-            Some(outcome) => outcome.map_err(|failure| progress.error(failure)),
-            None => {
-                let failure = Failure::new(Code::DeadlineExceeded, "").with_cause(progress.stage());
-                Err(progress.error(failure))
-            }
+        let out = Outbound { lane: &lane, head, payload, terms, want, progress: &progress };
+        match call::run(&out).await {
+            Ok(answered) => Ok((answered, progress.effort())),
+            Err(fault) => Err(progress.error(fault.into_failure())),
         }
     }
 
     fn lane(&self, service: &ServiceHandle) -> Rc<Lane> {
         let inner = &self.0;
         if let Some(Some(lane)) = inner.lanes.borrow().get(service.0.number) {
-            lane.refresh(&service.0, &inner.slots, &inner.local);
+            lane.refresh(&service.0, &inner.slots);
             return lane.clone();
         }
         if !inner.kept_up.replace(true) {
             upkeep::start(inner);
         }
-        let lane = Rc::new(Lane::new(service, inner.local.random.next()));
-        lane.refresh(&service.0, &inner.slots, &inner.local);
+        let lane = Rc::new(Lane::new(service, &inner.local));
+        lane.refresh(&service.0, &inner.slots);
         let mut lanes = inner.lanes.borrow_mut();
         if lanes.len() <= service.0.number {
             lanes.resize(service.0.number + 1, None);
@@ -150,4 +214,12 @@ impl Pool {
         slots.iter().for_each(|slot| slot.let_go());
         inner.local.nothing_alive().await;
     }
+}
+
+fn taken_apart<B>(request: http::Request<Outgoing<B>>) -> (Head, Payload)
+where
+    B: Body<Data = Bytes, Error = Failure> + 'static,
+{
+    let (parts, body) = request.into_parts();
+    (Head::new(parts), Payload::new(body))
 }

@@ -1,5 +1,6 @@
 //! Who is there now: the instances of every service, as the control side or `tenet.toml` names them.
 
+use crate::ServiceRules;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,14 +14,14 @@ pub enum Protocol {
 }
 
 /// All services and where their instances are, at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Roster {
     /// One row a service; the position of a service is its index in what [`Shared::apply`](crate::Shared::apply) returns.
     pub services: Vec<ServiceRoster>,
 }
 
 /// One service of a roster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServiceRoster {
     /// The service's name, unique in its roster.
     pub name: String,
@@ -28,6 +29,8 @@ pub struct ServiceRoster {
     pub protocol: Protocol,
     /// Its instances; empty when nothing runs.
     pub instances: Vec<Instance>,
+    /// How its calls are treated.
+    pub rules: Arc<ServiceRules>,
 }
 
 /// One running copy of a service.
@@ -41,4 +44,14 @@ pub struct Instance {
     pub zone: u16,
     /// The name of its zone.
     pub zone_name: Arc<str>,
+    /// Its share of calls beside the others, in percent of one that has the usual share.
+    pub weight_percent: u32,
+}
+
+impl Instance {
+    /// Whether `other` is the same running copy, whatever its share.
+    pub(crate) fn is(&self, other: &Instance) -> bool {
+        let key = |one: &Instance| (one.address, one.zone);
+        key(self) == key(other) && self.id == other.id && self.zone_name == other.zone_name
+    }
 }

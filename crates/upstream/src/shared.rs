@@ -1,137 +1,90 @@
 //! What all pools of a process share: the services' instance sets and each instance's standing.
 
+use crate::Roster;
+use crate::counters::ServiceView;
 use crate::instance::InstanceState;
-use crate::{Instance, Protocol, Roster};
-use arc_swap::ArcSwap;
+use crate::service::{ServiceHandle, ServiceState};
+use crate::view::InstanceView;
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+use tenet_resilience::Moment;
+use tenet_resilience::allowance::Ledger;
 use tokio::time::Instant;
 
 /// The process-wide side of the pools. Made once, given to every thread's [`Pool`](crate::Pool).
 #[derive(Debug)]
 pub struct Shared {
-    /// The zero of the clock in which back-off times are shared.
+    /// The zero of the clock in which moments are shared.
     started: Instant,
+    /// The zone this process lives in, as instances count zones; 0 for none.
+    zone: AtomicU16,
+    /// What attempts under way may still spend, for the calls that come back through the private door.
+    pub(crate) ledger: Arc<Ledger>,
     /// Written only when a roster is applied, read only for views: never on the request path.
     known: Mutex<Known>,
+    told: Mutex<Vec<Told>>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+pub(crate) struct Known {
     services: Vec<Weak<ServiceState>>,
-    instances: Vec<Weak<InstanceState>>,
-    next_number: usize,
+    pub(crate) instances: Vec<Weak<InstanceState>>,
+    next_service: usize,
+    next_instance: u64,
 }
 
-/// A service as the request path knows it: resolved once, when a program is compiled; cloning is cheap.
-///
-/// The handle follows the roster: after [`Shared::apply`] the same handle leads to the new instances.
-#[derive(Clone, Debug)]
-pub struct ServiceHandle(pub(crate) Arc<ServiceState>);
-
-#[derive(Debug)]
-pub(crate) struct ServiceState {
-    pub(crate) name: Arc<str>,
-    pub(crate) protocol: Protocol,
-    /// Where a pool keeps its side of the service. Never used twice in a process.
-    pub(crate) number: usize,
-    instances: ArcSwap<Vec<Arc<InstanceState>>>,
-    /// Raised after each change of `instances`, so that a call can tell with one load that nothing changed.
-    generation: AtomicU64,
-}
-
-impl ServiceState {
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Acquire)
-    }
-
-    pub(crate) fn instances(&self) -> Arc<Vec<Arc<InstanceState>>> {
-        self.instances.load_full()
-    }
-
-    /// Takes new instances over, keeping the state of those that stay, and marks those that went.
-    fn replace(&self, instances: &[Instance], known: &mut Vec<Weak<InstanceState>>) {
-        let old = self.instances();
-        let mut stayed: HashMap<&Instance, &Arc<InstanceState>> =
-            old.iter().map(|state| (&state.instance, state)).collect();
-        let new = instances
-            .iter()
-            .map(|instance| match stayed.remove(instance) {
-                Some(state) => state.clone(),
-                None => {
-                    let state = Arc::new(InstanceState::new(self.name.clone(), instance.clone()));
-                    known.push(Arc::downgrade(&state));
-                    state
-                }
-            })
-            .collect();
-        self.instances.store(Arc::new(new));
-        self.generation.fetch_add(1, Release);
-        stayed.values().for_each(|gone| gone.remove());
+impl Known {
+    /// A number for an instance.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.next_instance += 1;
+        self.next_instance
     }
 }
 
-impl Drop for ServiceState {
-    fn drop(&mut self) {
-        self.instances.load().iter().for_each(|state| state.remove());
-    }
-}
-
-/// How an instance stands with this process.
+/// What significant thing happened to an instance or a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Health {
-    /// No connection was tried yet.
-    Untried,
-    /// The last connect succeeded.
+pub enum Happening {
+    /// An instance was left out because of how it answered.
+    Ejected,
+    /// An instance is called again after its ejection.
+    Returned,
+    /// Health checks found that an instance does not serve, or that it cannot be connected to.
+    Down,
+    /// An instance serves again.
     Up,
-    /// The last connect failed; no call goes there until a connect succeeds again.
-    Failing,
+    /// So few instances are usable that all are used, or no longer so.
+    Panic,
 }
 
-impl Health {
-    /// The word used in metrics and on the console.
-    pub fn word(self) -> &'static str {
-        match self {
-            Health::Untried => "untried",
-            Health::Up => "up",
-            Health::Failing => "failing",
-        }
-    }
-}
-
-/// One instance as telemetry sees it, summed over all threads.
+/// Something that happened, for the time line.
 #[derive(Clone, Debug)]
-pub struct InstanceView {
-    /// The service's name.
+pub struct Told {
+    /// What kind of thing.
+    pub what: Happening,
+    /// When.
+    pub at: SystemTime,
+    /// The service.
     pub service: Arc<str>,
-    /// The instance's id.
-    pub id: Arc<str>,
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Its zone's number.
-    pub zone: u16,
-    /// Its zone's name.
-    pub zone_name: Arc<str>,
-    /// How it stands.
-    pub health: Health,
-    /// Connections open now.
-    pub open_connections: u64,
-    /// Calls whose answer is not complete.
-    pub in_flight: u64,
-    /// Calls sent since the process began.
-    pub calls: u64,
-    /// Connects that succeeded since the process began.
-    pub connects: u64,
-    /// Connects that failed since the process began.
-    pub connect_failures: u64,
+    /// The instance, or the service again.
+    pub subject: String,
+    /// One sentence for people.
+    pub text: String,
 }
+
+/// Happenings kept until somebody asks; a storm of them tells no more than its start.
+const TOLD_MAX: usize = 256;
 
 impl Default for Shared {
     fn default() -> Shared {
-        Shared { started: Instant::now(), known: Mutex::default() }
+        Shared {
+            started: Instant::now(),
+            zone: AtomicU16::new(0),
+            ledger: Arc::new(Ledger::new()),
+            known: Mutex::default(),
+            told: Mutex::default(),
+        }
     }
 }
 
@@ -148,7 +101,8 @@ impl Shared {
     /// A service missing in `roster` keeps its instances until its last handle is dropped, so that requests which
     /// began under the old program end under it. Never blocks a data-plane thread.
     pub fn apply(&self, roster: &Roster) -> Vec<ServiceHandle> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        let mut known = self.known();
         let known = &mut *known;
         known.services.retain(|service| service.strong_count() > 0);
         known.instances.retain(|instance| instance.strong_count() > 0);
@@ -160,19 +114,16 @@ impl Shared {
             let service = match by_name.get(&(row.name.as_str(), row.protocol)) {
                 Some(service) => Arc::clone(service),
                 None => {
-                    known.next_number += 1;
-                    let service = Arc::new(ServiceState {
-                        name: row.name.as_str().into(),
-                        protocol: row.protocol,
-                        number: known.next_number - 1,
-                        instances: ArcSwap::default(),
-                        generation: AtomicU64::new(0),
-                    });
+                    known.next_service += 1;
+                    let number = known.next_service - 1;
+                    let service = Arc::new(ServiceState::new(&row.name, row.protocol, number, &row.rules));
                     known.services.push(Arc::downgrade(&service));
                     service
                 }
             };
-            service.replace(&row.instances, &mut known.instances);
+            service.rule(&row.rules);
+            service.replace(&row.instances, now, known);
+            service.keep_up_ejection(now, self);
             handles.push(ServiceHandle(service));
         }
         handles
@@ -180,31 +131,92 @@ impl Shared {
 
     /// Every instance that is in a service's set now or still has connections or calls, oldest first.
     pub fn view(&self) -> Vec<InstanceView> {
-        let alive: Vec<_> = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.instances.iter().filter_map(Weak::upgrade).collect()
-        };
-        let views = alive.iter().map(|state| (state.is_removed(), state.view()));
+        let now = self.now();
+        let alive: Vec<_> = self.known().instances.iter().filter_map(Weak::upgrade).collect();
+        let slow_start: HashMap<Arc<str>, Duration> = self
+            .services()
+            .into_iter()
+            .map(|service| (service.name.clone(), service.live().rules.balance.load.slow_start))
+            .collect();
+        let views = alive.iter().map(|state| {
+            let slow_start = slow_start.get(&state.service).copied().unwrap_or_default();
+            (state.is_removed(), state.view(now, slow_start))
+        });
         views
             .filter(|(gone, view)| !gone || view.open_connections + view.in_flight > 0)
             .map(|(_, view)| view)
             .collect()
     }
 
+    /// Every service that a program knows, oldest first.
+    pub fn service_views(&self) -> Vec<ServiceView> {
+        let now = self.now();
+        self.services().iter().map(|service| service.view(now)).collect()
+    }
+
+    /// Says which zone this process lives in, by the number instances have it by; 0 for none.
+    pub fn set_zone(&self, zone: u16) {
+        self.zone.store(zone, Relaxed);
+    }
+
+    pub(crate) fn zone(&self) -> u16 {
+        self.zone.load(Relaxed)
+    }
+
+    /// Delays every attempt at instances of a zone, or at the one instance of that name, by `delay`; zero ends it. For drills.
+    /// The number of instances that this reached.
+    pub fn inject_delay(&self, target: &str, delay: Duration) -> usize {
+        let alive: Vec<_> = self.known().instances.iter().filter_map(Weak::upgrade).collect();
+        let hit = alive
+            .iter()
+            .filter(|state| *state.instance.zone_name == *target || *state.instance.id == *target);
+        hit.map(|state| state.inject_delay(delay)).count()
+    }
+
+    /// Puts something on the list of what happened.
+    pub(crate) fn tell(&self, what: Happening, service: &Arc<str>, subject: &str, text: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < TOLD_MAX {
+            let (service, subject) = (service.clone(), subject.to_owned());
+            told.push(Told { what, at: SystemTime::now(), service, subject, text });
+        }
+    }
+
+    /// What happened since this was last asked, in order.
+    pub fn take_told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What attempts under way may still spend: where calls that come back through the private door take their share.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    pub(crate) fn services(&self) -> Vec<Arc<ServiceState>> {
+        self.known().services.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The present on the clock that all policies of the process share.
+    pub fn now(&self) -> Moment {
+        self.moment(Instant::now())
+    }
+
+    /// `at` on the clock that all policies of the process share.
+    pub fn moment(&self, at: Instant) -> Moment {
+        Moment::from_start(at.saturating_duration_since(self.started))
+    }
+
+    /// A moment as an instant.
+    pub fn instant(&self, at: Moment) -> Instant {
+        self.started + Duration::from_nanos(at.nanos())
+    }
+
     /// `at` on the process's pool clock, in milliseconds.
     pub(crate) fn clock_ms(&self, at: Instant) -> u64 {
         at.saturating_duration_since(self.started).as_millis() as u64
     }
-}
 
-impl ServiceHandle {
-    /// The service's name.
-    pub fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// What its instances speak.
-    pub fn protocol(&self) -> Protocol {
-        self.0.protocol
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,21 +3,25 @@
 //! A connect is a task of its own, so that a call that gives up does not undo what others wait for and what the next
 //! call needs. Waiting calls re-check after every wake; whoever finds a free connection first takes it.
 
-use crate::Protocol;
-use crate::backoff;
-use crate::balancer::Standing;
 use crate::fault::Fault;
 use crate::h1;
 use crate::h2::{self, H2Connection};
-use crate::instance::{Counters, InstanceState, lower, raise};
+use crate::instance::{Counters, InstanceState, lower, raise, raise_by};
+use crate::lane::{Lane, new_load};
 use crate::local::{Alive, Local};
 use crate::wire::{self, Wire};
+use crate::{PoolOptions, Protocol};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tenet_error::{Code, Failure};
+use tenet_resilience::Moment;
+use tenet_resilience::backoff::Backoff;
+use tenet_resilience::balance::Standing;
+use tenet_resilience::eject::{Cause, latency_log2};
+use tenet_resilience::ewma::Load;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
@@ -28,6 +32,11 @@ pub(crate) struct Slot {
     pub(crate) counters: Arc<Counters>,
     pub(crate) local: Rc<Local>,
     protocol: Protocol,
+    options: RefCell<Rc<PoolOptions>>,
+    /// What this thread observes of it.
+    pub(crate) load: RefCell<Load>,
+    /// Whether it was left out when it was last looked at.
+    was_out: Cell<bool>,
     pub(crate) h2: RefCell<Vec<Rc<H2Connection>>>,
     #[expect(
         clippy::vec_box,
@@ -43,12 +52,20 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(local: Rc<Local>, state: Arc<InstanceState>, protocol: Protocol) -> Slot {
+    pub(crate) fn new(
+        local: Rc<Local>,
+        state: Arc<InstanceState>,
+        protocol: Protocol,
+        options: Rc<PoolOptions>,
+    ) -> Slot {
         Slot {
+            load: RefCell::new(new_load(&state)),
             counters: state.attach(),
             state,
             local,
             protocol,
+            options: RefCell::new(options),
+            was_out: Cell::new(false),
             h2: RefCell::default(),
             h1: RefCell::default(),
             connecting: Cell::new(0),
@@ -59,8 +76,24 @@ impl Slot {
         }
     }
 
-    /// What the balancer should know now.
-    pub(crate) fn standing(self: &Rc<Self>) -> Standing {
+    /// Whether an attempt can be made here now. In a `panic` only what cannot be connected to is left out.
+    pub(crate) fn standing(self: &Rc<Self>, now: Moment, panic: bool) -> Standing {
+        let left_out = self.state.vote.is_ejected(now) || self.state.is_unhealthy();
+        if left_out && !panic {
+            self.was_out.set(true);
+            return Standing::Down;
+        }
+        let standing = self.connectable();
+        if standing == Standing::Down {
+            self.was_out.set(true);
+        } else if self.was_out.replace(false) {
+            // It may be cold, or not quite well yet.
+            self.load.borrow_mut().returned(now);
+        }
+        standing
+    }
+
+    fn connectable(self: &Rc<Self>) -> Standing {
         let (free, any) = match self.protocol {
             Protocol::H2 => {
                 let connections = self.h2.borrow();
@@ -80,8 +113,60 @@ impl Slot {
         if self.can_grow() { Standing::Ready } else { Standing::Busy }
     }
 
+    /// An answered or failed attempt, for the counts.
+    pub(crate) fn finished(&self, latency: Duration, fault: bool) {
+        raise(&self.counters.finished);
+        let log2 = latency_log2(latency);
+        raise_by(&self.counters.latency_log2, log2);
+        raise_by(&self.counters.latency_log2_squared, log2 * log2);
+        if fault {
+            raise(&self.counters.failures);
+        } else {
+            raise_by(&self.counters.answered_ns, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// What the instance's answers say of it, for the whole process.
+    pub(crate) fn vote(&self, lane: &Lane, fault: bool) {
+        if !fault {
+            return self.state.vote.succeeded();
+        }
+        if let Some(failures) = self.state.vote.failed(&lane.live().rules.ejection)
+            && let Some(service) = lane.service()
+        {
+            service.eject(&self.state, Cause::Consecutive { failures }, &self.local.shared);
+        }
+    }
+
+    /// Writes down what only the view wants to know.
+    pub(crate) fn report(&self) {
+        let idle = match self.protocol {
+            Protocol::H2 => self.h2.borrow().iter().filter(|one| one.is_idle()).count(),
+            Protocol::H1 => self.h1.borrow().len(),
+        };
+        self.counters.idle.store(idle as u64, Relaxed);
+        self.counters.pending.store(self.waiting.get() as u64, Relaxed);
+        let latency = self.load.borrow().latency().map_or(0, |latency| latency.as_nanos() as u64);
+        self.counters.latency_ns.store(latency, Relaxed);
+    }
+
+    /// The bounds and times of its connections.
+    pub(crate) fn options(&self) -> Rc<PoolOptions> {
+        self.options.borrow().clone()
+    }
+
+    pub(crate) fn set_options(&self, options: &Rc<PoolOptions>) {
+        if !Rc::ptr_eq(&self.options.borrow(), options) {
+            *self.options.borrow_mut() = options.clone();
+        }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.local.shared.now()
+    }
+
     fn can_grow(&self) -> bool {
-        let options = &self.local.options;
+        let options = &self.options.borrow();
         match self.protocol {
             Protocol::H2 => {
                 let usable = self.h2.borrow().iter().filter(|one| !one.is_retired()).count();
@@ -103,7 +188,7 @@ impl Slot {
         if let Some(taken) = take(self) {
             return Ok(taken);
         }
-        if self.waiting.get() >= self.local.options.max_pending {
+        if self.waiting.get() >= self.options.borrow().max_pending {
             let failure = Failure::new(Code::Overloaded, "too many calls wait for the service").with_cause(
                 format!("{} calls wait for instance {}", self.waiting.get(), self.state.instance.id),
             );
@@ -173,9 +258,9 @@ impl Slot {
 
     fn note_failure(&self, cause: &str) {
         let failures = self.state.fail();
-        let options = &self.local.options;
-        let pause =
-            backoff::pause(failures, options.backoff_base, options.backoff_max, self.local.random.next());
+        let options = self.options.borrow();
+        let backoff = Backoff { base: options.backoff_base, max: options.backoff_max };
+        let pause = backoff.equal_jitter(failures, self.local.random.next());
         self.state.set_retry_at(self.local.shared.clock_ms(Instant::now() + pause));
         let (service, id) = (&*self.state.service, &*self.state.instance.id);
         tracing::warn!(service, id, cause, failures, pause_ms = pause.as_millis() as u64, "connect failed");
@@ -215,7 +300,7 @@ impl Slot {
 
     /// Opens one connection and puts it where calls find it; the error is the log's text.
     async fn open_one(self: &Rc<Self>) -> Result<(), String> {
-        let (address, limit) = (self.state.instance.address, self.local.options.connect_timeout);
+        let (address, limit) = (self.state.instance.address, self.options.borrow().connect_timeout);
         let opening = async {
             let stream = wire::open(address).await.map_err(|error| error.to_string())?;
             match self.protocol {
@@ -252,7 +337,7 @@ impl Slot {
     pub(crate) fn keeps_idle(&self) -> bool {
         !self.state.is_removed()
             && !self.local.draining.get()
-            && self.h1.borrow().len() < self.local.options.max_idle_per_instance
+            && self.h1.borrow().len() < self.options.borrow().max_idle_per_instance
     }
 
     /// Lets go of every connection: those without a stream close now, the others after their last.

@@ -23,10 +23,10 @@ fn tick(options: &PoolOptions) -> Duration {
 
 /// Begins the upkeep of a pool; it ends with the pool.
 pub(crate) fn start(pool: &Rc<Inner>) {
-    let pause = tick(&pool.local.options);
     let pool = Rc::downgrade(pool);
     spawn_local(async move {
         loop {
+            let Some(pause) = pool.upgrade().map(|pool| pause(&pool)) else { return };
             sleep(pause).await;
             let Some(pool) = Weak::upgrade(&pool) else { return };
             look(&pool, Instant::now());
@@ -34,10 +34,16 @@ pub(crate) fn start(pool: &Rc<Inner>) {
     });
 }
 
+/// Until the next look: the shortest that any instance asks for.
+fn pause(pool: &Inner) -> Duration {
+    let slots = pool.slots.borrow();
+    slots.values().map(|slot| tick(&slot.options())).min().unwrap_or(TICK_RANGE.1)
+}
+
 fn look(pool: &Inner, now: Instant) {
     for lane in pool.lanes.borrow_mut().iter_mut() {
         match lane {
-            Some(known) if known.is_wanted() => known.refresh_if_wanted(&pool.slots, &pool.local),
+            Some(known) if known.is_wanted() => known.refresh_if_wanted(&pool.slots),
             _ => *lane = None,
         }
     }
@@ -46,5 +52,6 @@ fn look(pool: &Inner, now: Instant) {
     for slot in pool.slots.borrow().values() {
         slot.h2.borrow_mut().retain(|one| one.keep(slot, now));
         slot.h1.borrow_mut().retain_mut(|one| one.keep(slot, now));
+        slot.report();
     }
 }

@@ -1,30 +1,109 @@
-//! The call to an instance, the same for all kinds of plan: `upstream` decides which one, the exchange learns its zone.
+//! The call to the service, the same for all kinds of plan: admitted, then sent; `upstream` decides where and how often, the exchange
+//! learns its zone and its attempts.
 
+use crate::admission::{self, Permit};
 use crate::body::Bounded;
 use crate::exchange::Exchange;
-use http::{Request, Response};
+use crate::program::Policy;
+use http::{HeaderMap, Request};
+use std::time::Duration;
 use tenet_error::Failure;
-use tenet_upstream::{Incoming, Outgoing, ServiceHandle};
+use tenet_resilience::limit::{Outcome, Sample};
+use tenet_upstream::{CallError, CallTerms, Effort, Meaning, Outgoing, Reply, WholeReply};
 use tokio::time::Instant;
 
-/// Sends `request` and waits, at most until `head_by`, for the answer's head.
+/// The client's own promise that a repeated request has the effect of one.
+const IDEMPOTENCY_KEY: http::HeaderName = http::HeaderName::from_static("idempotency-key");
+
+/// What one call adds to the policy of its endpoint.
+pub struct Ask {
+    /// When the answer must be there.
+    pub deadline: Instant,
+    /// Whether the instance is told so.
+    pub tell_deadline: bool,
+    /// What answers mean.
+    pub meaning: Meaning,
+    /// Whether running it twice is running it once.
+    pub idempotent: bool,
+    /// What chooses the instance by consistent hashing.
+    pub affinity: Option<u64>,
+    /// Whether more than one message goes either way. How long that lasts says nothing of the service's load, so it neither counts
+    /// against the limit nor waits for it.
+    pub streams: bool,
+}
+
+/// Whether the caller promised by an Idempotency-Key that a repeated request has the effect of one
+/// (draft-ietf-httpapi-idempotency-key-header).
+pub fn has_idempotency_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(IDEMPOTENCY_KEY)
+}
+
+/// Sends `request` and waits for the answer's head.
 ///
 /// # Errors
 /// What kept the call from being answered.
 pub async fn send(
     exchange: &Exchange,
-    service: &ServiceHandle,
+    policy: &Policy,
     request: Request<Outgoing<Bounded>>,
-    head_by: Instant,
-) -> Result<Response<Incoming>, Failure> {
-    match exchange.worker.pool.call(service, request, head_by).await {
-        Ok(reply) => {
-            exchange.zone.set(reply.zone);
-            Ok(reply.response)
+    ask: Ask,
+) -> Result<Reply, Failure> {
+    let permit = match ask.streams {
+        true => None,
+        false => Some(admission::admit(exchange, policy, ask.deadline).await?),
+    };
+    let calling = exchange.worker.pool.call(&policy.service, request, terms(exchange, policy, &ask));
+    let result = calling.await;
+    settle(exchange, permit, result.as_ref().map(|reply| (reply.zone, reply.effort, reply.latency)));
+    result.map_err(|error| error.failure)
+}
+
+/// Sends `request` and waits for all of the answer, at most `limit` bytes.
+///
+/// # Errors
+/// What kept the call from being answered.
+pub async fn send_whole(
+    exchange: &Exchange,
+    policy: &Policy,
+    request: Request<Outgoing<Bounded>>,
+    ask: Ask,
+    limit: usize,
+) -> Result<WholeReply, Failure> {
+    let permit = Some(admission::admit(exchange, policy, ask.deadline).await?);
+    let terms = terms(exchange, policy, &ask);
+    let result = exchange.worker.pool.call_whole(&policy.service, request, terms, limit).await;
+    settle(exchange, permit, result.as_ref().map(|reply| (reply.zone, reply.effort, reply.latency)));
+    result.map_err(|error| error.failure)
+}
+
+fn terms(exchange: &Exchange, policy: &Policy, ask: &Ask) -> CallTerms {
+    CallTerms {
+        deadline: ask.deadline,
+        tell_deadline: ask.tell_deadline,
+        meaning: ask.meaning,
+        idempotent: ask.idempotent,
+        hedge: policy.hedge,
+        affinity: ask.affinity,
+        allowance: exchange.tree.allowance.clone(),
+    }
+}
+
+type Learnt<'a> = Result<(u16, Effort, Duration), &'a CallError>;
+
+fn settle(exchange: &Exchange, permit: Option<Permit>, learnt: Learnt<'_>) {
+    let sample = match learnt {
+        Ok((zone, effort, latency)) => {
+            exchange.zone.set(zone);
+            exchange.note(effort);
+            Sample { latency, outcome: Outcome::Ok }
         }
         Err(error) => {
             exchange.zone.set(error.zone.unwrap_or(0));
-            Err(error.failure)
+            exchange.note(error.effort);
+            admission::of_failure(&error.failure, exchange.started.elapsed())
         }
+    };
+    if let Some(permit) = permit {
+        permit.release(sample);
     }
 }

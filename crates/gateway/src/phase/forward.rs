@@ -29,25 +29,22 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 
 /// The fields of a REST request as metadata of its gRPC call.
-pub fn rest_to_grpc(exchange: &mut Exchange, left: Duration) -> HeaderMap {
+pub fn rest_to_grpc(exchange: &mut Exchange) -> HeaderMap {
     let mut headers = end_to_end(exchange);
     remove_present(&mut headers, &OF_REST);
     headers.insert(CONTENT_TYPE, GRPC);
     headers.insert(TE, TRAILERS);
-    headers.insert(GRPC_TIMEOUT, grpc_timeout(left));
     headers
 }
 
 /// The metadata of a gRPC call that is passed on.
-pub fn grpc_to_grpc(exchange: &mut Exchange, left: Option<Duration>) -> HeaderMap {
+pub fn grpc_to_grpc(exchange: &mut Exchange) -> HeaderMap {
     let mut headers = end_to_end(exchange);
     headers.remove(HOST);
     headers.remove(CONTENT_LENGTH);
     headers.insert(TE, TRAILERS);
-    match left {
-        Some(left) => headers.insert(GRPC_TIMEOUT, grpc_timeout(left)),
-        None => headers.remove(GRPC_TIMEOUT),
-    };
+    // Each attempt says anew what is left.
+    headers.remove(GRPC_TIMEOUT);
     headers
 }
 
@@ -148,20 +145,6 @@ pub fn answer(headers: &mut HeaderMap, upstream_is_http1: bool) {
     headers.remove(TRAILER);
 }
 
-/// The time left as the gRPC wire spells it: at most eight digits and a unit.
-pub fn grpc_timeout(left: Duration) -> HeaderValue {
-    const EIGHT_DIGITS: u128 = 99_999_999;
-    let mut digits = itoa::Buffer::new();
-    let (value, unit) = match left.as_nanos() {
-        nanos if nanos / 1_000 <= EIGHT_DIGITS => (nanos / 1_000, b'u'),
-        nanos if nanos / 1_000_000 <= EIGHT_DIGITS => (nanos / 1_000_000, b'm'),
-        nanos => ((nanos / 1_000_000_000).min(EIGHT_DIGITS), b'S'),
-    };
-    let mut text: SmallVec<[u8; 9]> = digits.format(value).as_bytes().into();
-    text.push(unit);
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0u"))
-}
-
 /// Reads a caller's `grpc-timeout`; `None` when it is not one.
 pub fn read_grpc_timeout(value: &HeaderValue) -> Option<Duration> {
     let (unit, digits) = value.as_bytes().split_last()?;
@@ -185,20 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timeouts_are_written_and_read() {
-        for (left, text) in [
-            (Duration::from_micros(1), "1u"),
-            (Duration::from_millis(1_500), "1500000u"),
-            (Duration::from_secs(100), "100000m"),
-            (Duration::from_secs(200_000), "200000S"),
-            (Duration::MAX, "99999999S"),
-            (Duration::ZERO, "0u"),
-        ] {
-            let value = grpc_timeout(left);
-            assert_eq!(value.to_str().unwrap(), text);
-            let read = read_grpc_timeout(&value).unwrap();
-            assert!(read <= left);
-        }
+    fn timeouts_are_read() {
         for (text, expected) in [
             ("2H", Some(7200)),
             ("3M", Some(180)),

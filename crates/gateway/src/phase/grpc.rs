@@ -1,15 +1,20 @@
 //! gRPC passed through: messages are not looked at, flow control reaches from end to end.
 
-use super::{call, forward, rest, status};
+use super::call::{self, Ask};
+use super::{forward, rest, status};
 use crate::answer::{Answer, Body};
-use crate::body::{Bounded, RequestBody};
+use crate::body::{self, Bounded, RequestBody};
 use crate::exchange::Exchange;
 use crate::program::Grpc;
 use http::Request;
 use http::header::CONTENT_LENGTH;
 use http_body::Body as _;
 use tenet_error::{Code, Failure};
-use tenet_upstream::Outgoing;
+use tenet_resilience::affinity;
+use tenet_upstream::{Meaning, Outgoing};
+
+/// Compressed flag and length before each message (gRPC over HTTP/2, Length-Prefixed-Message).
+const PREFIX: usize = 5;
 
 /// Passes one call of any of the four kinds on.
 ///
@@ -25,22 +30,42 @@ pub async fn call(
         (asked, planned) => asked.or(planned),
     };
     let deadline = within.map(|within| exchange.deadline(within));
-    let left = deadline.map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()));
-    let headers = forward::grpc_to_grpc(exchange, left);
-    let mut request = Request::new(match body {
+    let outgoing = match body {
         Some(RequestBody::H2(body)) => {
-            Outgoing::Stream(Bounded::new(RequestBody::H2(body.without_pace()), u64::MAX))
+            let body = RequestBody::H2(body.without_pace());
+            // One message can be held, and then sent a second time; a stream of them cannot.
+            if plan.client_streaming {
+                Outgoing::Stream(Bounded::new(body, u64::MAX))
+            } else {
+                body::repeatable(body, u64::MAX).await?
+            }
         }
         Some(body) => Outgoing::Stream(Bounded::new(body, u64::MAX)),
         None => Outgoing::Empty,
-    });
+    };
+    let affinity = match (&plan.policy.hash_by, &outgoing) {
+        (Some(field), Outgoing::Full(framed)) => {
+            framed.get(PREFIX..).and_then(|message| field.find(message)).map(affinity::hash)
+        }
+        _ => None,
+    };
+    let idempotent = plan.policy.idempotent || call::has_idempotency_key(&exchange.head.headers);
+    let mut request = Request::new(outgoing);
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = plan.uri.clone();
-    *request.headers_mut() = headers;
+    *request.headers_mut() = forward::grpc_to_grpc(exchange);
     // A stream without a deadline still waits no longer for its head than any call may last.
     let head_by =
         deadline.unwrap_or_else(|| exchange.deadline(exchange.program.config().max_deadline.duration()));
-    let response = call::send(exchange, &plan.service, request, head_by).await?;
+    let ask = Ask {
+        deadline: head_by,
+        tell_deadline: deadline.is_some(),
+        meaning: Meaning::Grpc,
+        idempotent,
+        affinity,
+        streams: plan.client_streaming || plan.server_streaming,
+    };
+    let response = call::send(exchange, &plan.policy, request, ask).await?.response;
     let (head, mut incoming) = response.into_parts();
     if head.status != http::StatusCode::OK {
         return Err(status::of_http(head.status));

@@ -1,9 +1,10 @@
 //! Plain HTTP passed through to upstreams declared in `tenet.toml`.
 
+use super::call::{self, Ask};
+use super::forward;
 use super::route::is_known;
-use super::{call, forward};
 use crate::answer::{Answer, Body};
-use crate::body::{Bounded, RequestBody, too_large};
+use crate::body::{self, Bounded, RequestBody, too_large};
 use crate::exchange::Exchange;
 use crate::program::Http;
 use http::header::CONTENT_LENGTH;
@@ -11,7 +12,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body::Body as _;
 use tenet_error::{Code, Failure};
-use tenet_upstream::{Outgoing, Protocol};
+use tenet_upstream::{Meaning, Outgoing, Protocol};
 
 /// Passes one request on, bodies streaming both ways.
 ///
@@ -30,17 +31,28 @@ pub async fn call(
     }
     let deadline = exchange.deadline(plan.deadline);
     let head_request = exchange.head.method == Method::HEAD;
+    let method = exchange.head.method.clone();
+    let idempotent = method.is_idempotent() || call::has_idempotency_key(&exchange.head.headers);
     let mut request = Request::new(match body {
+        Some(body) if idempotent => body::repeatable(body, limit).await?,
         Some(body) => Outgoing::Stream(Bounded::new(body, limit)),
         None => Outgoing::Empty,
     });
-    *request.method_mut() = exchange.head.method.clone();
+    *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = forward::http_to_http(exchange);
-    let response = call::send(exchange, &plan.service, request, deadline).await?;
+    let ask = Ask {
+        deadline,
+        tell_deadline: false,
+        meaning: Meaning::Http,
+        idempotent,
+        affinity: None,
+        streams: false,
+    };
+    let response = call::send(exchange, &plan.policy, request, ask).await?.response;
     let (head, incoming) = response.into_parts();
     let mut headers = head.headers;
-    forward::answer(&mut headers, plan.service.protocol() == Protocol::H1);
+    forward::answer(&mut headers, plan.policy.service.protocol() == Protocol::H1);
     // Framing is the downstream protocol's; the length is kept where there is one. It is that of the body as it was framed: a chunked
     // answer may carry a `Content-Length` too, which means nothing (RFC 9112 §6.3) and would promise the caller other bytes.
     let length = if head_request { content_length(&headers) } else { incoming.size_hint().exact() };
@@ -95,7 +107,7 @@ fn uri(exchange: &Exchange, plan: &Http) -> Result<Uri, Failure> {
     };
     let authority = match &exchange.head.authority {
         Some(authority) => authority.clone(),
-        None => Authority::try_from(plan.service.name()).map_err(|_| Failure::from(Code::Internal))?,
+        None => Authority::try_from(plan.policy.service.name()).map_err(|_| Failure::from(Code::Internal))?,
     };
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(Scheme::HTTP);

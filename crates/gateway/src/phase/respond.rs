@@ -16,6 +16,10 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 /// Completes an answer.
 pub fn finish(exchange: &Exchange, mut answer: Answer) -> Answer {
     trace::answer(&exchange.request_id, &mut answer.headers);
+    // The trailers of a gRPC answer say it, once all of it has passed.
+    if !matches!(answer.body, Body::Stream { grpc: true, .. }) {
+        exchange.tree.end(&exchange.worker, exchange.peer.door, &mut answer.headers);
+    }
     answer
 }
 
@@ -29,6 +33,7 @@ pub fn failure(exchange: &mut Exchange, failure: &Failure) -> Answer {
         rest(&exchange.program, failure, exchange.form, request_id)
     };
     trace::answer(&exchange.request_id, &mut answer.headers);
+    exchange.tree.end(&exchange.worker, exchange.peer.door, &mut answer.headers);
     if exchange.head.method == http::Method::HEAD { answer.without_body() } else { answer }
 }
 
@@ -137,7 +142,8 @@ pub fn options(allow: &str) -> Answer {
 fn log(exchange: &Exchange, failure: &Failure) {
     use tenet_error::Blame;
     let blame = failure.entry().blame;
-    if blame == Blame::Caller || blame == Blame::Nobody {
+    // A refusal under overload is counted and costs as little as possible; a line for each would be the next overload.
+    if blame == Blame::Caller || blame == Blame::Nobody || failure.code() == Code::Overloaded {
         return;
     }
     let id = exchange.request_id.to_str().unwrap_or_default();

@@ -1,21 +1,20 @@
 //! REST to gRPC, unary: transcode in, call, transcode out.
 
-use super::{call, forward, respond, status};
+use super::call::{self, Ask};
+use super::{forward, respond, status};
 use crate::answer::Answer;
 use crate::body::{self, Bounded, RequestBody};
 use crate::exchange::Exchange;
 use crate::program::Rest;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_body::Body as _;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 use tenet_error::{Code, Failure};
+use tenet_resilience::affinity;
 use tenet_telemetry::CounterId;
 use tenet_transcode::{RequestBody as Input, ResponseKind, Unknowns};
-use tenet_upstream::{Incoming, Outgoing};
+use tenet_upstream::{Meaning, Outgoing, WholeReply};
 
 /// Names the fields and parameters that were ignored, so that a caller can see that the service does not know them (yet).
 pub const IGNORED: HeaderName = HeaderName::from_static("tenet-ignored-fields");
@@ -49,18 +48,22 @@ pub async fn call(
     let message = transcode_in(exchange, plan, captures, query, &body, &mut unknowns)?;
     drop(body);
 
-    let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+    let affinity =
+        plan.policy.hash_by.as_ref().and_then(|field| field.find(&message[PREFIX..])).map(affinity::hash);
+    let idempotent = plan.policy.idempotent || call::has_idempotency_key(&exchange.head.headers);
     let mut request = Request::new(Outgoing::<Bounded>::Full(message));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = plan.uri.clone();
-    *request.headers_mut() = forward::rest_to_grpc(exchange, left);
-    let response = call::send(exchange, &plan.service, request, deadline).await?;
-    let (head, mut incoming) = response.into_parts();
+    *request.headers_mut() = forward::rest_to_grpc(exchange);
+    let ask =
+        Ask { deadline, tell_deadline: true, meaning: Meaning::Grpc, idempotent, affinity, streams: false };
+    let limit = plan.max_response.saturating_add(PREFIX);
+    let WholeReply { head, body, trailers, .. } =
+        call::send_whole(exchange, &plan.policy, request, ask, limit).await?;
     if head.status != StatusCode::OK {
         return Err(status::of_http(head.status));
     }
-    incoming.set_deadline(deadline);
-    let message = unary(&head.headers, incoming, plan.max_response).await?;
+    let message = unary(&head.headers, trailers.as_ref(), &body)?;
     let mut answer = transcode_out(exchange, plan, &message)?;
     metadata(head.headers, &mut answer.headers);
     if !unknowns.is_empty() {
@@ -167,39 +170,8 @@ fn transcode_in(
 }
 
 /// The one message of a unary answer.
-async fn unary(head: &HeaderMap, mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {
-    let mut first = Bytes::new();
-    let mut rest: Option<BytesMut> = None;
-    let mut length = 0;
-    let mut checked = false;
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await {
-        match frame?.into_data() {
-            Ok(data) => {
-                length += data.len();
-                if length > limit.saturating_add(PREFIX) {
-                    return Err(invalid(format!("the message is longer than {limit} bytes")));
-                }
-                match &mut rest {
-                    Some(rest) => rest.put(data),
-                    None if first.is_empty() => first = data,
-                    None => {
-                        let mut both = BytesMut::with_capacity(length * 2);
-                        both.put(&first[..]);
-                        both.put(data);
-                        rest = Some(both);
-                    }
-                }
-            }
-            Err(frame) => {
-                status::check(frame.trailers_ref().unwrap_or(&HeaderMap::new()))?;
-                checked = true;
-            }
-        }
-    }
-    if !checked {
-        status::check(head)?;
-    }
-    let framed = rest.map_or(first, BytesMut::freeze);
+fn unary(head: &HeaderMap, trailers: Option<&HeaderMap>, framed: &Bytes) -> Result<Bytes, Failure> {
+    status::check(trailers.unwrap_or(head))?;
     let Some((prefix, message)) = framed.split_at_checked(PREFIX) else {
         return Err(invalid("the status is OK but there is no message".into()));
     };

@@ -1,6 +1,7 @@
 //! Starting, ticking, draining.
 
 use super::adopt::RosterFile;
+use super::upstream::{self, Reporter};
 use super::{Drain, Process};
 use crate::admin;
 use crate::listen::accept::{self, Accepted, Threads};
@@ -127,6 +128,8 @@ impl Gateway {
             self.certificates.clone(),
             RosterFile::new(options.facts.roster.clone()),
         ));
+        tokio::spawn(upstream::judge(process.clone()));
+        let _checker = upstream::check_health(process);
         tokio::spawn(reload_on_hangup(process.clone(), signal(SignalKind::hangup())?));
         process.announce();
         tracing::info!(release = %process.current().hash.short(), epoch = process.current().epoch, "serving");
@@ -237,7 +240,7 @@ async fn every_second(
     certificates: Option<Arc<Certificates>>,
     mut roster: RosterFile,
 ) {
-    let mut upstream = UpstreamTotals::default();
+    let mut upstream = Reporter::default();
     loop {
         second_close().await;
         match roster.changed() {
@@ -263,51 +266,9 @@ async fn every_second(
                 Err(error) => tracing::error!("the certificate in use stays: {error}"),
             }
         }
-        report_upstream(&process, &mut upstream);
+        upstream.report(&process);
         process.collector.tick(SystemTime::now());
     }
-}
-
-/// What upstream had done when it was last asked. Instances that leave take their totals with them, so a sum may shrink; it
-/// counts from there.
-#[derive(Default)]
-struct UpstreamTotals {
-    attempts: u64,
-    connects: u64,
-    connect_failures: u64,
-}
-
-fn report_upstream(process: &Process, before: &mut UpstreamTotals) {
-    let view = process.upstream.view();
-    let now = UpstreamTotals {
-        attempts: view.iter().map(|instance| instance.calls).sum(),
-        connects: view.iter().map(|instance| instance.connects).sum(),
-        connect_failures: view.iter().map(|instance| instance.connect_failures).sum(),
-    };
-    let collector = &process.collector;
-    collector.count(CounterId::Attempts, now.attempts.saturating_sub(before.attempts));
-    collector.count(CounterId::UpstreamConnects, now.connects.saturating_sub(before.connects));
-    collector.count(
-        CounterId::UpstreamConnectFailures,
-        now.connect_failures.saturating_sub(before.connect_failures),
-    );
-    *before = now;
-    let open: u64 = view.iter().map(|instance| instance.open_connections).sum();
-    process.collector.set_gauge(GaugeId::UpstreamConnections, open as i64);
-    let instances = view.into_iter().map(|instance| tenet_telemetry::InstanceView {
-        service: instance.service.to_string(),
-        id: instance.id.to_string(),
-        address: instance.address.to_string(),
-        zone: instance.zone_name.to_string(),
-        healthy: instance.health != tenet_upstream::Health::Failing,
-        open_connections: instance.open_connections,
-        in_flight: instance.in_flight,
-        state: instance.health.word().to_owned(),
-        calls: instance.calls,
-        failures: instance.connect_failures,
-        ..tenet_telemetry::InstanceView::default()
-    });
-    process.collector.set_instances(instances.collect());
 }
 
 async fn reload_on_hangup(process: Arc<Process>, mut hangup: tokio::signal::unix::Signal) {

@@ -1,14 +1,16 @@
 //! From a release to a program.
 
-use super::{Grpc, Http, Plan, Program, Rest};
+use super::rules;
+use super::{Grpc, Http, Plan, Policy, Program, Rest};
 use crate::reference::Reference;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use tenet_contract::{Body, Endpoint, Router};
+use tenet_contract::{Body, Endpoint, Idempotency, Router};
 use tenet_release::config::{self, Cidr, Config};
 use tenet_release::{Release, Roster};
+use tenet_resilience::limit::Priority;
 use tenet_telemetry::{EndpointName, Names};
 use tenet_transcode::{Binding, BodyRule, Codec, ParseOptions, PrintOptions, Variable};
 use tenet_upstream::{Instance, Protocol, ServiceHandle, ServiceRoster, Shared};
@@ -86,6 +88,7 @@ pub fn build(
         prefixes,
         reference: Reference::new(release),
         reference_endpoint,
+        allowance: config.resilience("").retry.allowance,
         head_limits: tenet_http1::Limits {
             head: limits.head.bytes(),
             target: limits.target.bytes(),
@@ -133,8 +136,14 @@ pub fn upstream_roster(config: &Config, roster: &Roster, zones: &[String]) -> te
             address: instance.address,
             zone: zones.iter().position(|zone| *zone == instance.zone).unwrap_or(0) as u16,
             zone_name: instance.zone.as_str().into(),
+            weight_percent: instance.weight,
         });
-        ServiceRoster { name: name.clone(), protocol: protocol(service), instances: instances.collect() }
+        ServiceRoster {
+            name: name.clone(),
+            protocol: protocol(service),
+            instances: instances.collect(),
+            rules: Arc::new(rules::of(&config.resilience(name))),
+        }
     });
     tenet_upstream::Roster { services: services.collect() }
 }
@@ -179,6 +188,17 @@ impl Builder<'_> {
         Some((name.to_owned(), self.config.services.get(name)?.clone(), (*handle).clone()))
     }
 
+    /// How calls of `method` are made.
+    fn policy(&self, method: &tenet_contract::Method, service: ServiceHandle) -> Policy {
+        Policy {
+            priority: priority(method.priority),
+            idempotent: method.idempotency != Idempotency::Unknown,
+            hedge: method.hedge.then(|| service.method(&method.full_name)),
+            hash_by: method.hash_by.clone(),
+            service,
+        }
+    }
+
     fn rest(&mut self, endpoint: &Endpoint) -> Result<Option<u32>, BuildError> {
         let method = &self.release.contract.methods[endpoint.method];
         let Some((service_name, service, handle)) = self.served_by(method) else { return Ok(None) };
@@ -219,7 +239,7 @@ impl Builder<'_> {
         let index = self.name(&endpoint.name, &full_name, &group, &service_name);
         Ok(Some(self.plan(Plan::Rest(Box::new(Rest {
             endpoint: index,
-            service: handle,
+            policy: self.policy(method, handle),
             uri,
             binding,
             takes_body,
@@ -253,14 +273,29 @@ impl Builder<'_> {
         let uri = call_uri(&service_name, &method.grpc_path)?;
         let endpoint =
             self.name(&format!("gRPC {}", method.full_name), &method.full_name, &group, &service_name);
-        Ok(Some(self.plan(Plan::Grpc(Grpc { endpoint, service: handle, uri, public, deadline }))))
+        let plan = Grpc {
+            endpoint,
+            policy: self.policy(method, handle),
+            uri,
+            public,
+            deadline,
+            client_streaming: method.client_streaming,
+            server_streaming: method.server_streaming,
+        };
+        Ok(Some(self.plan(Plan::Grpc(plan))))
     }
 
     fn http(&mut self, route: &config::HttpRoute) -> Result<u32, BuildError> {
         let at = |message: &str| BuildError(format!("http route {}: {message}", route.prefix));
         let handle =
             self.handles.get(route.service.as_str()).ok_or_else(|| at("its service does not exist"))?;
-        let service = (*handle).clone();
+        let policy = Policy {
+            service: (*handle).clone(),
+            priority: Priority::Normal,
+            idempotent: false,
+            hedge: None,
+            hash_by: None,
+        };
         let methods = route.methods.iter().map(|method| method.parse());
         let methods = methods.collect::<Result<_, _>>().map_err(|_| at("a method is not a token"))?;
         let of_service = self.config.services.get(&route.service).and_then(|service| service.deadline);
@@ -269,7 +304,15 @@ impl Builder<'_> {
         let group = route.group.clone().unwrap_or_else(|| route.service.clone());
         let endpoint = self.name(&format!("{prefix}/**"), "", &group, &route.service);
         let strip = if route.strip_prefix { prefix.len() } else { 0 };
-        Ok(self.plan(Plan::Http(Http { endpoint, service, strip, methods, deadline })))
+        Ok(self.plan(Plan::Http(Http { endpoint, policy, strip, methods, deadline })))
+    }
+}
+
+fn priority(priority: tenet_contract::Priority) -> Priority {
+    match priority {
+        tenet_contract::Priority::Critical => Priority::Critical,
+        tenet_contract::Priority::Normal => Priority::Normal,
+        tenet_contract::Priority::Sheddable => Priority::Sheddable,
     }
 }
 

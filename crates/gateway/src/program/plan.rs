@@ -2,8 +2,10 @@
 
 use http::Uri;
 use std::time::Duration;
+use tenet_contract::HashBy;
+use tenet_resilience::limit::Priority;
 use tenet_transcode::{Binding, ParseOptions, PrintOptions};
-use tenet_upstream::ServiceHandle;
+use tenet_upstream::{MethodHandle, ServiceHandle};
 
 /// How one endpoint is served.
 pub enum Plan {
@@ -26,12 +28,26 @@ impl Plan {
     }
 }
 
+/// What holds for every call of an endpoint, whoever makes it.
+pub struct Policy {
+    /// Who serves it.
+    pub service: ServiceHandle,
+    /// What is given up first when the service has too much to do.
+    pub priority: Priority,
+    /// Whether the contract says that running it twice is running it once.
+    pub idempotent: bool,
+    /// Set where a second attempt begins once the first takes longer than nearly all do.
+    pub hedge: Option<MethodHandle>,
+    /// The field of the request that chooses the instance, where one does.
+    pub hash_by: Option<HashBy>,
+}
+
 /// An HTTP binding of a gRPC method.
 pub struct Rest {
     /// What it is measured as.
     pub endpoint: u32,
-    /// Who serves it.
-    pub service: ServiceHandle,
+    /// How it is called.
+    pub policy: Policy,
     /// Scheme, authority and path of the gRPC call.
     pub uri: Uri,
     /// Request and response, compiled.
@@ -56,22 +72,26 @@ pub struct Rest {
 pub struct Grpc {
     /// What it is measured as.
     pub endpoint: u32,
-    /// Who serves it.
-    pub service: ServiceHandle,
+    /// How it is called.
+    pub policy: Policy,
     /// Scheme, authority and path of the gRPC call.
     pub uri: Uri,
     /// Whether the public door serves it: it has a public binding.
     pub public: bool,
     /// The longest a call may take. A streaming method without a deadline in its contract has none but its caller's.
     pub deadline: Option<Duration>,
+    /// Whether its caller sends more than one message, so that it cannot be sent a second time.
+    pub client_streaming: bool,
+    /// Whether it answers with more than one message.
+    pub server_streaming: bool,
 }
 
 /// A plain HTTP upstream.
 pub struct Http {
     /// What it is measured as.
     pub endpoint: u32,
-    /// Who serves it.
-    pub service: ServiceHandle,
+    /// How it is called.
+    pub policy: Policy,
     /// Bytes of the prefix to remove from the path; 0 keeps it.
     pub strip: usize,
     /// Methods let through; empty for all.

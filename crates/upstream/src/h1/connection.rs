@@ -1,7 +1,6 @@
 //! One HTTP/1.1 connection, driven by whoever calls over it: no task, no channel, no second wake between.
 
 use super::sender::Sender;
-use crate::PoolOptions;
 use crate::slot::{Open, Slot};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -85,7 +84,7 @@ pub(crate) enum Piece {
 
 impl Connection {
     pub(crate) fn new(slot: &Rc<Slot>, stream: TcpStream) -> Connection {
-        let options: &PoolOptions = &slot.local.options;
+        let options = slot.options();
         let (read, write) = stream.into_split();
         let limits = Limits {
             head: options.max_header_list as usize,
@@ -121,7 +120,7 @@ impl Connection {
     /// Whether it should be kept without a call.
     pub(crate) fn keep(&mut self, slot: &Slot, now: Instant) -> bool {
         let since = *self.idle_since.get_or_insert(now);
-        now - since < slot.local.options.idle_timeout && self.is_quiet()
+        now - since < slot.options().idle_timeout && self.is_quiet()
     }
 
     /// Before a new request.

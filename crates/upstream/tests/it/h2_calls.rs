@@ -77,7 +77,10 @@ fn the_request_goes_out_as_it_is() {
             (method.as_str(), uri.as_str(), body.as_slice()),
             ("POST", "http://feed.test/a/b?c=d", &b"body"[..])
         );
-        assert_eq!(headers.len(), 1, "nothing was added: {headers:?}");
+        assert_eq!(headers["te"], "trailers");
+        let baggage = headers["baggage"].to_str().unwrap();
+        assert!(baggage.starts_with("tenet-allowance=2."), "a share of three: {baggage}");
+        assert_eq!(headers.len(), 2, "nothing else was added: {headers:?}");
     });
 }
 

@@ -1,13 +1,13 @@
 //! What several pools of a process share, and that nothing is left of calls however they ended.
 
 use crate::support::h2s::{Server, answer};
-use crate::support::{Client, channel, eventually, get, options, request, roster, run, text};
+use crate::support::{Client, channel, eventually, get, options, request, roster, run, terms, text};
 use h2::server::Builder;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 use tenet_upstream::{Health, Outgoing, Pool, PoolOptions, Protocol::H2, ServiceHandle, Shared};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 fn assert_shareable<T: Send + Sync>() {}
 
@@ -32,16 +32,15 @@ fn the_view_sums_all_threads_and_forgets_no_call_of_a_thread_that_ended() {
         });
     });
     let shared = Arc::new(Shared::new());
-    let service = shared.apply(&roster(H2, &[told.recv().unwrap()])).remove(0);
+    let service = shared.apply(&roster(H2, &[told.recv().unwrap()], options())).remove(0);
     let threads: Vec<_> = (0..4)
         .map(|thread| {
             let (shared, service) = (shared.clone(), service.clone());
             std::thread::spawn(move || {
                 run(async move {
-                    let pool = Pool::new(thread, shared.clone(), options());
+                    let pool = Pool::new(thread, shared.clone());
                     for _ in 0..25 {
-                        let reply =
-                            pool.call(&service, get("/x"), Instant::now() + Duration::from_secs(5)).await;
+                        let reply = pool.call(&service, get("/x"), terms(Duration::from_secs(5))).await;
                         text(reply.unwrap().response.into_body()).await.unwrap();
                     }
                     assert!(shared.view()[0].open_connections >= 1);

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tenet_error::Failure;
+use tenet_resilience::allowance::Allowance;
 use tenet_upstream::{
-    CallError, Incoming, Instance, InstanceView, Outgoing, Pool, PoolOptions, Protocol, Reply, Roster,
-    ServiceHandle, ServiceRoster, Shared,
+    CallError, CallTerms, Incoming, Instance, InstanceView, Outgoing, Pool, PoolOptions, Protocol, Reply,
+    Roster, ServiceHandle, ServiceRoster, ServiceRules, Shared,
 };
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -48,13 +49,18 @@ pub fn options() -> PoolOptions {
 }
 
 pub fn instance(id: &str, address: SocketAddr, zone: u16) -> Instance {
-    Instance { id: id.into(), address, zone, zone_name: format!("z{zone}").into() }
+    Instance { id: id.into(), address, zone, zone_name: format!("z{zone}").into(), weight_percent: 100 }
 }
 
-pub fn roster(protocol: Protocol, addresses: &[SocketAddr]) -> Roster {
+pub fn roster(protocol: Protocol, addresses: &[SocketAddr], options: PoolOptions) -> Roster {
+    roster_by(protocol, addresses, ServiceRules { pool: options, ..ServiceRules::default() })
+}
+
+pub fn roster_by(protocol: Protocol, addresses: &[SocketAddr], rules: ServiceRules) -> Roster {
     let instances =
         addresses.iter().enumerate().map(|(i, &address)| instance(&format!("i{i}"), address, i as u16));
-    Roster { services: vec![ServiceRoster { name: "feed".into(), protocol, instances: instances.collect() }] }
+    let (name, instances, rules) = ("feed".into(), instances.collect(), Arc::new(rules));
+    Roster { services: vec![ServiceRoster { name, protocol, instances, rules }] }
 }
 
 /// A pool and one service.
@@ -66,9 +72,13 @@ pub struct Client {
 
 impl Client {
     pub fn new(protocol: Protocol, addresses: &[SocketAddr], options: PoolOptions) -> Client {
+        Client::by(protocol, addresses, ServiceRules { pool: options, ..ServiceRules::default() })
+    }
+
+    pub fn by(protocol: Protocol, addresses: &[SocketAddr], rules: ServiceRules) -> Client {
         let shared = Arc::new(Shared::new());
-        let service = shared.apply(&roster(protocol, addresses)).remove(0);
-        Client { pool: Pool::new(0, shared.clone(), options), shared, service }
+        let service = shared.apply(&roster_by(protocol, addresses, rules)).remove(0);
+        Client { pool: Pool::new(0, shared.clone()), shared, service }
     }
 
     pub async fn send(&self, request: Request<Outgoing<Channel>>) -> Result<Reply, CallError> {
@@ -80,7 +90,8 @@ impl Client {
         request: Request<Outgoing<Channel>>,
         limit: Duration,
     ) -> Result<Reply, CallError> {
-        self.pool.call(&self.service, request, Instant::now() + limit).await
+        let idempotent = request.method().is_idempotent();
+        self.pool.call(&self.service, request, CallTerms { idempotent, ..terms(limit) }).await
     }
 
     /// GET, and the whole answer as text.
@@ -100,6 +111,11 @@ impl Client {
     pub fn in_flight(&self) -> u64 {
         self.views().iter().map(|view| view.in_flight).sum()
     }
+}
+
+/// Of a plain HTTP call that is not repeated once it may have run.
+pub fn terms(limit: Duration) -> CallTerms {
+    CallTerms { allowance: Allowance::new(3), ..CallTerms::new(Instant::now() + limit) }
 }
 
 pub fn request(method: &str, path: &str, body: Outgoing<Channel>) -> Request<Outgoing<Channel>> {

@@ -123,9 +123,10 @@ async fn stream_out(
                 }
             }
             Err(frame) => {
-                let trailers: HeaderMap = frame.into_trailers().unwrap_or_default();
+                let mut trailers: HeaderMap = frame.into_trailers().unwrap_or_default();
                 if grpc {
                     code = record::code_of_trailers(&trailers);
+                    exchange.tree.end(&exchange.worker, exchange.peer.door, &mut trailers);
                 }
                 stream.send_trailers(trailers).map_err(|_| Code::Cancelled)?;
                 return Ok(code);

@@ -1,0 +1,119 @@
+//! What each attempt is told beside the request: the time that is left, and its share of the tree's allowance.
+
+use super::Outbound;
+use crate::slot::Slot;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+use std::rc::Rc;
+use std::time::Duration;
+use tenet_resilience::allowance::baggage::{self, Carried};
+use tenet_resilience::allowance::{Entry, Grant, SPENT, read_spent};
+
+/// The time left of a gRPC call (gRPC over HTTP/2, Timeout).
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// What rides along through the whole call tree (W3C Baggage).
+pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+/// What the tree below an answer spent of its share.
+const RETRIES_SPENT: HeaderName = HeaderName::from_static(SPENT);
+
+/// The share of the tree's allowance that goes along with one attempt.
+#[derive(Debug)]
+pub(crate) struct Share {
+    grant: Option<Grant>,
+    /// Where calls that come back through the private door find it, of services that do not divide it themselves.
+    entry: Option<Entry>,
+}
+
+impl Share {
+    /// Takes the share of one attempt at `slot`.
+    pub(crate) fn of(out: &Outbound<'_>, slot: &Rc<Slot>) -> Share {
+        let grant = Some(out.terms.allowance.grant()).filter(|grant| grant.amount() > 0);
+        let entry = grant.as_ref().and_then(|grant| {
+            let random = slot.local.random.next();
+            slot.local.shared.ledger.open(random as usize, random, grant.amount())
+        });
+        Share { grant, entry }
+    }
+
+    /// Nothing of the attempt left: nobody can have spent anything.
+    pub(crate) fn unused(&mut self) {
+        self.entry = None;
+        if let Some(grant) = self.grant.take() {
+            settled(grant, 0);
+        }
+    }
+
+    /// The answer is complete: what its tree said it spent, or took here, is gone; the rest comes back.
+    pub(crate) fn settle(&mut self, head: &HeaderMap, trailers: Option<&HeaderMap>) {
+        let Some(grant) = self.grant.take() else { return };
+        let amount = grant.amount();
+        let taken = self.entry.take().map_or(0, |entry| amount.saturating_sub(entry.close()));
+        let said = trailers.and_then(|fields| fields.get(RETRIES_SPENT)).or_else(|| head.get(RETRIES_SPENT));
+        let said = said.and_then(|value| read_spent(value.as_bytes())).unwrap_or(0);
+        settled(grant, said.max(taken));
+    }
+}
+
+fn settled(grant: Grant, spent: u32) {
+    if let Err(overspent) = grant.settle(Some(spent)) {
+        // The ceiling was broken by a peer; there is nothing to take back.
+        tracing::warn!(%overspent, "a service spent more repetitions than it was granted");
+    }
+}
+
+impl Outbound<'_> {
+    /// Puts into the request's fields what this attempt is told.
+    pub(crate) fn dress(&self, share: &Share) {
+        let mut headers = self.head.headers.borrow_mut();
+        if self.terms.tell_deadline {
+            let left = self.terms.deadline.saturating_duration_since(tokio::time::Instant::now());
+            headers.insert(GRPC_TIMEOUT, grpc_timeout(left));
+        }
+        let amount = share.grant.as_ref().map_or(0, Grant::amount);
+        let carried = match &share.entry {
+            Some(entry) => Carried::Shared { amount, id: entry.id() },
+            // Without a place in the ledger a copy could be spent twice.
+            None => Carried::Exclusive(0),
+        };
+        let before = self.head.baggage.as_ref().and_then(|value| value.to_str().ok());
+        let mut text = String::with_capacity(before.map_or(0, str::len) + 48);
+        baggage::write(before, &carried, &mut text);
+        match HeaderValue::try_from(text) {
+            Ok(value) if !value.is_empty() => headers.insert(BAGGAGE, value),
+            _ => headers.remove(BAGGAGE),
+        };
+    }
+}
+
+/// The time left as the gRPC wire spells it: at most eight digits and a unit.
+fn grpc_timeout(left: Duration) -> HeaderValue {
+    const EIGHT_DIGITS: u128 = 99_999_999;
+    let mut digits = itoa::Buffer::new();
+    let (value, unit) = match left.as_nanos() {
+        nanos if nanos / 1_000 <= EIGHT_DIGITS => (nanos / 1_000, b'u'),
+        nanos if nanos / 1_000_000 <= EIGHT_DIGITS => (nanos / 1_000_000, b'm'),
+        nanos => ((nanos / 1_000_000_000).min(EIGHT_DIGITS), b'S'),
+    };
+    let mut text: SmallVec<[u8; 9]> = digits.format(value).as_bytes().into();
+    text.push(unit);
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0u"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_written_in_the_finest_unit_that_holds_it() {
+        for (left, text) in [
+            (Duration::from_micros(1), "1u"),
+            (Duration::from_millis(1_500), "1500000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::from_secs(200_000), "200000S"),
+            (Duration::MAX, "99999999S"),
+            (Duration::ZERO, "0u"),
+        ] {
+            assert_eq!(grpc_timeout(left).to_str().unwrap(), text);
+        }
+    }
+}
