@@ -14,7 +14,7 @@
 //! - **proven**: it has carried this much in the last 24 hours at healthy latency. A lower bound: nobody knows yet how much more it can do.
 //!
 //! A share that rests on what was proven says nothing when it is below 1, because a service that never had more to do has proven no more.
-//! So the alarm rings for measured and estimated shares, and where nothing at all would be left, which needs no measurement.
+//! So the alarm rings for measured and estimated shares only. A service with one zone, or one instance, has a share of 0: that is so.
 //!
 //! All of it is what one process sees. Where several gateways share the traffic each sees its part of peak and capacity alike, and the
 //! share is the same.
@@ -113,7 +113,7 @@ impl Capacity {
 
     /// Takes in a round, about once a second: the calls that were `offered` to the service since the last one, also those that were
     /// refused, and what each instance did. An instance that is missing is forgotten. `None` while nothing can be told: in the
-    /// first ten rounds, without demand, and before any instance is known by twenty seconds of calls.
+    /// first ten rounds, without demand, while no instance is used, and before one is known by twenty seconds of calls.
     pub fn second(&mut self, now: Moment, offered: u64, instances: &[InstanceSecond]) -> Option<Gauge> {
         let elapsed = self.last.map_or(1.0, |last| now.since(last).as_secs_f64());
         let seconds = elapsed.clamp(ROUND_S.0, ROUND_S.1);
@@ -128,15 +128,12 @@ impl Capacity {
         }
         let peak = self.peak.most(now);
         let mut carriers = self.carriers(now, instances)?;
-        // With nobody left to lose there is nothing left either.
-        let (lost, left, basis) =
-            worst(&mut carriers).unwrap_or((Lost::Instances { lost: 0, of: 0 }, 0.0, Basis::Measured));
+        let (lost, left, basis) = worst(&mut carriers)?;
         if peak <= 0.0 {
             return None;
         }
         let share = left / peak;
-        let tells = basis != Basis::Proven || left <= 0.0;
-        let alarm = self.alarm.watch(now, if tells { share } else { f64::INFINITY });
+        let alarm = self.alarm.watch(now, if basis == Basis::Proven { f64::INFINITY } else { share });
         Some(Gauge { share, lost, basis, peak, left, alarm })
     }
 

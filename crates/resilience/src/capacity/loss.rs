@@ -27,7 +27,7 @@ pub enum Lost {
     Instances {
         /// How many are lost.
         lost: usize,
-        /// How many are used now; 0 where all are out of use already.
+        /// How many are used now.
         of: usize,
     },
 }
@@ -38,7 +38,6 @@ impl Lost {
         match *self {
             Lost::Zone { zone, only: false } => format!("zone {}", zone_name(zone)),
             Lost::Zone { zone, only: true } => format!("zone {}, the only one", zone_name(zone)),
-            Lost::Instances { of: 0, .. } => "an instance in use".to_owned(),
             Lost::Instances { lost: 1, of: 1 } => "its only instance".to_owned(),
             Lost::Instances { lost, of } => format!("{lost} of {of} instances"),
         }
@@ -129,7 +128,6 @@ mod tests {
             (Lost::Zone { zone: 1, only: true }, "zone a, the only one"),
             (Lost::Instances { lost: 2, of: 6 }, "2 of 6 instances"),
             (Lost::Instances { lost: 1, of: 1 }, "its only instance"),
-            (Lost::Instances { lost: 0, of: 0 }, "an instance in use"),
         ];
         for (lost, text) in rows {
             assert_eq!(lost.describe(|zone| if zone == 1 { "a" } else { "b" }), text);
