@@ -74,12 +74,15 @@ pub fn phase(load: f64, seconds: f64) -> Phase {
     Phase { load, seconds, slower: 1.0 }
 }
 
+/// Refusals in the first seconds of a phase are those of a limit that still finds its way back.
+pub const RECOVERY_S: f64 = 5.0;
+
 /// What came out of one phase. Latencies in milliseconds, from admission to the answer.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
     pub offered: u64,
     pub refused: u64,
-    /// Refused in the last fifth of the phase.
+    /// Refused later than [`RECOVERY_S`] after the phase began.
     pub refused_late: u64,
     /// When the last refusal was, seconds from the phase's beginning.
     pub last_refusal: f64,
@@ -88,9 +91,8 @@ pub struct Outcomes {
     pub goodput: f64,
     /// In order of size.
     pub latencies: Vec<f64>,
-    pub limit_least: u32,
-    pub limit_last: u32,
-    pub baseline_ms: f64,
+    pub limit_least: u64,
+    pub limit_last: u64,
     /// By priority (critical, normal, sheddable): offered and refused.
     pub by_priority: [(u64, u64); 3],
 }
@@ -129,7 +131,7 @@ pub fn run(
     rules: LimitRules,
     seed: u64,
 ) -> Vec<Outcomes> {
-    let limiter = Limiter::new(rules);
+    let limiter = Limiter::new(&rules);
     let mut dice = Dice(seed);
     let capacity = slots as f64 / work.mean();
     let mut waiting: VecDeque<f64> = VecDeque::new();
@@ -139,7 +141,7 @@ pub fn run(
     let mut all = Vec::new();
     for phase in phases {
         let (begin, end) = (clock, clock + phase.seconds * 1000.0);
-        let mut out = Outcomes { limit_least: u32::MAX, ..Outcomes::default() };
+        let mut out = Outcomes { limit_least: u64::MAX, ..Outcomes::default() };
         let mut arrival = clock + dice.exponential(1.0 / (capacity * phase.load));
         loop {
             let finish = done.peek().map_or(f64::INFINITY, |Reverse((at, _))| *at as f64 / 1e6);
@@ -172,7 +174,7 @@ pub fn run(
                     out.refused += 1;
                     out.by_priority[index].1 += 1;
                     out.last_refusal = (clock - begin) / 1000.0;
-                    out.refused_late += u64::from(clock > begin + phase.seconds * 800.0);
+                    out.refused_late += u64::from(clock > begin + RECOVERY_S * 1000.0);
                 } else {
                     waiting.push_back(clock);
                 }
@@ -187,7 +189,6 @@ pub fn run(
         out.goodput = out.answered as f64 / phase.seconds / 1000.0 / capacity;
         out.latencies.sort_by(f64::total_cmp);
         out.limit_last = limiter.limit();
-        out.baseline_ms = limiter.baseline().as_secs_f64() * 1000.0;
         all.push(out);
     }
     all
