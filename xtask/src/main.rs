@@ -12,6 +12,7 @@ mod openapi_lint;
 mod schemathesis;
 mod serve;
 mod shell;
+mod simulate;
 mod tally;
 mod test;
 mod tidy;
@@ -38,6 +39,8 @@ enum Command {
     Ci,
     /// Measure the gateway beside its peers.
     Bench(bench::Arguments),
+    /// Run the simulated fleet through its faults, seed by seed.
+    Simulate(simulate::Arguments),
     /// Run the fuzz targets, each for a while.
     Fuzz(fuzz::Arguments),
     /// Judge the example's OpenAPI document with openapi-spec-validator, spectral and redocly.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::OpenapiLint => openapi_lint::run(),
         Command::Httpwg(arguments) => httpwg::run(&arguments),

@@ -28,7 +28,7 @@ const TIERS: &[(&str, u8)] = &[
 ];
 
 /// Crates at the edge of the workspace that may depend on anything and on which nothing may depend.
-const LEAVES: &[&str] = &["tenet-bench", "tenet-tests", "tenet-example-feed", "xtask"];
+const LEAVES: &[&str] = &["tenet-bench", "tenet-simulation", "tenet-tests", "tenet-example-feed", "xtask"];
 
 /// The role crates: each is one process's part, so an arrow between two of them would tie two processes together.
 const ROLES: u8 = 3;

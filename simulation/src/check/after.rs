@@ -1,0 +1,97 @@
+//! What must hold when a run is over: one outcome for each request, and a fleet that is what it was before its faults.
+
+use crate::figures::{Figures, Phase, millis};
+use crate::plan::SECOND;
+use crate::scenario::Scenario;
+use crate::world::World;
+
+/// Success after the faults.
+const SUCCESS_LEAST: f64 = 0.999;
+/// The 99th percentile after the faults, in those before.
+const P99_MOST: f64 = 1.5;
+/// A 99th percentile of some thousand calls is itself uncertain by about this, nanoseconds.
+const P99_NOISE: f64 = 10e6;
+/// Retries by calls after the faults; second attempts of methods that ask for them are no sign of trouble, and not counted.
+const RETRIES_MOST: f64 = 0.02;
+/// Attempts at an instance by the mean of its zone.
+const LOAD_MOST: f64 = 1.35;
+/// Standard deviations of a count that chance is given beyond that.
+const LOAD_SIGMAS: f64 = 4.0;
+/// Ejections in a calm run: the judges' own bound is one in a thousand hours of an instance, so one is a finding.
+const CALM_EJECTIONS_MOST: u32 = 0;
+
+/// Checks a run that is over.
+pub(crate) fn check(world: &mut World, scenario: Scenario, figures: &Figures) {
+    let lost = world.requests.iter().filter(|request| request.ended.is_none()).count();
+    if lost > 0 {
+        let first = world.requests.iter().position(|request| request.ended.is_none()).unwrap_or_default();
+        add(world, "one outcome", &format!("{lost} requests have none, the first is {first}"));
+    }
+    baseline(world, figures);
+    spread(world, figures);
+    if scenario == Scenario::Calm {
+        calm(world, figures);
+    }
+}
+
+fn add(world: &mut World, what: &str, text: &str) {
+    let at = world.settled.unwrap_or(world.now);
+    world.findings.add(what, text, at);
+}
+
+/// After the faults the fleet is what it was before.
+fn baseline(world: &mut World, figures: &Figures) {
+    let Figures { before, after, .. } = figures;
+    // Some failures are expected of a thousand requests, and one of a hundred says nothing.
+    let failed = after.requests - after.answered;
+    if after.success() < SUCCESS_LEAST && failed > 2 {
+        let text = format!("{failed} of {} requests failed, {} shed", after.requests, after.shed);
+        add(world, "baseline success", &text);
+    }
+    let most = before.p99 as f64 * P99_MOST + P99_NOISE;
+    if after.p99 as f64 > most {
+        let text = format!("{:.1} ms, before {:.1} ms", millis(after.p99), millis(before.p99));
+        add(world, "baseline p99", &text);
+    }
+    let retries = |phase: &Phase| phase.retries as f64 / phase.requests.max(1) as f64;
+    if retries(after) > RETRIES_MOST {
+        let text = format!("{} retries for {} requests", after.retries, after.requests);
+        add(world, "baseline attempts", &text);
+    }
+}
+
+/// Equal instances of a zone get equal shares, within what chance explains.
+fn spread(world: &mut World, figures: &Figures) {
+    for (service, loads) in figures.loads.iter().enumerate() {
+        for zone in 1..=world.plan.zones {
+            let of_zone = |(load, at): (&u64, &u16)| (*at == zone).then_some(*load);
+            let loads: Vec<u64> =
+                loads.iter().zip(&world.plan.services[service].instances).filter_map(of_zone).collect();
+            let mean = loads.iter().sum::<u64>() as f64 / loads.len().max(1) as f64;
+            let most = loads.iter().max().copied().unwrap_or(0) as f64;
+            if most > mean * LOAD_MOST + LOAD_SIGMAS * mean.sqrt() {
+                let text = format!("zone {zone} of service {service}: {loads:?}, the mean is {mean:.0}");
+                add(world, "load spread", &text);
+            }
+        }
+    }
+}
+
+/// Nothing happens to a fleet that nothing happens to.
+fn calm(world: &mut World, figures: &Figures) {
+    for phase in [figures.before, figures.after] {
+        if phase.answered < phase.requests {
+            let (failed, shed) = (phase.requests - phase.answered, phase.shed);
+            let load = world.plan.load;
+            add(
+                world,
+                "calm",
+                &format!("{failed} of {} failed, {shed} shed at load {load:.2}", phase.requests),
+            );
+        }
+    }
+    if figures.ejections > CALM_EJECTIONS_MOST {
+        let hours = world.now as f64 / SECOND as f64 / 3600.0;
+        add(world, "calm", &format!("{} ejections in {hours:.3} h", figures.ejections));
+    }
+}
