@@ -167,11 +167,14 @@ impl<T> WaitQueue<T> {
         Some(who)
     }
 
-    /// When the time of the next is over.
-    pub fn next_expiry(&self, now: Moment) -> Option<Moment> {
-        let limit = self.patience(now);
+    /// When the time of the next is over, should nobody leave before: also those who came in normal times have to go once the queue has
+    /// become a standing one.
+    pub fn next_expiry(&self) -> Option<Moment> {
         let oldest = self.lanes.iter().filter_map(|lane| lane.iter().find(|waiter| waiter.who.is_some()));
-        oldest.map(|waiter| waiter.since.plus(limit)).min()
+        let since = oldest.map(|waiter| waiter.since).min()?;
+        let standing = self.busy_since?.plus(self.rules.interval);
+        let hurried = since.plus(self.rules.target).max(standing);
+        Some(since.plus(self.rules.longest).min(hurried))
     }
 
     /// Whether anybody waits who is at least as important.
