@@ -6,6 +6,7 @@
 //! | `GET /-/status` | release, epoch, connections, requests in flight |
 //! | `POST /-/prepare` | a bundle to compile and keep; 422 says what is wrong with it |
 //! | `POST /-/commit` | `{"hash", "epoch"}`: the prepared release serves from now on |
+//! | `POST /-/event` | `{"kind", "subject", "text", "at_unix_ms"}`: something that only a neighbour saw, for the time line |
 //! | `GET /metrics` | OpenMetrics |
 //! | `tenet.telemetry.v1.Telemetry` | gRPC: a snapshot a second |
 
@@ -19,12 +20,18 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tenet_release::ReleaseHash;
-use tenet_telemetry::watch_service;
+use tenet_telemetry::{Event, EventKind, watch_service};
 use tokio::net::TcpListener;
 
 /// Largest bundle taken; the contracts of all of googleapis are below 50 MiB.
 const BUNDLE_MAX: usize = 128 << 20;
+
+/// Largest event taken; the time line itself keeps less of its texts.
+const EVENT_MAX: usize = 16 << 10;
+/// How old an event may say it is. One that waited longer is news of now, or its clock is wrong.
+const EVENT_AGE_MAX: Duration = Duration::from_secs(600);
 
 /// Serves until the process ends.
 pub async fn serve(process: Arc<Process>, listener: TcpListener) {
@@ -34,6 +41,7 @@ pub async fn serve(process: Arc<Process>, listener: TcpListener) {
         .route("/-/status", get(status))
         .route("/-/prepare", post(prepare).layer(DefaultBodyLimit::max(BUNDLE_MAX)))
         .route("/-/commit", post(commit))
+        .route("/-/event", post(event).layer(DefaultBodyLimit::max(EVENT_MAX)))
         .route("/metrics", get(metrics))
         .route_service("/tenet.telemetry.v1.Telemetry/{method}", telemetry)
         .with_state(process);
@@ -86,8 +94,40 @@ async fn commit(State(process): State<Arc<Process>>, Json(body): Json<Value>) ->
     }
 }
 
+async fn event(State(process): State<Arc<Process>>, Json(body): Json<Value>) -> Response {
+    match read_event(&body, SystemTime::now()) {
+        Ok(event) => {
+            process.collector.event(event);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(expected) => problem("Event refused", expected),
+    }
+}
+
+/// An event of a kind that a gateway cannot see for itself: its own kinds are not to be forged. The error says what was expected.
+fn read_event(body: &Value, now: SystemTime) -> Result<Event, &'static str> {
+    let kind = match body["kind"].as_str() {
+        Some("drill") => EventKind::Drill,
+        Some("instance-up") => EventKind::InstanceUp,
+        Some("instance-down") => EventKind::InstanceDown,
+        Some("restart") => EventKind::Restart,
+        Some("scale") => EventKind::Scale,
+        _ => return Err("expected a kind: drill, instance-up, instance-down, restart or scale"),
+    };
+    let (Some(subject), Some(text)) = (body["subject"].as_str(), body["text"].as_str()) else {
+        return Err("expected texts: subject and text");
+    };
+    let said = body["at_unix_ms"].as_u64().and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    let at = said.filter(|at| now.duration_since(*at).is_ok_and(|age| age <= EVENT_AGE_MAX)).unwrap_or(now);
+    Ok(Event { kind, at, subject: subject.to_owned(), text: text.to_owned() })
+}
+
 fn refused(detail: &str) -> Response {
-    let body = json!({ "title": "Release refused", "status": 422, "detail": detail });
+    problem("Release refused", detail)
+}
+
+fn problem(title: &str, detail: &str) -> Response {
+    let body = json!({ "title": title, "status": 422, "detail": detail });
     let media_type = [(header::CONTENT_TYPE, "application/problem+json")];
     (StatusCode::UNPROCESSABLE_ENTITY, media_type, body.to_string()).into_response()
 }
@@ -97,4 +137,32 @@ async fn metrics(State(process): State<Arc<Process>>) -> Response {
     process.collector.openmetrics(&mut text);
     let media_type = [(header::CONTENT_TYPE, tenet_telemetry::CONTENT_TYPE)];
     (media_type, text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_of_a_kind_that_others_see_and_of_a_time_that_can_be() {
+        let now = UNIX_EPOCH + Duration::from_secs(10_000);
+        let check = |body: Value, expected: Option<(EventKind, u64)>| {
+            let found = read_event(&body, now).ok().map(|event| {
+                assert_eq!((event.subject.as_str(), event.text.as_str()), ("s", "t"));
+                (event.kind, event.at.duration_since(UNIX_EPOCH).unwrap().as_secs())
+            });
+            assert_eq!(found, expected, "{body}");
+        };
+        let event =
+            |kind: &str, at: Value| json!({"kind": kind, "subject": "s", "text": "t", "at_unix_ms": at});
+        check(event("drill", json!(9_999_000)), Some((EventKind::Drill, 9_999)));
+        check(event("restart", Value::Null), Some((EventKind::Restart, 10_000)));
+        // Of the future, too old, and beyond all time: it is news of now.
+        for at in [json!(10_001_000), json!(9_000_000), json!(u64::MAX), json!(-1), json!("x")] {
+            check(event("instance-down", at), Some((EventKind::InstanceDown, 10_000)));
+        }
+        check(event("release", Value::Null), None);
+        check(json!({"kind": "drill", "subject": "s"}), None);
+        check(json!([]), None);
+    }
 }

@@ -10,8 +10,11 @@
 mod request_body;
 mod response_body;
 
-use crate::context::GRPC_TIMEOUT;
-use crate::metrics::{InFlight, Metrics};
+use crate::admission::{NOT_RUN_TRAILER, refusal};
+use crate::context::{GRPC_STATUS, GRPC_TIMEOUT};
+use crate::methods::Method;
+use crate::metrics::InFlight;
+use crate::shared::Shared;
 use crate::{Context, Fault, Limits, timeout};
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
@@ -24,6 +27,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tenet_error::GrpcCode;
+use tenet_resilience::limit::Priority;
 use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
@@ -36,12 +40,20 @@ pub(crate) const INSTANCE: HeaderName = HeaderName::from_static("tenet-instance"
 /// call that may take a month has no deadline worth a timer.
 const MAX_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
-/// What all calls of one process share.
+/// The way of all calls of one process.
 pub(crate) struct Calls {
     pub(crate) routes: axum::Router,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) limits: Limits,
     pub(crate) instance: HeaderValue,
+}
+
+/// Why a call did not come to its handler.
+enum Stopped {
+    /// There was no place for it.
+    Overloaded,
+    /// A fault point answered.
+    Fault(Status),
 }
 
 /// Whether a request is a gRPC call rather than a page.
@@ -58,16 +70,17 @@ impl Calls {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let mut record = self.metrics.start(request.uri().path());
-        let deadline = match self.deadline(request.headers()) {
-            Ok(deadline) => deadline,
-            Err(status) => return refuse(&status, &mut record),
-        };
+        let mut record = self.shared.metrics.start(request.uri().path());
+        let asked = self.deadline(request.headers());
+        let deadline = asked.as_ref().copied().unwrap_or_default();
         let context = Context::from_headers(request.headers(), deadline);
+        if let Err(status) = asked {
+            return self.refuse(&status, &context, &mut record);
+        }
         let request =
             request.map(|body| axum::body::Body::new(RequestBody::new(body, self.limits.request_message)));
         // Boxed, because it holds the handler's whole state and would otherwise be copied through every layer below.
-        let handler = Box::pin(AssertUnwindSafe(self.routes.clone().oneshot(request)).catch_unwind());
+        let handler = Box::pin(AssertUnwindSafe(self.run(request, record.method(), deadline)).catch_unwind());
         let handler = context.clone().scope(handler);
         let outcome = match deadline {
             None => Ok(handler.await),
@@ -75,17 +88,70 @@ impl Calls {
         };
         let response = match outcome {
             Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(never))) => match never {},
-            Ok(Err(panic)) => return refuse(&self.panicked(&context, panic.as_ref()), &mut record),
-            Err(_) => return refuse(&out_of_time(), &mut record),
+            Ok(Ok(Err(Stopped::Overloaded))) => {
+                let mut response = self.refuse(&refusal(rand::random()), &context, &mut record);
+                response.headers_mut().insert(NOT_RUN_TRAILER, HeaderValue::from_static("1"));
+                return response;
+            }
+            Ok(Ok(Err(Stopped::Fault(status)))) => return self.refuse(&status, &context, &mut record),
+            Ok(Err(panic)) => {
+                let status = panicked(&self.shared, &context, panic.as_ref());
+                return self.refuse(&status, &context, &mut record);
+            }
+            Err(_) => return self.refuse(&out_of_time(), &context, &mut record),
         };
-        let (head, body) = response.into_parts();
-        if let Some(status) = head.headers.get("grpc-status") {
+        let (mut head, body) = response.into_parts();
+        if let Some(status) = head.headers.get(GRPC_STATUS) {
             // A head that carries the status is the whole answer ("Trailers-Only").
             record.finish(GrpcCode::from_header(status.as_bytes()));
+            self.shared.end(&context, record.method(), &mut head.headers);
         }
-        let guarded = ResponseBody::new(body, context, record, self.metrics.clone());
+        let guarded = ResponseBody::new(body, context, record, self.shared.clone());
         Response::from_parts(head, Body::new(guarded))
+    }
+
+    /// The way to the handler and through it.
+    async fn run(
+        &self,
+        request: Request<axum::body::Body>,
+        method: &Method,
+        deadline: Option<Instant>,
+    ) -> Result<Response<axum::body::Body>, Stopped> {
+        if let Some(points) = &self.shared.fault_points {
+            points.black_hole().await;
+        }
+        let mut place = match &self.shared.admission {
+            Some(admission) => {
+                let place = admission.place(method.priority).await.map_err(|_| Stopped::Overloaded)?;
+                Some(place.of(method.shape, deadline))
+            }
+            None => None,
+        };
+        if let Some(points) =
+            self.shared.fault_points.as_ref().filter(|_| method.priority != Priority::Exempt)
+        {
+            points.pass().await.map_err(Stopped::Fault)?;
+        }
+        if let Some(place) = &mut place {
+            place.begin();
+        }
+        let response = match self.routes.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        if let Some(place) = place {
+            let status = response.headers().get(GRPC_STATUS);
+            place.answered(status.map(|status| GrpcCode::from_header(status.as_bytes())));
+        }
+        Ok(response)
+    }
+
+    /// A head that is the whole answer.
+    fn refuse(&self, status: &Status, context: &Context, record: &mut InFlight) -> Response<Body> {
+        record.finish(grpc_code(status));
+        let mut response = status.clone().into_http();
+        self.shared.end(context, record.method(), response.headers_mut());
+        response
     }
 
     /// The absolute deadline of a call: its `grpc-timeout`, or the service's own for callers that send none.
@@ -98,14 +164,10 @@ impl Calls {
         };
         Ok(asked.map(|timeout| Instant::now() + timeout.min(MAX_TIMEOUT)))
     }
-
-    fn panicked(&self, context: &Context, panic: &(dyn Any + Send)) -> Status {
-        panicked(&self.metrics, context, panic)
-    }
 }
 
-fn panicked(metrics: &Metrics, context: &Context, panic: &(dyn Any + Send)) -> Status {
-    metrics.panics.fetch_add(1, Ordering::Relaxed);
+fn panicked(shared: &Shared, context: &Context, panic: &(dyn Any + Send)) -> Status {
+    shared.metrics.panics.fetch_add(1, Ordering::Relaxed);
     let text = panic
         .downcast_ref::<&str>()
         .copied()
@@ -128,12 +190,6 @@ fn malformed(value: &HeaderValue) -> Status {
     let text =
         format!("grpc-timeout {found:?}: expected one value of 1 to 8 digits and a unit (H, M, S, m, u, n).");
     Fault::internal(text).into()
-}
-
-/// A head that is the whole answer.
-fn refuse(status: &Status, record: &mut InFlight) -> Response<Body> {
-    record.finish(grpc_code(status));
-    status.clone().into_http()
 }
 
 fn grpc_code(status: &Status) -> GrpcCode {

@@ -1,12 +1,18 @@
 //! Calls to other services: a channel to the gateway's private listener, which finds instances, keeps deadlines and
 //! measures, and a layer that hands the current call's context on.
 
+mod settled;
+
+pub(crate) use settled::OVERSPENT;
+pub use settled::Settled;
+
 use crate::{Context, Error, Fault};
 use http::{Request, Response};
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 use tenet_error::GrpcCode;
+use tenet_resilience::allowance::Grant;
 use tokio::time::timeout_at;
 use tonic::Status;
 use tonic::body::Body;
@@ -68,7 +74,8 @@ pub fn channel_to(address: http::Uri) -> Channel {
     PropagateLayer.layer(endpoint.connect_lazy())
 }
 
-/// Adds the current call's context to outgoing calls: request id, trace, baggage, consumer and the time left.
+/// Adds the current call's context to outgoing calls: request id, trace, baggage with a share of the
+/// allowance, consumer and the time left.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PropagateLayer;
 
@@ -82,6 +89,9 @@ impl<S> Layer<S> for PropagateLayer {
 
 /// A client whose calls inherit the context of the call that is being served, see [`PropagateLayer`].
 ///
+/// Of what the call being served may spend on retries, each call takes a share, and what it did not spend comes back with its
+/// answer.
+///
 /// A call is given up when the deadline passes, whatever its server does. Outside of any call there is nothing to
 /// inherit: such a call gets a request id and a trace of its own and only the deadline its caller sets.
 #[derive(Clone, Debug)]
@@ -94,11 +104,11 @@ where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
-    B: 'static,
+    B: http_body::Body + Unpin + 'static,
 {
-    type Response = Response<B>;
+    type Response = Response<Settled<B>>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Settled<B>>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -106,21 +116,29 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let context = Context::current().unwrap_or_else(Context::background);
-        context.write_headers(request.headers_mut());
+        let grant = context.write_headers(request.headers_mut());
         if context.remaining() == Some(Duration::ZERO) {
             return Box::pin(async { Err(late()) });
         }
         let call = self.inner.call(request);
+        // A call that gets no answer takes its grant with it, since what it spent nobody knows.
         match context.deadline {
-            None => Box::pin(async { call.await.map_err(late_or_lost) }),
+            None => Box::pin(async { answered(call.await, grant) }),
             Some(at) => Box::pin(async move {
                 match timeout_at(at, call).await {
-                    Ok(answer) => answer.map_err(late_or_lost),
+                    Ok(answer) => answered(answer, grant),
                     Err(_) => Err(late()),
                 }
             }),
         }
     }
+}
+
+fn answered<B>(
+    answer: Result<Response<B>, impl Into<BoxError>>,
+    grant: Option<Grant>,
+) -> Result<Response<Settled<B>>, BoxError> {
+    answer.map(|answer| Settled::watch(answer, grant)).map_err(late_or_lost)
 }
 
 /// What a transport error means to whoever called. tonic's own reading differs in two places: its timer for

@@ -5,6 +5,7 @@ use crate::{Trace, timeout};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
+use tenet_resilience::allowance::{Allowance, Grant, baggage};
 use tokio::time::Instant;
 
 /// Names the request through the whole call tree and all logs.
@@ -15,6 +16,9 @@ pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 pub(crate) const CONSUMER: HeaderName = HeaderName::from_static("tenet-consumer");
 /// Time left for the call.
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// How a call ended; in the head of an answer it says that the head is all there is ("Trailers-Only").
+pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Bytes of a request id that are accepted; gateways make ids of 32 characters, other systems send up to about 100.
 const MAX_REQUEST_ID_BYTES: usize = 128;
@@ -42,6 +46,10 @@ pub struct Context {
     pub deadline: Option<Instant>,
     /// The consumer the gateway identified, if any. Only a private network makes it trustworthy.
     pub consumer: Option<Arc<str>>,
+    /// What is left of the extra attempts this call and all calls below it may make, when the caller granted any to this
+    /// call alone. `None` also when baggage carries one that is shared through a gateway's ledger: that one is divided there,
+    /// and only has to be passed on as it is.
+    pub(crate) allowance: Option<Allowance>,
 }
 
 impl Context {
@@ -58,6 +66,7 @@ impl Context {
             baggage: None,
             deadline: None,
             consumer: None,
+            allowance: None,
         }
     }
 
@@ -90,18 +99,25 @@ impl Context {
             let value = headers.get(name)?.to_str().ok()?;
             (!value.is_empty() && value.len() <= most).then(|| Arc::from(value))
         };
+        let baggage = text(&BAGGAGE, MAX_BAGGAGE_BYTES);
+        let allowance = match baggage.as_deref().and_then(baggage::read) {
+            Some(baggage::Carried::Exclusive(total)) => Some(Allowance::new(total)),
+            Some(baggage::Carried::Shared { .. }) | None => None,
+        };
         Context {
             request_id: text(&REQUEST_ID, MAX_REQUEST_ID_BYTES).unwrap_or_else(new_request_id),
             trace: Trace::from_headers(headers).map_or_else(Trace::root, |parent| parent.child()),
-            baggage: text(&BAGGAGE, MAX_BAGGAGE_BYTES),
+            baggage,
             deadline,
             consumer: text(&CONSUMER, MAX_REQUEST_ID_BYTES),
+            allowance,
         }
     }
 
     /// Adds to an outgoing call what it inherits; what the caller set by hand stays, but for a `grpc-timeout` that is
-    /// longer than the time left.
-    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+    /// longer than the time left and for an allowance, which is the call's share of ours and returned to be settled when
+    /// its answer comes.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) -> Option<Grant> {
         let span = self.trace.child();
         let texts = [
             (REQUEST_ID, Some(self.request_id.clone())),
@@ -123,6 +139,26 @@ impl Context {
                 headers.insert(GRPC_TIMEOUT, value);
             }
         }
+        self.grant(headers)
+    }
+
+    /// Takes a share of the allowance for an outgoing call, whose baggage is already in `headers`. A share of nothing is
+    /// written too: without one a gateway would take the call for the first of a tree.
+    fn grant(&self, headers: &mut HeaderMap) -> Option<Grant> {
+        let grant = self.allowance.as_ref()?.grant();
+        let others = headers.get(BAGGAGE).and_then(|value| value.to_str().ok());
+        let mut text = String::new();
+        baggage::write(others, &baggage::Carried::Exclusive(grant.amount()), &mut text);
+        // It is text of ours among values that were headers, so it is one.
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(BAGGAGE, value);
+        }
+        if baggage::read(&text).is_some() {
+            return Some(grant);
+        }
+        // There was no room for it: the call goes without, and nothing of it can be spent.
+        let _ = grant.settle(Some(0));
+        None
     }
 }
 

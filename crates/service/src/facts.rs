@@ -1,7 +1,7 @@
 //! Node facts: what is true of this one process and of no other. They come from the environment, where `tenet up` or
 //! an orchestrator puts them; everything else about a service is in its contract and in `tenet.toml`.
 
-use crate::Error;
+use crate::{Error, SlotRule};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -29,6 +29,12 @@ pub struct Facts {
     pub version: String,
     /// How long a drain waits for calls in flight. `TENET_DRAIN_MS` in milliseconds, default 10000.
     pub drain: Duration,
+    /// Whether the process can be told to misbehave, at `/-/faults`. `TENET_FAULT_POINTS`, `true` or `false`, default
+    /// false: whoever reaches the port could otherwise take the instance down.
+    pub fault_points: bool,
+    /// The capacity that is stated for this process instead of the machine's own. `TENET_FAULT_SLOTS`, as `16x10ms`: 16
+    /// calls at a time take 10 ms each. Needs fault points.
+    pub fault_slots: Option<SlotRule>,
 }
 
 impl Facts {
@@ -66,13 +72,37 @@ impl Facts {
                 )?
             }
         };
+        let fault_points = match get("TENET_FAULT_POINTS").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(text) => {
+                return Err(Error::Fact {
+                    name: "TENET_FAULT_POINTS".into(),
+                    found: text.to_owned(),
+                    expected: "true or false",
+                });
+            }
+        };
+        let fault_slots = fault_slots(get("TENET_FAULT_SLOTS"), fault_points)?;
         let service = label("TENET_SERVICE", get("TENET_SERVICE"))?.unwrap_or_else(|| service.to_owned());
         let instance = label("TENET_INSTANCE", get("TENET_INSTANCE"))?
             .unwrap_or_else(|| format!("{service}-{}", std::process::id()));
         let zone = label("TENET_ZONE", get("TENET_ZONE"))?.unwrap_or_default();
         let version = label("TENET_VERSION", get("TENET_VERSION"))?.unwrap_or_default();
-        Ok(Facts { listen, service, instance, zone, version, drain })
+        Ok(Facts { listen, service, instance, zone, version, drain, fault_points, fault_slots })
     }
+}
+
+/// Slots without fault points are refused rather than ignored: a bench would measure the machine and believe it measured
+/// the slots.
+fn fault_slots(value: Option<String>, fault_points: bool) -> Result<Option<SlotRule>, Error> {
+    let Some(text) = value else { return Ok(None) };
+    let expected = match SlotRule::parse(&text) {
+        Some(rule) if fault_points => return Ok(Some(rule)),
+        Some(_) => "TENET_FAULT_POINTS=true beside it",
+        None => "slots and the milliseconds each takes, as 16x10ms, at most 10000x60000ms",
+    };
+    Err(Error::Fact { name: "TENET_FAULT_SLOTS".into(), found: text, expected })
 }
 
 /// Names end up in response metadata and metric labels, so they must be visible ASCII.
@@ -115,6 +145,8 @@ mod tests {
             ("TENET_ZONE", "a"),
             ("TENET_VERSION", "9f2c"),
             ("TENET_DRAIN_MS", "250"),
+            ("TENET_FAULT_POINTS", "true"),
+            ("TENET_FAULT_SLOTS", "16x10ms"),
         ])
         .unwrap();
         assert_eq!(
@@ -126,6 +158,8 @@ mod tests {
                 zone: "a".into(),
                 version: "9f2c".into(),
                 drain: Duration::from_millis(250),
+                fault_points: true,
+                fault_slots: Some(SlotRule { count: 16, time_ms: 10 }),
             }
         );
     }
@@ -138,6 +172,9 @@ mod tests {
             ("TENET_DRAIN_MS", "10s", "milliseconds"),
             ("TENET_DRAIN_MS", "-1", "milliseconds"),
             ("TENET_DRAIN_MS", "3600001", "milliseconds"),
+            ("TENET_FAULT_POINTS", "1", "true or false"),
+            ("TENET_FAULT_SLOTS", "16", "16x10ms"),
+            ("TENET_FAULT_SLOTS", "16x10ms", "TENET_FAULT_POINTS=true"),
             ("TENET_ZONE", "a b", "without spaces"),
             ("TENET_INSTANCE", "é", "visible ASCII"),
         ] {

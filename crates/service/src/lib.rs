@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              ┌────────────────────────── Service ──────────────────────────┐
-//!   gateway ──▶│ bounds ▶ context ▶ deadline ▶ panics ▶ your handler ▶ record │──▶ Fault → status + details
+//!   gateway ──▶│ bounds ▶ context ▶ deadline ▶ admission ▶ handler ▶ record   │──▶ Fault → status + details
 //!              │ health · reflection · /metrics · /healthz · drain            │
 //!              └──────────────────────────────┬───────────────────────────────┘
 //!                                             │ channel("accounts"): context goes along
@@ -26,6 +26,7 @@
 //! A handler reads the call it serves from [`Context::current`], refuses with a [`Fault`] and calls others through
 //! [`channel`]. Nothing of this is needed by services in other languages; it is only what a good one does anyway.
 
+mod admission;
 mod call;
 mod channel;
 mod context;
@@ -33,22 +34,28 @@ pub mod details;
 mod error;
 mod facts;
 mod fault;
+mod fault_points;
 mod limits;
 mod listen;
+mod load_report;
 pub mod log;
+mod methods;
 mod metrics;
 mod pages;
 mod reflection;
 mod service;
+mod shared;
 mod signals;
 mod timeout;
 mod trace;
 
-pub use channel::{Channel, Propagate, PropagateLayer, channel, channel_to};
+pub use admission::NOT_RUN;
+pub use channel::{Channel, Propagate, PropagateLayer, Settled, channel, channel_to};
 pub use context::Context;
 pub use error::Error;
 pub use facts::Facts;
 pub use fault::{Fault, status};
+pub use fault_points::SlotRule;
 pub use limits::Limits;
 pub use service::Service;
 pub use trace::Trace;

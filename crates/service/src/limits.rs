@@ -31,6 +31,21 @@ pub struct Limits {
     /// The longest a call may take when its caller sent no `grpc-timeout`. Default: none, since health watches have no
     /// end and every call that comes through a gateway carries a deadline.
     pub deadline: Option<Duration>,
+    /// Whether calls are admitted under an adaptive limit, by priority, and refused when there is too much to do. Default
+    /// true.
+    pub admission: bool,
+    /// The fewest and the most calls at a time the adaptive limit may come to. Default 8: a service must be able to wait for
+    /// others a little; and 10000.
+    pub calls_min: u32,
+    /// See [`Limits::calls_min`].
+    pub calls_max: u32,
+    /// Calls that wait for admission at most; beyond them the lowest priority is refused at once. Default 256.
+    pub waiting: usize,
+    /// The longest a call waits for admission; 20 ms under overload. Default 200 ms: a caller that is
+    /// refused can still go elsewhere.
+    pub waiting_time: Duration,
+    /// Whether answers say how busy the instance is (ORCA, `endpoint-load-metrics-bin`). Default true.
+    pub load_report: bool,
 }
 
 impl Default for Limits {
@@ -46,6 +61,12 @@ impl Default for Limits {
             keepalive_timeout: Duration::from_secs(10),
             header_time: Duration::from_secs(10),
             deadline: None,
+            admission: true,
+            calls_min: 8,
+            calls_max: 10_000,
+            waiting: 256,
+            waiting_time: Duration::from_millis(200),
+            load_report: true,
         }
     }
 }

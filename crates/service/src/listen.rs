@@ -34,7 +34,7 @@ impl Server {
     /// Accepts connections until `stop`, then lets calls in flight end for at most `drain` and drops the rest.
     pub(crate) async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>, drain: Duration) {
         let limits = self.calls.limits.clone();
-        let metrics = self.calls.metrics.clone();
+        let metrics = self.calls.shared.metrics.clone();
         let builder = builder(&limits);
         let server = Arc::new(self);
         let graceful = GracefulShutdown::new();
@@ -80,7 +80,11 @@ impl Server {
         &self,
         request: http::Request<hyper::body::Incoming>,
     ) -> http::Response<tonic::body::Body> {
-        if is_grpc(request.headers()) { self.calls.serve(request).await } else { self.pages.serve(&request) }
+        if is_grpc(request.headers()) {
+            self.calls.serve(request).await
+        } else {
+            self.pages.serve(request).await
+        }
     }
 }
 
@@ -113,7 +117,7 @@ async fn connection(
 ) {
     // Small messages must not wait for each other (Nagle); if the socket is already gone, serving it will say so.
     let _ = stream.set_nodelay(true);
-    let open = Open::new(server.calls.metrics.clone());
+    let open = Open::new(server.calls.shared.metrics.clone());
     let service = service_fn(move |request| {
         let server = server.clone();
         async move { Ok::<_, Infallible>(server.dispatch(request).await) }

@@ -6,14 +6,16 @@
 
 mod openmetrics;
 
-pub(crate) use openmetrics::OPENMETRICS;
+pub(crate) use openmetrics::{OPENMETRICS, family, write_histogram};
 
+use crate::methods::{Method, Shape};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 use tenet_error::GrpcCode;
+use tenet_resilience::limit::Priority;
 use tenet_sketch::Sketch;
+use tokio::time::Instant;
 
 /// The row of every call whose method the service does not have.
 const UNKNOWN_METHOD: &str = "(unknown)";
@@ -22,8 +24,8 @@ const UNKNOWN_METHOD: &str = "(unknown)";
 #[derive(Debug)]
 pub(crate) struct Metrics {
     /// Rows by path (`/package.Service/Method`).
-    methods: HashMap<String, Arc<Method>>,
-    unknown: Arc<Method>,
+    methods: HashMap<String, Arc<Row>>,
+    unknown: Arc<Row>,
     /// Calls that ended because their handler panicked.
     pub(crate) panics: AtomicU64,
     /// Connections accepted.
@@ -38,18 +40,17 @@ pub(crate) struct Metrics {
 
 /// One row: what is known of one method.
 #[derive(Debug)]
-struct Method {
-    /// `package.Service/Method`, the label.
-    name: String,
+struct Row {
+    method: Method,
     in_flight: AtomicI64,
     /// Latencies in nanoseconds by number of the gRPC code.
     latency_ns: [Mutex<Sketch>; GrpcCode::ALL.len()],
 }
 
-impl Method {
-    fn new(name: &str) -> Arc<Method> {
-        Arc::new(Method {
-            name: name.to_owned(),
+impl Row {
+    fn new(method: Method) -> Arc<Row> {
+        Arc::new(Row {
+            method,
             in_flight: AtomicI64::new(0),
             latency_ns: std::array::from_fn(|_| Mutex::new(Sketch::new())),
         })
@@ -57,11 +58,14 @@ impl Method {
 }
 
 impl Metrics {
-    /// Empty metrics for these methods (`package.Service/Method`).
-    pub(crate) fn new(methods: impl IntoIterator<Item = String>) -> Metrics {
+    /// Empty metrics for these methods.
+    pub(crate) fn new(methods: impl IntoIterator<Item = Method>) -> Metrics {
+        let row = |method: Method| (format!("/{}", method.name), Row::new(method));
+        let unknown =
+            Method { name: UNKNOWN_METHOD.into(), shape: Shape::Unknown, priority: Priority::Normal };
         Metrics {
-            methods: methods.into_iter().map(|name| (format!("/{name}"), Method::new(&name))).collect(),
-            unknown: Method::new(UNKNOWN_METHOD),
+            methods: methods.into_iter().map(row).collect(),
+            unknown: Row::new(unknown),
             panics: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             connections_open: AtomicI64::new(0),
@@ -72,9 +76,9 @@ impl Metrics {
 
     /// Notes that a call began. It is recorded when the returned guard is finished or dropped.
     pub(crate) fn start(&self, path: &str) -> InFlight {
-        let method = self.methods.get(path).unwrap_or(&self.unknown).clone();
-        method.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight { method, started: Instant::now(), code: None }
+        let row = self.methods.get(path).unwrap_or(&self.unknown).clone();
+        row.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight { row, started: Instant::now(), code: None }
     }
 
     /// Calls that run now.
@@ -83,9 +87,9 @@ impl Metrics {
     }
 
     /// All rows by name, the one of unknown methods last.
-    fn rows(&self) -> Vec<&Method> {
-        let mut rows: Vec<&Method> = self.methods.values().map(Arc::as_ref).collect();
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+    fn rows(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.methods.values().map(Arc::as_ref).collect();
+        rows.sort_by(|a, b| a.method.name.cmp(&b.method.name));
         rows.push(&self.unknown);
         rows
     }
@@ -94,12 +98,17 @@ impl Metrics {
 /// A call that runs. Dropped without a code it counts as cancelled: nobody waited for its end.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    method: Arc<Method>,
+    row: Arc<Row>,
     started: Instant,
     code: Option<GrpcCode>,
 }
 
 impl InFlight {
+    /// The method that is called.
+    pub(crate) fn method(&self) -> &Method {
+        &self.row.method
+    }
+
     /// Says how the call ended; only the first word counts.
     pub(crate) fn finish(&mut self, code: GrpcCode) {
         self.code.get_or_insert(code);
@@ -110,9 +119,9 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let code = self.code.unwrap_or(GrpcCode::Cancelled);
         let nanos = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.method.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.row.in_flight.fetch_sub(1, Ordering::Relaxed);
         // A sketch is consistent after every statement, so a poisoned lock is still good.
-        let cell = &self.method.latency_ns[usize::from(code.number())];
+        let cell = &self.row.latency_ns[usize::from(code.number())];
         cell.lock().unwrap_or_else(PoisonError::into_inner).record(nanos);
     }
 }

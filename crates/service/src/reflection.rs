@@ -2,8 +2,7 @@
 //! about the methods there are.
 
 use crate::Error;
-use prost::Message;
-use prost_types::FileDescriptorSet;
+use crate::methods::{self, Method};
 use tonic_reflection::server::{Builder, v1, v1alpha};
 
 /// The descriptor sets of one service.
@@ -48,25 +47,12 @@ impl Descriptors<'_> {
         builder
     }
 
-    /// `package.Service/Method` of every method that is served and described, and those of health.
-    pub(crate) fn methods(&self) -> Result<Vec<String>, Error> {
-        let mut methods =
-            vec!["grpc.health.v1.Health/Check".to_owned(), "grpc.health.v1.Health/Watch".to_owned()];
+    /// Every method that is served and described, and gRPC's own.
+    pub(crate) fn methods(&self) -> Result<Vec<Method>, Error> {
+        let mut methods = methods::standard();
         for (index, set) in self.sets.iter().enumerate() {
-            let set =
-                FileDescriptorSet::decode(*set).map_err(|error| self.error(index, error.to_string()))?;
-            for file in &set.file {
-                for service in &file.service {
-                    let name = match file.package() {
-                        "" => service.name().to_owned(),
-                        package => format!("{package}.{}", service.name()),
-                    };
-                    if self.served.contains(&name.as_str()) {
-                        methods
-                            .extend(service.method.iter().map(|method| format!("{name}/{}", method.name())));
-                    }
-                }
-            }
+            let described = methods::described(set, self.served);
+            methods.extend(described.map_err(|error| self.error(index, error.to_string()))?);
         }
         Ok(methods)
     }

@@ -1,10 +1,14 @@
 //! The builder a service's `main` is made of.
 
+use crate::admission::Admission;
 use crate::call::Calls;
+use crate::fault_points::FaultPoints;
 use crate::listen::Server;
+use crate::load_report::LoadReport;
 use crate::metrics::Metrics;
 use crate::pages::Pages;
 use crate::reflection::Descriptors;
+use crate::shared::Shared;
 use crate::{Error, Facts, Fault, Limits, signals};
 use axum::Router;
 use http::{HeaderValue, Request, Response};
@@ -13,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
@@ -122,9 +127,16 @@ impl Service {
         let instance =
             HeaderValue::from_str(&facts.instance).unwrap_or_else(|_| HeaderValue::from_static("unnamed"));
         let drain = facts.drain;
+        let fault_points = facts.fault_points.then(|| FaultPoints::new(facts.fault_slots));
+        let shared = Arc::new(Shared {
+            metrics: metrics.clone(),
+            fault_points,
+            admission: limits.admission.then(|| Admission::new(&limits)),
+            load_report: limits.load_report.then(|| LoadReport::new(Instant::now())),
+        });
         let server = Server {
-            calls: Calls { routes, metrics: metrics.clone(), limits, instance },
-            pages: Pages { facts, metrics: metrics.clone() },
+            calls: Calls { routes, shared: shared.clone(), limits, instance },
+            pages: Pages { facts, shared },
         };
         let stop = async {
             stop.await;

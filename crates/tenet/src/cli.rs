@@ -1,6 +1,6 @@
 //! The command line: what can be said, and which function does it.
 
-use crate::{commands, roles, traffic, up};
+use crate::{commands, drill, roles, traffic, up};
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -91,6 +91,8 @@ enum Command {
         #[arg(long)]
         services: bool,
     },
+    /// Rehearse a failure on a running `tenet up`, under load, and measure what callers notice.
+    Drill(drill::DrillArgs),
     /// Print the error catalogue as Markdown.
     Errors,
     /// The data plane, one process.
@@ -138,6 +140,9 @@ pub struct UpArgs {
     /// Do not run the `build` commands of tenet.toml.
     #[arg(long)]
     pub no_build: bool,
+    /// Let drills slow, break and silence instances and the network: starts every child with its fault points on.
+    #[arg(long)]
+    pub fault_points: bool,
 }
 
 /// Node facts as flags; each beats its variable and its key in node.toml.
@@ -218,6 +223,7 @@ impl Cli {
             Command::Restart { project, services } => {
                 up::control::ask(&project, if services { "restart services" } else { "restart" })
             }
+            Command::Drill(args) => drill::run(args),
             Command::Errors => {
                 print!("{}", commands::errors::markdown());
                 Ok(())

@@ -6,10 +6,12 @@
 //!     ├─ tenet gateway × n   tenet console   tenet traffic    one role a process              (roles/, traffic/)
 //!     └─ the project's services
 //!   tenet reload | restart                                    speak to a running `up`
+//!   tenet drill                                               the same, under load, with a report (drill/)
 //! ```
 
 mod cli;
 mod commands;
+mod drill;
 mod listeners;
 mod logging;
 mod project;

@@ -7,15 +7,17 @@
 //!
 //! The supervisor holds no state that cannot be lost but the sockets; all it knows is in `.tenet/`.
 
-mod admin;
+pub mod admin;
 mod announce;
 mod backoff;
 mod build;
 mod child;
 pub mod control;
 mod drain;
+mod drill;
 mod gateways;
 mod lock;
+mod orders;
 mod output;
 mod plan;
 mod ports;
@@ -25,8 +27,9 @@ mod restart;
 mod services;
 mod sockets;
 mod spawn;
-mod state;
+pub mod state;
 mod supervisor;
+mod time_line;
 
 pub use announce::sample_path;
 

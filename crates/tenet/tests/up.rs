@@ -78,6 +78,12 @@ fn what_dies_is_started_again_and_the_door_stays_open() {
             .or(up.output().contains("died (signal: 9").then_some(()))
     });
     eventually("the instance to serve again", || get(up.public(), "/web/x").ok());
+    let console = state["console"].as_str().unwrap().parse().unwrap();
+    eventually("all of it on the time line", || {
+        let events = support::first_event(console, "/api/live");
+        let told = ["starting again in", "serves again after it died", "\"subject\":\"gateway-1\""];
+        told.iter().all(|text| events.contains(text)).then_some(())
+    });
     assert_eq!(up.stop(), Some(0));
 }
 

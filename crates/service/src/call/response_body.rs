@@ -2,7 +2,9 @@
 //! it panics, and recorded by the status in its trailers.
 
 use super::{grpc_code, out_of_time, panicked};
-use crate::metrics::{InFlight, Metrics};
+use crate::context::GRPC_STATUS;
+use crate::metrics::InFlight;
+use crate::shared::Shared;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -21,7 +23,7 @@ pub(crate) struct ResponseBody {
     context: crate::Context,
     expiry: Option<Pin<Box<Sleep>>>,
     record: InFlight,
-    metrics: Arc<Metrics>,
+    shared: Arc<Shared>,
 }
 
 impl ResponseBody {
@@ -30,11 +32,11 @@ impl ResponseBody {
         inner: axum::body::Body,
         context: crate::Context,
         record: InFlight,
-        metrics: Arc<Metrics>,
+        shared: Arc<Shared>,
     ) -> ResponseBody {
         let streams = !inner.is_end_stream();
         let expiry = context.deadline.filter(|_| streams).map(|at| Box::pin(sleep_until(at)));
-        ResponseBody { inner: Some(inner), context, expiry, record, metrics }
+        ResponseBody { inner: Some(inner), context, expiry, record, shared }
     }
 
     /// Ends the stream with a status of our own.
@@ -43,7 +45,10 @@ impl ResponseBody {
         self.record.finish(grpc_code(status));
         let mut trailers = HeaderMap::new();
         Poll::Ready(Some(match status.add_header(&mut trailers) {
-            Ok(()) => Ok(Frame::trailers(trailers)),
+            Ok(()) => {
+                self.shared.end(&self.context, self.record.method(), &mut trailers);
+                Ok(Frame::trailers(trailers))
+            }
             Err(broken) => Err(broken),
         }))
     }
@@ -65,7 +70,7 @@ impl Body for ResponseBody {
         let poll = || this.context.sync_scope(|| Pin::new(inner).poll_frame(cx));
         match catch_unwind(AssertUnwindSafe(poll)) {
             Err(panic) => {
-                let status = panicked(&this.metrics, &this.context, panic.as_ref());
+                let status = panicked(&this.shared, &this.context, panic.as_ref());
                 this.cut(&status)
             }
             Ok(Poll::Pending) => Poll::Pending,
@@ -78,9 +83,12 @@ impl Body for ResponseBody {
                 let status = Status::from_error(error.into_inner());
                 this.cut(&status)
             }
-            Ok(Poll::Ready(Some(Ok(frame)))) => {
-                if let Some(status) = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status")) {
-                    this.record.finish(GrpcCode::from_header(status.as_bytes()));
+            Ok(Poll::Ready(Some(Ok(mut frame)))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    if let Some(status) = trailers.get(GRPC_STATUS) {
+                        this.record.finish(GrpcCode::from_header(status.as_bytes()));
+                    }
+                    this.shared.end(&this.context, this.record.method(), trailers);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -3,8 +3,11 @@
 // A panic in a test is its report; clippy's exception for tests does not reach the functions they share.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod calls;
 mod drain;
+mod fault_points;
+mod load_report;
 mod pages;
 mod probe;
 mod propagation;

@@ -105,7 +105,7 @@ impl tonic::server::ClientStreamingService<Say> for Up {
 impl Probe {
     async fn unary(&self, method: &str, request: Say) -> Result<Say, Status> {
         match method {
-            "Echo" => Ok(request),
+            "Echo" | "Critical" | "Sheddable" => Ok(request),
             "Panic" => panic!("the probe panics: {}", request.text),
             "Refuse" => Err(Fault::invalid_argument("The request has one invalid field.")
                 .field("number", "must not be 0")
@@ -197,28 +197,47 @@ impl tower_service::Service<Request<Body>> for Probe {
     }
 }
 
-/// The contract, with a custom option (field 72295728, `google.api.http`) a generic type would lose.
+/// `tenet.policy.v1.Priority` of the methods that have one.
+const PRIORITIES: [(&str, u64); 2] = [("Critical", 1), ("Sheddable", 3)];
+
+/// The contract, with options a generic type would lose: `google.api.http` (field 72295728) stands for those nobody reads here,
+/// the policy of a method (field 81001) for those that are read. They are appended as bytes, which is what an option is.
 pub fn contract() -> &'static [u8] {
-    let methods = ["Echo", "Panic", "Refuse", "Wait", "Context", "Below", "Down", "Up"];
-    let file = FileDescriptorProto {
+    use prost::Message;
+    use prost::encoding::{bytes, string, uint64};
+    let mut service =
+        ServiceDescriptorProto { name: Some("Probe".into()), ..Default::default() }.encode_to_vec();
+    let methods =
+        ["Echo", "Panic", "Refuse", "Wait", "Context", "Below", "Down", "Up", "Critical", "Sheddable"];
+    for name in methods {
+        let mut method = MethodDescriptorProto {
+            name: Some(name.into()),
+            client_streaming: Some(name == "Up"),
+            server_streaming: Some(name == "Down"),
+            ..Default::default()
+        }
+        .encode_to_vec();
+        if let Some((_, priority)) = PRIORITIES.iter().find(|(with, _)| *with == name) {
+            let (mut policy, mut options) = (Vec::new(), Vec::new());
+            uint64::encode(2, priority, &mut policy);
+            bytes::encode(81_001, &policy, &mut options);
+            bytes::encode(4, &options, &mut method);
+        }
+        bytes::encode(2, &method, &mut service);
+    }
+    let mut file = FileDescriptorProto {
         name: Some("probe/v1/probe.proto".into()),
         package: Some("probe.v1".into()),
         message_type: vec![DescriptorProto { name: Some("Say".into()), ..Default::default() }],
-        service: vec![ServiceDescriptorProto {
-            name: Some("Probe".into()),
-            method: methods
-                .map(|name| MethodDescriptorProto { name: Some(name.into()), ..Default::default() })
-                .to_vec(),
-            ..Default::default()
-        }],
         ..Default::default()
-    };
-    // An unknown field appended to the file's bytes stands for the option.
-    let mut bytes = prost::Message::encode_to_vec(&file);
-    prost::encoding::string::encode(72_295_728, &OPTION.to_owned(), &mut bytes);
+    }
+    .encode_to_vec();
+    bytes::encode(6, &service, &mut file);
+    string::encode(72_295_728, &OPTION.to_owned(), &mut file);
     let mut set = Vec::new();
-    prost::encoding::bytes::encode(1, &bytes, &mut set);
-    assert_eq!(<FileDescriptorSet as prost::Message>::decode(set.as_slice()).unwrap().file.len(), 1);
+    bytes::encode(1, &file, &mut set);
+    let read = FileDescriptorSet::decode(set.as_slice()).unwrap();
+    assert_eq!(read.file[0].service[0].method.len(), methods.len());
     set.leak()
 }
 
@@ -259,6 +278,15 @@ impl Running {
         answer
     }
 
+    /// One request without or with a JSON body; status line, header and body as text.
+    pub async fn http(&self, start: &str, body: &str) -> String {
+        let length = body.len();
+        self.raw(&format!(
+            "{start} HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+        .await
+    }
+
     /// The metrics page.
     pub async fn metrics(&self) -> String {
         self.raw("GET /metrics HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").await
@@ -267,9 +295,21 @@ impl Running {
 
 /// Starts the probe on a free port.
 pub async fn start(limits: Limits, drain: Duration, below: Option<Channel>) -> Running {
+    start_with(&[], limits, drain, below).await
+}
+
+/// Starts the probe with these variables in its environment.
+pub async fn start_with(
+    environment: &[(&str, &str)],
+    limits: Limits,
+    drain: Duration,
+    below: Option<Channel>,
+) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    let mut facts = Facts::from_lookup("probe", |_| None).unwrap();
+    let lookup =
+        |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let mut facts = Facts::from_lookup("probe", lookup).unwrap();
     facts.instance = "probe-a-1".into();
     facts.drain = drain;
     let (stop, stopped) = oneshot::channel();

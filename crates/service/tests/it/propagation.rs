@@ -60,6 +60,39 @@ async fn a_stream_is_polled_with_the_context_of_its_call() {
 }
 
 #[tokio::test]
+async fn an_allowance_is_divided_below_and_accounted_for_above() {
+    let bottom = start_default().await;
+    let top = start(Limits::default(), Duration::from_secs(5), Some(bottom.channel())).await;
+    for (method, text, baggage, below, spent) in [
+        ("Below", "Context", "a=b,tenet-allowance=3", "a=b,tenet-allowance=2", Some("0")),
+        ("Below", "Context", "tenet-allowance=1", "tenet-allowance=0", Some("0")),
+        (
+            "Below",
+            "Context",
+            "tenet-allowance=3.0a1f00c0ffee1234",
+            "tenet-allowance=3.0a1f00c0ffee1234",
+            None,
+        ),
+        ("Below", "Context", "a=b", "a=b", None),
+    ] {
+        let mut request = request(text, None);
+        request.metadata_mut().insert("baggage", baggage.parse().unwrap());
+        let answer = call(top.channel(), method, request).await.unwrap();
+        let words: Vec<&str> = answer.get_ref().text.split(' ').collect();
+        assert_eq!(words[3], below);
+        let reported = answer.metadata().get("tenet-retries-spent").map(|value| value.to_str().unwrap());
+        assert_eq!(reported, spent, "{baggage}");
+    }
+    // An answer that is all head reports too; one that passes on a status from below reports for itself.
+    for (method, text, spent) in [("Refuse", "", "0"), ("Below", "Refuse", "0")] {
+        let mut request = request(text, None);
+        request.metadata_mut().insert("baggage", "tenet-allowance=3".parse().unwrap());
+        let status = call(top.channel(), method, request).await.unwrap_err();
+        assert_eq!(status.metadata().get("tenet-retries-spent").unwrap(), spent, "{method} {text}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_without_context_gets_one() {
     let running = start_default().await;
     let answer = call(running.channel(), "Context", say("")).await.unwrap().into_inner();

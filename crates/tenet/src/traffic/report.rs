@@ -1,19 +1,10 @@
 //! What a line of the load says.
 
+use super::connection::Outcome;
+use super::load::Ended;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tenet_sketch::Sketch;
-
-/// How one request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// With a status; 0 where no connection could be opened.
-    Status(u16),
-    /// The connection broke before the answer was complete.
-    Broken,
-    /// No complete answer in time.
-    TimedOut,
-}
 
 /// The requests of one interval.
 #[derive(Clone, Debug, Default)]
@@ -25,25 +16,22 @@ pub struct Report {
 }
 
 impl Report {
-    /// Counts a request by how it ended; `latency` is since its intended start.
-    pub fn record(&mut self, outcome: &Outcome, latency: Duration) {
-        self.latency_us.record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-        let name = match outcome {
-            Outcome::Status(200..=399) => {
+    /// Counts a request by how it ended.
+    pub fn record(&mut self, ended: &Ended) {
+        if ended.outcome == Outcome::NotSent {
+            self.dropped += 1;
+            return;
+        }
+        self.latency_us.record(u64::try_from(ended.latency.as_micros()).unwrap_or(u64::MAX));
+        let name = match ended.outcome {
+            Outcome::Status(200..=399, _) => {
                 self.ok += 1;
                 return;
             }
-            Outcome::Status(0) => "no connection".to_owned(),
-            Outcome::Status(status) => status.to_string(),
-            Outcome::Broken => "broken".to_owned(),
-            Outcome::TimedOut => "timed out".to_owned(),
+            Outcome::Status(status, _) => status.to_string(),
+            other => words(other).to_owned(),
         };
         *self.errors.entry(name).or_default() += 1;
-    }
-
-    /// Counts a request that was due and could not be sent.
-    pub fn dropped(&mut self) {
-        self.dropped += 1;
     }
 
     /// The line of an interval of this length.
@@ -68,19 +56,36 @@ impl Report {
     }
 }
 
+/// How a call without a status ended, for people.
+fn words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Status(..) => "status",
+        Outcome::NoConnection => "no connection",
+        Outcome::Broken => "broken",
+        Outcome::TimedOut => "timed out",
+        Outcome::NotSent => "not sent",
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::connection::Repeated;
     use super::*;
+    use std::time::Instant;
 
     #[test]
     fn a_line_says_what_went_well_and_what_did_not() {
         let mut report = Report::default();
+        let mut record = |outcome, latency_ms| {
+            let latency = Duration::from_millis(latency_ms);
+            report.record(&Ended { intended: Instant::now(), latency, outcome, repeated: Repeated::No });
+        };
         for _ in 0..98 {
-            report.record(&Outcome::Status(200), Duration::from_millis(2));
+            record(Outcome::Status(200, None), 2);
         }
-        report.record(&Outcome::Status(503), Duration::from_millis(40));
-        report.record(&Outcome::Status(0), Duration::from_millis(1));
-        report.dropped();
+        record(Outcome::Status(503, None), 40);
+        record(Outcome::NoConnection, 1);
+        record(Outcome::NotSent, 1);
         let line = report.line(Duration::from_secs(10), 3);
         for part in
             ["100 answered (10/s)", "98 ok", "max 40.0 ms", "503: 1", "no connection: 1", "1 not sent"]

@@ -20,8 +20,18 @@ impl Requests {
     /// Those that `tenet.toml` names; if it names none, every public GET of the contract with numbers for captures.
     pub fn new(traffic: &Traffic, contract: &Contract) -> Requests {
         let all = if traffic.requests.is_empty() { derived(contract) } else { traffic.requests.clone() };
+        Requests::of(all)
+    }
+
+    fn of(all: Vec<TrafficRequest>) -> Requests {
         let weights = all.iter().map(|request| u64::from(request.weight)).sum();
         Requests { all, weights }
+    }
+
+    /// Those that change nothing (RFC 9110 §9.2.1).
+    pub fn safe(self) -> Requests {
+        let safe = |request: &TrafficRequest| matches!(request.method.as_str(), "GET" | "HEAD");
+        Requests::of(self.all.into_iter().filter(safe).collect())
     }
 
     /// Whether there is nothing to send.
@@ -109,6 +119,7 @@ mod tests {
             request(1, "/b", Some("[{user},{n}]")),
         ];
         let requests = Requests { weights: 4, all };
+        assert_eq!(requests.clone().safe().weights, 3);
         let mut random = SmallRng::seed_from_u64(1);
         let mut posts = 0;
         for number in 0..4000 {

@@ -1,4 +1,4 @@
-//! Calls to a gateway's admin listener: small, rare, one connection each.
+//! Calls to a gateway's admin listener and to the fault points of an instance: small, rare, one connection each.
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -42,6 +42,16 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
 /// `POST path` with a body of this media type.
 pub async fn post(address: SocketAddr, path: &str, media_type: &str, body: Bytes) -> Result<Answer, String> {
     call(address, Method::POST, path, Some(media_type), body).await
+}
+
+/// `PUT path` with JSON.
+pub async fn put(address: SocketAddr, path: &str, json: &Value) -> Result<Answer, String> {
+    call(address, Method::PUT, path, Some("application/json"), Bytes::from(json.to_string())).await
+}
+
+/// `DELETE path`.
+pub async fn delete(address: SocketAddr, path: &str) -> Result<Answer, String> {
+    call(address, Method::DELETE, path, None, Bytes::new()).await
 }
 
 async fn call(

@@ -1,12 +1,16 @@
 //! One child that is kept running: started, watched, started again with back-off when it dies, stopped when asked.
+//!
+//! A drill bends this without being a death: a child may be *held down* (killed, and nothing started in its place) or *paused*
+//! (SIGSTOP), until it is released. Neither counts for the back-off, and neither is noise on the terminal.
 
-use super::backoff::Backoff;
+mod keeper;
+
 use super::output::Output;
 use super::ready::Ready;
 use super::spawn::Program;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use std::time::{Duration, Instant};
+use super::time_line::TimeLine;
+use keeper::Keeper;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -35,13 +39,18 @@ pub enum State {
     },
     /// Its process has died with these words; another will be started.
     Died(String),
+    /// It was killed, and nothing is started until it is released.
+    Held,
     /// It was stopped.
     Stopped,
 }
 
+/// What its keeper is to do. From `Stop` on there is no way back; the ones before come and go with a drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
     Run,
+    Pause,
+    Hold,
     Stop,
     Kill,
 }
@@ -57,11 +66,10 @@ pub struct Child {
 
 impl Child {
     /// Starts it and keeps it running.
-    pub fn start(spec: Spec, output: &Output) -> Child {
+    pub fn start(spec: Spec, output: &Output, time_line: &TimeLine) -> Child {
         let (order, orders) = watch::channel(Order::Run);
         let (tell, state) = watch::channel(State::Starting);
-        let keeper =
-            Keeper { spec: spec.clone(), output: output.clone(), orders, tell, backoff: Backoff::default() };
+        let keeper = Keeper::new(spec.clone(), output.clone(), time_line.clone(), orders, tell);
         Child { spec, order, state, keeper: tokio::task::spawn_local(keeper.keep()) }
     }
 
@@ -81,16 +89,46 @@ impl Child {
     /// Waits until it serves. The error says why it does not: its first process died, or the time is over.
     pub async fn ready(&self, within: Duration) -> Result<(), String> {
         let mut state = self.state.clone();
-        let reached = state.wait_for(|state| *state != State::Starting);
+        let reached = state.wait_for(|state| !matches!(state, State::Starting | State::Held));
         match tokio::time::timeout(within, reached).await {
             Err(_) => Err(format!("{} does not serve after {within:?}: {}", self.spec.id, self.spec.ready)),
             Ok(Err(_)) => Err(format!("{} was stopped", self.spec.id)),
             Ok(Ok(state)) => match &*state {
                 State::Ready { .. } => Ok(()),
                 State::Died(words) => Err(format!("{} {words} before it served", self.spec.id)),
-                State::Starting | State::Stopped => Err(format!("{} was stopped", self.spec.id)),
+                State::Starting | State::Held | State::Stopped => {
+                    Err(format!("{} was stopped", self.spec.id))
+                }
             },
         }
+    }
+
+    /// Kills its whole process group and starts nothing in its place until [`Child::release`].
+    pub fn hold_down(&self) {
+        self.bend(Order::Hold);
+    }
+
+    /// Waits until a child that is to be held down has no process any more; false if that takes longer than `within`.
+    pub async fn held(&self, within: Duration) -> bool {
+        let mut state = self.state.clone();
+        let reached = state.wait_for(|state| *state == State::Held);
+        matches!(tokio::time::timeout(within, reached).await, Ok(Ok(_)))
+    }
+
+    /// Stops its process group where it is (SIGSTOP), as a machine that swaps or a long collection of garbage does, until
+    /// [`Child::release`]. A process that does not serve yet is stopped once it does.
+    pub fn pause(&self) {
+        self.bend(Order::Pause);
+    }
+
+    /// Undoes [`Child::hold_down`] and [`Child::pause`].
+    pub fn release(&self) {
+        self.bend(Order::Run);
+    }
+
+    fn bend(&self, wanted: Order) {
+        self.order
+            .send_if_modified(|order| *order < Order::Stop && std::mem::replace(order, wanted) != wanted);
     }
 
     /// Asks it to end (SIGTERM) without waiting.
@@ -123,99 +161,5 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         self.keeper.abort();
-    }
-}
-
-struct Keeper {
-    spec: Spec,
-    output: Output,
-    orders: watch::Receiver<Order>,
-    tell: watch::Sender<State>,
-    backoff: Backoff,
-}
-
-impl Keeper {
-    async fn keep(mut self) {
-        loop {
-            let started = Instant::now();
-            let words = match self.run_once().await {
-                None => break,
-                Some(words) => words,
-            };
-            let wait = self.backoff.after(started.elapsed(), rand::random());
-            let times = match self.backoff.deaths() {
-                1 => String::new(),
-                deaths => format!(" ({deaths} times in a row)"),
-            };
-            self.output
-                .note(&self.spec.id, &format!("{words}{times}; starting again in {} ms", wait.as_millis()));
-            self.tell.send_replace(State::Died(words));
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = ordered(&mut self.orders, Order::Stop) => break,
-            }
-        }
-        self.tell.send_replace(State::Stopped);
-    }
-
-    /// One process from start to end; `None` if it was stopped, else how it died.
-    async fn run_once(&mut self) -> Option<String> {
-        if *self.orders.borrow() > Order::Run {
-            return None;
-        }
-        let mut process = match self.spec.program.spawn(&self.spec.id, &self.output) {
-            Ok(process) => process,
-            Err(error) => return Some(format!("cannot be started: {error}")),
-        };
-        let Some(pid) = process.id() else { return Some("ended at once".to_owned()) };
-        let again = self.backoff.deaths() > 0;
-        let ready = self.spec.ready.clone();
-        let mut serving = std::pin::pin!(ready.wait(pid));
-        let mut serves = false;
-        loop {
-            tokio::select! {
-                status = process.wait() => {
-                    // What it started itself must not outlive it, or the next one finds its port taken.
-                    signal_group(pid, Signal::SIGKILL);
-                    return Some(match status {
-                        Ok(status) => format!("died ({status})"),
-                        Err(error) => format!("died ({error})"),
-                    });
-                }
-                () = &mut serving, if !serves => {
-                    serves = true;
-                    self.tell.send_replace(State::Ready { pid });
-                    if again {
-                        self.output.note(&self.spec.id, "serves again");
-                    }
-                }
-                () = ordered(&mut self.orders, Order::Stop) => break,
-            }
-        }
-        signal_group(pid, Signal::SIGTERM);
-        let by_itself = tokio::select! {
-            result = tokio::time::timeout(self.spec.grace, process.wait()) => result.is_ok(),
-            () = ordered(&mut self.orders, Order::Kill) => false,
-        };
-        signal_group(pid, Signal::SIGKILL);
-        if !by_itself {
-            self.output
-                .note(&self.spec.id, &format!("did not end within {:?} and was killed", self.spec.grace));
-            // Bounded by the kernel: nothing survives SIGKILL.
-            let _ = process.wait().await;
-        }
-        None
-    }
-}
-
-/// Waits until at least `wanted` was ordered; a handle that is gone is an order to die.
-async fn ordered(orders: &mut watch::Receiver<Order>, wanted: Order) {
-    let _ = orders.wait_for(|order| *order >= wanted).await;
-}
-
-/// Signals the child's group: what it started itself is in it. A group that is gone is what we want.
-fn signal_group(pid: u32, signal: Signal) {
-    if let Ok(pid) = i32::try_from(pid) {
-        let _ = killpg(Pid::from_raw(pid), signal);
     }
 }

@@ -1,9 +1,11 @@
-//! How `tenet reload` and `tenet restart` speak to a running `up`: a Unix socket in the project's state folder.
+//! How `tenet reload`, `tenet restart` and `tenet drill` speak to a running `up`: a Unix socket in the project's state folder.
 //!
-//! One line in (`reload`, `restart`, `restart services`), lines of JSON out: `{"line": "..."}` for what is going on, and at
-//! the end `{"done": true}` or `{"done": false}`.
+//! One line in (`reload`, `restart`, `restart services`, `drill {json}`), lines of JSON out: `{"line": "..."}` for what is going
+//! on, and at the end `{"done": true}` or `{"done": false}`. A drill is a conversation: `{"drill": {"ready": ...}}` once it is known
+//! to be possible, `begin` and `end` in, `{"drill": {"began": ...}}` and `{"drill": {"undone": ...}}` out. Who hangs up ends it.
 
 use crate::cli::Failed;
+use crate::drill::Rehearsal;
 use crate::project;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -14,11 +16,12 @@ use std::time::Duration;
 use tenet_release::ReleaseDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
+use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::mpsc;
 
 const SOCKET: &str = "up.sock";
-/// Longest order read.
-const MAX_ORDER: u64 = 256;
+/// Most bytes read from one client: an order with names of ordinary length is a few hundred.
+const MAX_ORDER: u64 = 4096;
 /// Time for an order to arrive once somebody connected.
 const ORDER_TIME: Duration = Duration::from_secs(5);
 /// Longest silence that a waiting command accepts: a rolling restart of a slow fleet speaks at every step.
@@ -27,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LINES: usize = 256;
 
 /// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// Load the project again and switch to it everywhere.
     Reload,
@@ -36,6 +39,8 @@ pub enum Order {
         /// Instances too.
         services: bool,
     },
+    /// Rehearse a failure.
+    Drill(Rehearsal),
 }
 
 /// An order and whom to answer.
@@ -44,16 +49,43 @@ pub struct Asked {
     pub order: Order,
     /// Where answers go.
     pub answers: Answers,
+    /// What else the client says.
+    pub words: Words,
 }
 
 /// Lines to a waiting client.
 pub struct Answers(mpsc::Sender<Message>);
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Further lines of a client.
+pub struct Words(tokio::io::BufReader<tokio::io::Take<OwnedReadHalf>>);
+
+/// One line to a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Message {
+pub enum Message {
+    /// Something that is going on.
     Line(String),
+    /// How far a drill has come.
+    Drill(Stage),
+    /// The end, and whether it is a good one.
     Done(bool),
+}
+
+/// How far a drill has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// It is possible, and waits for `begin`. These are meant: instances, and gateways.
+    Ready {
+        /// Names of instances.
+        instances: Vec<String>,
+        /// Names of gateways.
+        gateways: Vec<String>,
+    },
+    /// The failure is there since this moment, in milliseconds since 1970-01-01T00:00:00Z.
+    Began(u64),
+    /// The failure is undone since this moment.
+    Undone(u64),
 }
 
 impl Answers {
@@ -62,9 +94,25 @@ impl Answers {
         let _ = self.0.try_send(Message::Line(line.to_owned()));
     }
 
+    /// How far a drill has come.
+    pub fn stage(&self, stage: Stage) {
+        let _ = self.0.try_send(Message::Drill(stage));
+    }
+
     /// The end.
     pub async fn done(self, ok: bool) {
         let _ = self.0.send_timeout(Message::Done(ok), ORDER_TIME).await;
+    }
+}
+
+impl Words {
+    /// The next line; `None` once the client has hung up. Whoever gives up waiting may lose the beginning of a line.
+    pub async fn next(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line).await {
+            Ok(1..) => Some(line.trim().to_owned()),
+            _ => None,
+        }
     }
 }
 
@@ -114,7 +162,7 @@ impl Control {
                 }
             });
             match parse(line.trim()) {
-                Some(order) => return Asked { order, answers },
+                Some(order) => return Asked { order, answers, words: Words(read) },
                 None => {
                     answers.say(&format!("error: unknown order {:?}", line.trim()));
                     answers.done(false).await;
@@ -129,7 +177,7 @@ fn parse(line: &str) -> Option<Order> {
         "reload" => Some(Order::Reload),
         "restart" => Some(Order::Restart { services: false }),
         "restart services" => Some(Order::Restart { services: true }),
-        _ => None,
+        _ => serde_json::from_str(line.strip_prefix("drill ")?).ok().map(Order::Drill),
     }
 }
 
@@ -139,8 +187,8 @@ fn short_path(run: &Path) -> io::Result<(PathBuf, std::fs::File)> {
     Ok((PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd())), folder))
 }
 
-/// Gives an order to the `up` of the project at `path`, prints its answers and waits for the end.
-pub fn ask(path: &Path, order: &str) -> Result<(), Failed> {
+/// A connection to the `up` of the project at `path`.
+pub fn connect(path: &Path) -> Result<UnixStream, Failed> {
     let folder = project::folder(path);
     let run = ReleaseDir::of_project(folder).root().join("run");
     let not_up = |error: io::Error| {
@@ -148,13 +196,25 @@ pub fn ask(path: &Path, order: &str) -> Result<(), Failed> {
         Failed(format!("error: {project} is not up ({error})\n  hint: `tenet up {project}` starts it"))
     };
     let (socket, _folder) = short_path(&run).map_err(not_up)?;
-    let mut stream = UnixStream::connect(socket).map_err(not_up)?;
-    let lost = |error: io::Error| Failed::while_doing("the connection to `tenet up` broke", &error);
+    UnixStream::connect(socket).map_err(not_up)
+}
+
+/// The connection to `up` is gone.
+pub fn lost(error: &dyn std::error::Error) -> Failed {
+    Failed::while_doing("the connection to `tenet up` broke", error)
+}
+
+/// Gives an order to the `up` of the project at `path`, prints its answers and waits for the end.
+pub fn ask(path: &Path, order: &str) -> Result<(), Failed> {
+    let mut stream = connect(path)?;
+    let lost = |error: io::Error| lost(&error);
     stream.set_read_timeout(Some(PATIENCE)).map_err(lost)?;
     writeln!(stream, "{order}").map_err(lost)?;
     for line in BufReader::new(stream).lines() {
         match serde_json::from_str(&line.map_err(lost)?).map_err(Failed::new)? {
             Message::Line(text) => println!("{text}"),
+            // Only a drill has stages, and it has a conversation of its own.
+            Message::Drill(_) => {}
             Message::Done(true) => return Ok(()),
             Message::Done(false) => {
                 return Err(Failed(format!("error: {order} was refused; what ran goes on")));

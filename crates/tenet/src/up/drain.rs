@@ -1,8 +1,9 @@
 //! The end: who sends first, then the doors, then what stands behind them, then who watches. Every step is bounded.
 
 use super::child::Child;
+use super::orders::Signals;
 use super::state;
-use super::supervisor::{Signals, Supervisor};
+use super::supervisor::Supervisor;
 
 impl Supervisor {
     /// Stops every child in order. A further signal kills what is left.

@@ -17,6 +17,11 @@ const CONSOLE_GRACE: Duration = Duration::from_secs(3);
 /// Zones that gateways are spread over, as services are by default.
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
+/// The zone of the gateway on the admin socket `index`.
+pub fn zone_of_gateway(index: usize) -> &'static str {
+    ZONES[index % ZONES.len()]
+}
+
 impl Supervisor {
     /// What the gateway on the admin socket `index` is started from.
     pub fn gateway_spec(&self, index: usize, admin: &Listening) -> Spec {
@@ -28,7 +33,7 @@ impl Supervisor {
             "--name",
             &id,
             "--zone",
-            ZONES[index % ZONES.len()],
+            zone_of_gateway(index),
             "--threads",
             &threads.to_string(),
             "--listen",
@@ -40,7 +45,11 @@ impl Supervisor {
             "--state-dir",
             &self.dir.root().to_string_lossy(),
         ];
-        let mut program = Program::role(self.project.clone(), arguments.map(str::to_owned).into());
+        let mut arguments: Vec<String> = arguments.map(str::to_owned).into();
+        if self.args.fault_points {
+            arguments.push("--fault-points".to_owned());
+        }
+        let mut program = Program::role(self.project.clone(), arguments);
         program.sockets = vec![
             ("public", self.sockets.public.socket.clone()),
             ("private", self.sockets.private.socket.clone()),
@@ -53,7 +62,7 @@ impl Supervisor {
     /// Starts every gateway and waits until all serve.
     pub async fn start_gateways(&mut self) -> Result<(), Failed> {
         for (index, admin) in self.sockets.admin.iter().enumerate() {
-            self.gateways.push(Child::start(self.gateway_spec(index, admin), &self.output));
+            self.gateways.push(Child::start(self.gateway_spec(index, admin), &self.output, &self.time_line));
         }
         for gateway in &self.gateways {
             gateway.ready(START_TIME).await.map_err(|reason| Failed(format!("error: {reason}")))?;
@@ -73,7 +82,7 @@ impl Supervisor {
         program.sockets = vec![("console", console.socket.clone())];
         let ready = Ready::Answers(console.address);
         let spec = Spec { id: "console".into(), program, ready, grace: CONSOLE_GRACE };
-        let child = self.console.insert(Child::start(spec, &self.output));
+        let child = self.console.insert(Child::start(spec, &self.output, &self.time_line));
         child.ready(START_TIME).await.map_err(|reason| Failed(format!("error: {reason}")))
     }
 
@@ -90,6 +99,6 @@ impl Supervisor {
         ];
         let program = Program::role(self.project.clone(), arguments.map(str::to_owned).into());
         let spec = Spec { id: "traffic".into(), program, ready: Ready::Runs, grace: CONSOLE_GRACE };
-        self.traffic = Some(Child::start(spec, &self.output));
+        self.traffic = Some(Child::start(spec, &self.output, &self.time_line));
     }
 }

@@ -2,9 +2,10 @@
 
 use super::admin;
 use super::gateways::START_TIME;
+use super::orders::Tell;
 use super::plan;
 use super::services::Instance;
-use super::supervisor::{Supervisor, Tell};
+use super::supervisor::Supervisor;
 use crate::cli::Failed;
 use bytes::Bytes;
 use serde_json::json;

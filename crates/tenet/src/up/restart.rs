@@ -2,7 +2,8 @@
 
 use super::child::Child;
 use super::gateways::START_TIME;
-use super::supervisor::{Supervisor, Tell};
+use super::orders::Tell;
+use super::supervisor::Supervisor;
 use crate::cli::Failed;
 
 impl Supervisor {
@@ -23,7 +24,7 @@ impl Supervisor {
     pub async fn replace_gateway(&mut self, index: usize, tell: &Tell<'_>) -> Result<(), Failed> {
         let spec = self.gateway_spec(index, &self.sockets.admin[index]);
         let id = spec.id.clone();
-        let mut successor = Child::start(spec, &self.output);
+        let mut successor = Child::start(spec, &self.output, &self.time_line);
         if let Err(reason) = successor.ready(START_TIME).await {
             successor.kill();
             successor.ended().await;

@@ -36,7 +36,8 @@ impl Supervisor {
                 self.ports.free().map_err(|error| Failed::while_doing("no port for a service", &error))?;
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let version = self.release.hash.short();
-            let child = Child::start(self.instance_spec(&plan, address, &version), &self.output);
+            let child =
+                Child::start(self.instance_spec(&plan, address, &version), &self.output, &self.time_line);
             started.push(Instance { plan, address, version, child });
         }
         for instance in &started {
@@ -65,6 +66,9 @@ impl Supervisor {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if self.args.fault_points {
+            env.push(("TENET_FAULT_POINTS".to_owned(), "true".to_owned()));
+        }
         env.extend(plan.calls.iter().map(|called| (url_variable(called), private.clone())));
         env.extend(plan.env.clone());
         let program =

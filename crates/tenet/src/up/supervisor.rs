@@ -1,17 +1,18 @@
 //! The supervisor itself: what it holds, how it starts, what it waits for.
 
 use super::child::Child;
-use super::control::{Answers, Asked, Control, Order};
+use super::control::Control;
+use super::orders::Signals;
 use super::output::Output;
 use super::ports::Ports;
 use super::services::Instance;
 use super::sockets::Sockets;
+use super::time_line::TimeLine;
 use super::{announce, build, lock, plan, state};
 use crate::cli::{Failed, UpArgs};
 use crate::project;
 use std::path::{Path, PathBuf};
 use tenet_release::{Current, Release, ReleaseDir};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
 /// Everything that runs, and what it was started from.
@@ -23,6 +24,7 @@ pub struct Supervisor {
     pub release: Release,
     pub epoch: u64,
     pub output: Output,
+    pub time_line: TimeLine,
     pub ports: Ports,
     pub sockets: Sockets,
     pub instances: Vec<Instance>,
@@ -33,57 +35,6 @@ pub struct Supervisor {
     pub retiring: Vec<Child>,
     pub console: Option<Child>,
     pub traffic: Option<Child>,
-}
-
-/// Where an operation says what it does: the terminal of `up`, and the command that asked.
-pub struct Tell<'a> {
-    output: &'a Output,
-    answers: Option<&'a Answers>,
-}
-
-impl Tell<'_> {
-    /// One line.
-    pub fn say(&self, line: &str) {
-        self.output.say(line);
-        if let Some(answers) = self.answers {
-            answers.say(line);
-        }
-    }
-}
-
-/// What the supervisor listens to.
-pub struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-    user: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            user: signal(SignalKind::user_defined2())?,
-        })
-    }
-
-    /// Waits until somebody wants us to end: SIGINT or SIGTERM.
-    pub async fn terminate(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// Waits for an order by signal: SIGHUP reloads, SIGUSR2 restarts the gateways.
-    async fn order(hangup: &mut Signal, user: &mut Signal) -> Order {
-        tokio::select! {
-            _ = hangup.recv() => Order::Reload,
-            _ = user.recv() => Order::Restart { services: false },
-        }
-    }
 }
 
 /// From the first line to the last.
@@ -123,6 +74,7 @@ async fn up(args: UpArgs) -> Result<(), Failed> {
         release,
         epoch,
         output,
+        time_line: TimeLine::start(sockets.admin.iter().map(|admin| admin.address).collect()),
         ports: Ports::new(rand::random()),
         sockets,
         instances: Vec::new(),
@@ -182,42 +134,6 @@ impl Supervisor {
             self.start_traffic(rps);
         }
         Ok(())
-    }
-
-    /// Serves until somebody wants us to end. Orders run one at a time; the wish to end interrupts them.
-    async fn serve(&mut self, signals: &mut Signals, control: &Control) {
-        loop {
-            let Signals { interrupt, terminate, hangup, user } = &mut *signals;
-            let (order, answers) = tokio::select! {
-                _ = interrupt.recv() => return,
-                _ = terminate.recv() => return,
-                order = Signals::order(hangup, user) => (order, None),
-                Asked { order, answers } = control.next() => (order, Some(answers)),
-            };
-            let done = tokio::select! {
-                done = self.obey(order, answers.as_ref()) => done,
-                () = signals.terminate() => return,
-            };
-            if let Some(answers) = answers {
-                answers.done(done).await;
-            }
-        }
-    }
-
-    async fn obey(&mut self, order: Order, answers: Option<&Answers>) -> bool {
-        let output = self.output.clone();
-        let tell = Tell { output: &output, answers };
-        let result = match order {
-            Order::Reload => self.reload(&tell).await,
-            Order::Restart { services } => self.restart(services, &tell).await,
-        };
-        if let Err(Failed(text)) = &result {
-            tell.say(text);
-            if order == Order::Reload {
-                output.say(&format!("release {} goes on", self.release.hash.short()));
-            }
-        }
-        result.is_ok()
     }
 
     /// Writes `up.json` as things are now.

@@ -1,5 +1,8 @@
 //! A project, a running `up`, and callers, for the tests beside.
 
+// Every test binary uses a part of it.
+#![allow(dead_code)]
+
 #[path = "service.rs"]
 pub mod service;
 
@@ -77,7 +80,8 @@ impl Project {
     }
 }
 
-fn command(arguments: &[&str]) -> Command {
+/// A command of the built binary, at no terminal.
+pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenet"));
     command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
     command
@@ -134,6 +138,13 @@ impl Up {
         self.state()["public"].as_str().unwrap().parse().unwrap()
     }
 
+    /// What the state file says of the instance or gateway of this name.
+    pub fn member(&self, id: &str) -> Value {
+        let state = self.state();
+        let all = ["gateways", "instances"].iter().flat_map(|key| state[*key].as_array().unwrap().clone());
+        all.into_iter().find(|one| one["id"] == id).unwrap()
+    }
+
     /// Processes of gateways and instances.
     pub fn children(&self) -> Vec<u64> {
         let state = self.state();
@@ -186,8 +197,7 @@ fn collect(stream: impl Read + Send + 'static, text: Arc<Mutex<String>>) {
 
 /// Whether a process is there and not a zombie.
 pub fn alive(pid: u64) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+    process_state(pid).is_some_and(|state| state != 'Z')
 }
 
 /// SIGKILL.
@@ -195,7 +205,14 @@ pub fn kill(pid: u64) {
     send(pid, Signal::SIGKILL);
 }
 
-fn send(pid: u64, wanted: Signal) {
+/// One letter for what a process does (proc(5)): `T` is stopped, `Z` a zombie, nothing that it is gone.
+pub fn process_state(pid: u64) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// A signal to one process.
+pub fn send(pid: u64, wanted: Signal) {
     signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), wanted).unwrap();
 }
 
@@ -210,6 +227,17 @@ pub fn get(address: SocketAddr, path: &str) -> Result<String, String> {
     stream.read_to_string(&mut text).map_err(|e| e.to_string())?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or(format!("no answer: {text:?}"))?;
     if head.starts_with("HTTP/1.1 200 ") { Ok(body.to_owned()) } else { Err(text) }
+}
+
+/// The first of a stream of server-sent events; empty where none comes.
+pub fn first_event(address: SocketAddr, path: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(5)) else {
+        return String::new();
+    };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
+    let _ = write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    lines.skip_while(|line| !line.starts_with("event:")).take_while(|line| !line.is_empty()).collect()
 }
 
 /// One request after the other until it is stopped.
