@@ -11,6 +11,10 @@
 //! nobody: those at its front have callers that are about to give up. Then the newest goes first, because its caller is still there,
 //! and nobody waits longer than `target` (adaptive LIFO and controlled delay: Maurer, "Fail at Scale", 2015).
 //!
+//! Behind a limit (`tests/admission/queue.rs`: 4, 16 and 64 slots, three times their capacity for 30 s, of which 10 % CRITICAL and 60 % NORMAL):
+//! goodput ≥ 95 % of capacity, CRITICAL refused ≤ 0.05 %, nobody waits longer than `interval`, and 5 s after it at a load of 0.7 at
+//! most one in two hundred is refused.
+//!
 //! The structure belongs to one thread, or is held behind a lock for a few instructions.
 
 #[cfg(test)]

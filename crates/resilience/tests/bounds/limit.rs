@@ -41,7 +41,8 @@ fn no_interleaving_passes_the_bound() {
 #[test]
 fn no_priority_passes_its_share_while_windows_close() {
     // It adapts, but has nowhere to go.
-    let rules = LimitRules { initial: 8, min: 8, max: 8, window: Duration::from_millis(1), ..LimitRules::default() };
+    let rules =
+        LimitRules { initial: 8, min: 8, max: 8, window: Duration::from_millis(1), ..LimitRules::default() };
     for threads in [1, 2, 8] {
         let limiter = Limiter::new(&rules);
         let bounds = Priority::REFUSABLE.map(|priority| limiter.bound(priority));
