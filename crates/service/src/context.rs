@@ -101,8 +101,12 @@ impl Context {
         };
         let baggage = text(&BAGGAGE, MAX_BAGGAGE_BYTES);
         let allowance = match baggage.as_deref().and_then(baggage::read) {
-            Some(baggage::Carried::Exclusive(total)) => Some(Allowance::new(total)),
-            Some(baggage::Carried::Shared { .. }) | None => None,
+            // What a gateway gives to services that may only copy it is ours alone all the same: it is divided here, and the
+            // place where copies would find it is not shown to anybody.
+            Some(baggage::Carried::Exclusive(total) | baggage::Carried::Shared { amount: total, .. }) => {
+                Some(Allowance::new(total))
+            }
+            None => None,
         };
         Context {
             request_id: text(&REQUEST_ID, MAX_REQUEST_ID_BYTES).unwrap_or_else(new_request_id),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a stranger | the whole allowance: a tree begins here, whatever its baggage says |
 //! | a service whose SDK divides | what it was given for this call |
-//! | a service that copies baggage | its share of what is left at the gateway that called it; nothing at another gateway |
+//! | a service that only copies baggage | its share of what is left at the gateway that called it; nothing at another gateway |
 //! | a service without trace context | the whole allowance: nobody called it, a tree begins here |
 //! | a service with trace context and without an allowance | nothing: it lost what it was given |
 
@@ -59,8 +59,7 @@ impl Tree {
         if let Some((id, taken)) = self.shared {
             worker.process.upstream.ledger().put_back(id, taken.saturating_sub(spent));
         }
-        if spent > 0 {
-            fields.insert(RETRIES_SPENT, HeaderValue::from(spent));
-        }
+        // Also nothing is said: of a call that says nothing all counts as spent.
+        fields.insert(RETRIES_SPENT, HeaderValue::from(spent));
     }
 }
