@@ -75,15 +75,29 @@ const CASES: [Case; 4] = [
 
 /// Runs the cases and prints a table.
 pub fn run(arguments: &Arguments) -> Outcome {
-    run_loudly(cargo().args(["build", "--quiet", "--release", "--package", "tenet", "--package", "tenet-example-feed", "--bins"]))?;
+    run_loudly(cargo().args([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "tenet",
+        "--package",
+        "tenet-example-feed",
+        "--bins",
+    ]))?;
     let rps = SLOTS * 1000 / SLOT_MS * INSTANCES * arguments.load_percent / 100;
     let served = serve::feed_with(&Settings {
         profile: "release",
         arguments: &["--fault-points"],
         edit: Some(&|text| text.replace("env = { FEED_JOURNAL = \".tenet/feed\" }", &slots()) + TRAFFIC),
     })?;
-    println!("{rps} calls a second, {} % of {INSTANCES} instances of {SLOTS} slots of {SLOT_MS} ms", arguments.load_percent);
-    println!("\n| case | run | calls | harmed | by | p99 before | p99 during | recovered | attempts per call | CPU |");
+    println!(
+        "{rps} calls a second, {} % of {INSTANCES} instances of {SLOTS} slots of {SLOT_MS} ms",
+        arguments.load_percent
+    );
+    println!(
+        "\n| case | run | calls | harmed | by | p99 before | p99 during | recovered | attempts per call | CPU |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let mut broken = Vec::new();
     let wanted = |case: &&Case| arguments.case.as_deref().is_none_or(|part| case.name.contains(part));
@@ -119,9 +133,9 @@ fn measured(case: &Case, rps: u32, project: &Path, busy: bool) -> Outcome<Value>
     for _ in 0..REPEATS {
         let before = cpu();
         let mut report = drill(case, rps, project)?;
-        let share = before.zip(cpu()).map_or(0.0, |((busy, all), (busy_now, all_now))| {
-            (busy_now - busy) / (all_now - all).max(1.0)
-        });
+        let share = before
+            .zip(cpu())
+            .map_or(0.0, |((busy, all), (busy_now, all_now))| (busy_now - busy) / (all_now - all).max(1.0));
         report["cpu"] = share.into();
         if share <= CPU_MOST || busy {
             return Ok(report);
@@ -163,13 +177,20 @@ fn row(case: &Case, number: u32, report: &Value) -> Vec<String> {
     let ratio = during["p99_ms"].as_f64().zip(before["p99_ms"].as_f64()).map(|(now, then)| now / then);
     let mut broken = Vec::new();
     if harmed > case.harmed {
-        broken.push(format!("{}, run {number}: {harmed} harmed, expected at most {}", case.name, case.harmed));
+        broken
+            .push(format!("{}, run {number}: {harmed} harmed, expected at most {}", case.name, case.harmed));
     }
     if ratio.is_none_or(|ratio| ratio > case.p99_ratio) {
-        broken.push(format!("{}, run {number}: p99 {ratio:.1?} × before, expected at most {}", case.name, case.p99_ratio));
+        broken.push(format!(
+            "{}, run {number}: p99 {ratio:.1?} × before, expected at most {}",
+            case.name, case.p99_ratio
+        ));
     }
     if recovered.is_none_or(|ms| ms > case.recovery_ms) {
-        broken.push(format!("{}, run {number}: recovered {recovered:?}, expected within {} ms", case.name, case.recovery_ms));
+        broken.push(format!(
+            "{}, run {number}: recovered {recovered:?}, expected within {} ms",
+            case.name, case.recovery_ms
+        ));
     }
     broken
 }

@@ -153,7 +153,11 @@ impl Process {
     ///
     /// # Errors
     /// As [`adopt_roster`](Self::adopt_roster).
-    pub fn adopt_discovered(&self, service: &str, found: Option<Vec<RosterInstance>>) -> Result<(), AdoptError> {
+    pub fn adopt_discovered(
+        &self,
+        service: &str,
+        found: Option<Vec<RosterInstance>>,
+    ) -> Result<(), AdoptError> {
         let _adopting = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);

@@ -35,7 +35,9 @@ impl Sources {
         let gone: Vec<String> = self
             .running
             .iter()
-            .filter(|(name, source)| services.get(*name).and_then(|one| one.dns.as_ref()) != Some(&source.dns))
+            .filter(|(name, source)| {
+                services.get(*name).and_then(|one| one.dns.as_ref()) != Some(&source.dns)
+            })
             .map(|(name, _)| name.clone())
             .collect();
         for name in gone {
@@ -79,7 +81,8 @@ fn start(process: &Arc<Process>, name: &str, dns: &Dns) -> Result<JoinHandle<()>
             DnsEventKind::Back => EventKind::InstanceUp,
             DnsEventKind::Changed => EventKind::Scale,
         };
-        let (subject, text) = (event.service.to_string(), format!("DNS of {}: {}", event.service, event.text));
+        let (subject, text) =
+            (event.service.to_string(), format!("DNS of {}: {}", event.service, event.text));
         process.collector.event(Event { kind, at: SystemTime::now(), subject, text });
     })
     .map_err(|error| error.to_string())?;
