@@ -56,6 +56,11 @@ impl Faults {
         Ok(reached)
     }
 
+    /// The zones and instances that are delayed now.
+    pub fn targets(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
     /// Ends all of them.
     pub fn end(&self, shared: &Shared) {
         for (target, _) in self.lock().drain() {
