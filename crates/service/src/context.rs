@@ -46,9 +46,7 @@ pub struct Context {
     pub deadline: Option<Instant>,
     /// The consumer the gateway identified, if any. Only a private network makes it trustworthy.
     pub consumer: Option<Arc<str>>,
-    /// What is left of the extra attempts this call and all calls below it may make, when the caller granted any to this
-    /// call alone. `None` also when baggage carries one that is shared through a gateway's ledger: that one is divided there,
-    /// and only has to be passed on as it is.
+    /// What is left of the extra attempts this call and all calls below it may make, when the caller said anything of it.
     pub(crate) allowance: Option<Allowance>,
 }
 
@@ -101,8 +99,12 @@ impl Context {
         };
         let baggage = text(&BAGGAGE, MAX_BAGGAGE_BYTES);
         let allowance = match baggage.as_deref().and_then(baggage::read) {
-            Some(baggage::Carried::Exclusive(total)) => Some(Allowance::new(total)),
-            Some(baggage::Carried::Shared { .. }) | None => None,
+            // What is in a gateway's ledger is for services that copy their baggage. Whoever divides it instead, and says what was
+            // spent, leaves the ledger alone: calls below carry shares of the amount and never the id.
+            Some(baggage::Carried::Exclusive(total) | baggage::Carried::Shared { amount: total, .. }) => {
+                Some(Allowance::new(total))
+            }
+            None => None,
         };
         Context {
             request_id: text(&REQUEST_ID, MAX_REQUEST_ID_BYTES).unwrap_or_else(new_request_id),

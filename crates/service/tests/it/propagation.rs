@@ -69,9 +69,9 @@ async fn an_allowance_is_divided_below_and_accounted_for_above() {
         (
             "Below",
             "Context",
-            "tenet-allowance=3.0a1f00c0ffee1234",
-            "tenet-allowance=3.0a1f00c0ffee1234",
-            None,
+            "a=b,tenet-allowance=3.0a1f00c0ffee1234",
+            "a=b,tenet-allowance=2",
+            Some("0"),
         ),
         ("Below", "Context", "a=b", "a=b", None),
     ] {
