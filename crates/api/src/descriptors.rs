@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn options_are_read_and_what_has_none_gets_the_defaults() {
-        let hedged = MethodPolicy { deadline: Some(Duration { seconds: 1, nanos: 5 }), priority: 9, hedge: true };
+        let hedged =
+            MethodPolicy { deadline: Some(Duration { seconds: 1, nanos: 5 }), priority: 9, hedge: true };
         let rows = [
             ("A", None, false, MethodPolicy::default()),
             ("B", Some((0, None)), false, MethodPolicy::default()),

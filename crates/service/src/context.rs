@@ -1,11 +1,12 @@
 //! The context of the call that is being served: read from its metadata, visible to its handler without being passed
 //! along, and handed on to every call the handler makes.
 
-use crate::{Trace, timeout};
+use crate::Trace;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_resilience::allowance::{Allowance, Grant, baggage};
+use tenet_resilience::timeout;
 use tokio::time::Instant;
 
 /// Names the request through the whole call tree and all logs.
