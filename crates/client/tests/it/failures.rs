@@ -79,11 +79,9 @@ async fn a_deadline_reaches_the_instance_and_ends_the_call_on_both_sides() {
     // Not to be repeated, so that one handler and no second beside it has to be seen to end.
     let mut request = Request::new(say(""));
     request.set_timeout(Duration::from_millis(100));
+    // Whether the instance or the client says so first is a race of equals.
     let status = call(client, "Once", request).await.unwrap_err();
-    assert_eq!(
-        (status.code(), reason(&status).as_str()),
-        (Code::DeadlineExceeded, "GATEWAY_DEADLINE_EXCEEDED")
-    );
+    assert_eq!(status.code(), Code::DeadlineExceeded);
     eventually("the handler is dropped", async || instance.cancelled() == 1).await;
 }
 

@@ -63,7 +63,11 @@ async fn the_own_zone_is_called_first() {
     std::fs::write(&path, text).unwrap();
     let client =
         Client::builder("probe").roster_file(&path).zone("x").descriptor_set(contract()).build().unwrap();
-    for _ in 0..20 {
-        assert_eq!(call(client.clone(), "Echo", say("")).await.unwrap().into_inner().text, "near");
+    let mut near_calls = 0;
+    for _ in 0..200 {
+        near_calls +=
+            u32::from(call(client.clone(), "Echo", say("")).await.unwrap().into_inner().text == "near");
     }
+    // Without zones it would be about half; the balance lets some go over where the near one seems slow.
+    assert!(near_calls >= 150, "{near_calls} of 200");
 }

@@ -90,6 +90,8 @@ impl tonic::server::ServerStreamingService<Say> for Down {
         let (seen, count) = (self.0.seen.clone(), request.into_inner().number);
         let mut guard = OnDrop(seen.clone(), false);
         let stream = tokio_stream::iter(0..count).map(move |number| {
+            // All of it is taken along, not only the field.
+            let guard = &mut guard;
             seen.made.fetch_add(1, SeqCst);
             guard.1 = number + 1 == count;
             Ok(Say { text: "x".repeat(PIECE), number })
@@ -224,8 +226,11 @@ impl Instance {
             release: Semaphore::new(0),
             made: AtomicU64::new(0),
         });
-        let service =
-            Service::new("probe").descriptor_set(contract()).add(Probe { seen: seen.clone(), below });
+        let mut service = Service::new("probe").descriptor_set(contract());
+        if let Some(below) = below.clone() {
+            service = service.metrics(move |out| below.write_metrics(out));
+        }
+        let service = service.add(Probe { seen: seen.clone(), below });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();

@@ -45,3 +45,27 @@ async fn a_repetition_below_is_told_above() {
     // 8 above, 4 for the client: 2 were lost with the instance that had them, and one was the repetition.
     assert_eq!(answer.metadata().get("tenet-retries-spent").unwrap(), "3");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_of_a_service_shows_its_clients() {
+    let bottom = Instance::start("bottom");
+    let top = Instance::start_above("top", Some(client([&bottom]).build().unwrap()));
+    let uri: http::Uri = format!("http://{}", top.address).parse().unwrap();
+    let channel = tonic::transport::Endpoint::from(uri).connect_lazy();
+    call(channel, "Below", say("Echo")).await.unwrap();
+    let page = top.metrics().await;
+    let id = format!("probe-{}", bottom.address);
+    let state =
+        format!("tenet_instance_state{{service=\"probe\",instance=\"{id}\",zone=\"\",state=\"up\"}} 1\n");
+    for line in [
+        "# TYPE tenet_upstream_calls counter\n",
+        "tenet_upstream_calls_total{service=\"probe\"} 1\n",
+        "tenet_client_refused_total{service=\"probe\"} 0\n",
+        "tenet_upstream_retries_refused_total{service=\"probe\",by=\"budget\"} 0\n",
+        &state,
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    assert_eq!(page.matches("# EOF\n").count(), 1);
+    assert!(page.ends_with("# EOF\n"));
+}
