@@ -1,11 +1,12 @@
 //! The context of the call that is being served: read from its metadata, visible to its handler without being passed
 //! along, and handed on to every call the handler makes.
 
-use crate::{Trace, timeout};
+use crate::Trace;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_resilience::allowance::{Allowance, Grant, baggage};
+use tenet_resilience::timeout;
 use tokio::time::Instant;
 
 /// Names the request through the whole call tree and all logs.
@@ -46,9 +47,7 @@ pub struct Context {
     pub deadline: Option<Instant>,
     /// The consumer the gateway identified, if any. Only a private network makes it trustworthy.
     pub consumer: Option<Arc<str>>,
-    /// What is left of the extra attempts this call and all calls below it may make, when the caller granted any to this
-    /// call alone. `None` also when baggage carries one that is shared through a gateway's ledger: that one is divided there,
-    /// and only has to be passed on as it is.
+    /// What is left of the extra attempts this call and all calls below it may make, when the caller said anything of it.
     pub(crate) allowance: Option<Allowance>,
 }
 
@@ -101,8 +100,8 @@ impl Context {
         };
         let baggage = text(&BAGGAGE, MAX_BAGGAGE_BYTES);
         let allowance = match baggage.as_deref().and_then(baggage::read) {
-            // What a gateway gives to services that may only copy it is ours alone all the same: it is divided here, and the
-            // place where copies would find it is not shown to anybody.
+            // What is in a gateway's ledger is for services that copy their baggage. Whoever divides it instead, and says what was
+            // spent, leaves the ledger alone: calls below carry shares of the amount and never the id.
             Some(baggage::Carried::Exclusive(total) | baggage::Carried::Shared { amount: total, .. }) => {
                 Some(Allowance::new(total))
             }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a stranger | the whole allowance: a tree begins here, whatever its baggage says |
 //! | a service whose SDK divides | what it was given for this call |
-//! | a service that only copies baggage | its share of what is left at the gateway that called it; nothing at another gateway |
+//! | a service that copies baggage | its share of what is left at the gateway that called it; nothing at another gateway |
 //! | a service without trace context | the whole allowance: nobody called it, a tree begins here |
 //! | a service with trace context and without an allowance | nothing: it lost what it was given |
 
@@ -26,24 +26,28 @@ pub struct Tree {
     pub allowance: Allowance,
     /// Taken from a place that several calls share.
     shared: Option<(EntryId, u32)>,
+    /// Whether the caller divides what it has: then it has to hear also that nothing was spent, or it must take it that all was.
+    divided: bool,
 }
 
 impl Tree {
     /// The tree of a request through `door`.
     pub fn begin(worker: &Worker, program: &Program, door: Door, head: &Head) -> Tree {
-        let anew = || Tree { allowance: Allowance::new(program.allowance), shared: None };
+        let anew = || Tree { allowance: Allowance::new(program.allowance), shared: None, divided: false };
         if door == Door::Public {
             return anew();
         }
         let text = head.headers.get(BAGGAGE).and_then(|value| value.to_str().ok());
         match text.and_then(baggage::read) {
-            Some(Carried::Exclusive(amount)) => Tree { allowance: Allowance::new(amount), shared: None },
+            Some(Carried::Exclusive(amount)) => {
+                Tree { allowance: Allowance::new(amount), shared: None, divided: true }
+            }
             Some(Carried::Shared { id, .. }) => {
                 let taken = worker.process.upstream.ledger().take(id, MAX);
-                Tree { allowance: Allowance::new(taken), shared: Some((id, taken)) }
+                Tree { allowance: Allowance::new(taken), shared: Some((id, taken)), divided: false }
             }
             None if head.headers.contains_key(TRACEPARENT) => {
-                Tree { allowance: Allowance::new(0), shared: None }
+                Tree { allowance: Allowance::new(0), shared: None, divided: false }
             }
             None => anew(),
         }
@@ -59,7 +63,8 @@ impl Tree {
         if let Some((id, taken)) = self.shared {
             worker.process.upstream.ledger().put_back(id, taken.saturating_sub(spent));
         }
-        // Also nothing is said: of a call that says nothing all counts as spent.
-        fields.insert(RETRIES_SPENT, HeaderValue::from(spent));
+        if spent > 0 || self.divided {
+            fields.insert(RETRIES_SPENT, HeaderValue::from(spent));
+        }
     }
 }

@@ -66,7 +66,7 @@ async fn an_allowance_is_divided_below_and_accounted_for_above() {
     for (method, text, baggage, below, spent) in [
         ("Below", "Context", "a=b,tenet-allowance=3", "a=b,tenet-allowance=2", Some("0")),
         ("Below", "Context", "tenet-allowance=1", "tenet-allowance=0", Some("0")),
-        ("Below", "Context", "tenet-allowance=3.0a1f00c0ffee1234", "tenet-allowance=2", Some("0")),
+        ("Below", "Context", "a=b,tenet-allowance=3.0a1f00c0ffee1234", "a=b,tenet-allowance=2", Some("0")),
         ("Below", "Context", "a=b", "a=b", None),
     ] {
         let mut request = request(text, None);
