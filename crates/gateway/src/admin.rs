@@ -43,7 +43,10 @@ pub async fn serve(process: Arc<Process>, listener: TcpListener) {
         .route("/-/prepare", post(prepare).layer(DefaultBodyLimit::max(BUNDLE_MAX)))
         .route("/-/commit", post(commit))
         .route("/-/event", post(event).layer(DefaultBodyLimit::max(EVENT_MAX)))
-        .route("/-/faults", get(faults).put(begin_fault).delete(end_faults).layer(DefaultBodyLimit::max(EVENT_MAX)))
+        .route(
+            "/-/faults",
+            get(faults).put(begin_fault).delete(end_faults).layer(DefaultBodyLimit::max(EVENT_MAX)),
+        )
         .route("/metrics", get(metrics))
         .route_service("/tenet.telemetry.v1.Telemetry/{method}", telemetry)
         .with_state(process);
