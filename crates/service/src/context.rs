@@ -5,7 +5,7 @@ use crate::Trace;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
-use tenet_resilience::allowance::{Allowance, Grant, baggage};
+use tenet_resilience::allowance::{Allowance, Grant, SHARE, baggage, read_spent};
 use tenet_resilience::timeout;
 use tokio::time::Instant;
 
@@ -47,7 +47,9 @@ pub struct Context {
     pub deadline: Option<Instant>,
     /// The consumer the gateway identified, if any. Only a private network makes it trustworthy.
     pub consumer: Option<Arc<str>>,
-    /// What is left of the extra attempts this call and all calls below it may make, when the caller said anything of it.
+    /// What is left of the extra attempts this call and all calls below it may make, when the caller granted any to this
+    /// call alone. `None` also when baggage carries one that is shared through a gateway's ledger, and nothing says what of it
+    /// is ours: that one is divided there, and only has to be passed on as it is.
     pub(crate) allowance: Option<Allowance>,
 }
 
@@ -100,10 +102,11 @@ impl Context {
         };
         let baggage = text(&BAGGAGE, MAX_BAGGAGE_BYTES);
         let allowance = match baggage.as_deref().and_then(baggage::read) {
-            // What is in a gateway's ledger is for services that copy their baggage. Whoever divides it instead, and says what was
-            // spent, leaves the ledger alone: calls below carry shares of the amount and never the id.
-            Some(baggage::Carried::Exclusive(total) | baggage::Carried::Shared { amount: total, .. }) => {
-                Some(Allowance::new(total))
+            Some(baggage::Carried::Exclusive(total)) => Some(Allowance::new(total)),
+            // A place in a gateway's ledger may have been copied to others, too, and then it has to be passed on as it is. Not
+            // where the gateway said beside it what is ours: calls below carry shares of that, and never the place.
+            Some(baggage::Carried::Shared { .. }) => {
+                headers.get(SHARE).and_then(|share| read_spent(share.as_bytes())).map(Allowance::new)
             }
             None => None,
         };

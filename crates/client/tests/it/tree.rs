@@ -12,12 +12,17 @@ async fn an_allowance_is_divided_below_and_accounted_for_above() {
         ("tenet-allowance=3", "tenet-allowance=1", Some("0")),
         ("a=b,tenet-allowance=8", "a=b,tenet-allowance=2", Some("0")),
         ("tenet-allowance=1", "tenet-allowance=0", Some("0")),
-        // From a gateway's ledger: the top divides it and says so, and nobody below learns the id.
-        ("tenet-allowance=3.0a1f00c0ffee1234", "tenet-allowance=1", Some("0")),
+        // In a gateway's ledger, and nothing says that it is the top's alone: it is not for a client to spend.
+        ("tenet-allowance=3.0a1f00c0ffee1234", "tenet-allowance=0", None),
+        // The gateway says so (`share` below): the top divides it, and nobody below learns the place.
+        ("share=3,tenet-allowance=3.0a1f00c0ffee1234", "share=3,tenet-allowance=1", Some("0")),
         ("a=b", "a=b,tenet-allowance=0", None),
     ] {
         let mut request = Request::new(say("Context"));
         request.metadata_mut().insert("baggage", granted.parse().unwrap());
+        if granted.starts_with("share") {
+            request.metadata_mut().insert("tenet-allowance", "3".parse().unwrap());
+        }
         // Straight to the service: what is asked here is what a gateway would send.
         let uri: http::Uri = format!("http://{}", top.address).parse().unwrap();
         let answer = call(tonic::transport::Endpoint::from(uri).connect_lazy(), "Below", request);

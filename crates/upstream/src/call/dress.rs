@@ -7,12 +7,14 @@ use smallvec::SmallVec;
 use std::rc::Rc;
 use std::time::Duration;
 use tenet_resilience::allowance::baggage::{self, Carried};
-use tenet_resilience::allowance::{Entry, Grant, SPENT, read_spent};
+use tenet_resilience::allowance::{Entry, Grant, SHARE, SPENT, read_spent};
 
 /// The time left of a gRPC call (gRPC over HTTP/2, Timeout).
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// What rides along through the whole call tree (W3C Baggage).
 pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+/// The share once more, for an instance that divides it itself; the caller's own has ended here.
+const RETRY_SHARE: HeaderName = HeaderName::from_static(SHARE);
 /// What the tree below an answer spent of its share.
 const RETRIES_SPENT: HeaderName = HeaderName::from_static(SPENT);
 
@@ -83,6 +85,10 @@ impl Outbound<'_> {
             Some(entry) => Carried::Shared { amount, id: entry.id() },
             // Without a place in the ledger a copy could be spent twice.
             None => Carried::Exclusive(0),
+        };
+        match &share.entry {
+            Some(_) => headers.insert(RETRY_SHARE, HeaderValue::from(amount)),
+            None => headers.remove(RETRY_SHARE),
         };
         let before = self.head.baggage.as_ref().and_then(|value| value.to_str().ok());
         let mut text = String::with_capacity(before.map_or(0, str::len) + 48);
