@@ -106,6 +106,10 @@ fn an_instance_that_fails_is_ejected_and_told_of() {
         let healthy = stage.gateway.metric("tenet_instance_healthy", &["zone=\"a\""]);
         (ejections >= 1.0 && healthy == 0.0).then_some(())
     });
+    // Counters are told once a second.
+    eventually("every call is counted", || {
+        (stage.gateway.metric("tenet_upstream_calls_total", &["service=\"shop\""]) >= 60.0).then_some(())
+    });
     let retries = stage.gateway.metric("tenet_upstream_retries_total", &["cause=\"INTERNAL\""]);
     let (calls, attempts) = (
         stage.gateway.metric("tenet_upstream_calls_total", &["service=\"shop\""]),
