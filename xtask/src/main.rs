@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod console;
+mod drill;
 mod fuzz;
 mod httpwg;
 mod openapi_lint;
@@ -38,6 +39,8 @@ enum Command {
     Ci,
     /// Measure the gateway beside its peers.
     Bench(bench::Arguments),
+    /// Let parts of a real fleet fail under load, and say what callers noticed.
+    Drill(drill::Arguments),
     /// Run the fuzz targets, each for a while.
     Fuzz(fuzz::Arguments),
     /// Judge the example's OpenAPI document with openapi-spec-validator, spectral and redocly.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Drill(arguments) => drill::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::OpenapiLint => openapi_lint::run(),
         Command::Httpwg(arguments) => httpwg::run(&arguments),
