@@ -126,7 +126,7 @@ impl Answer {
 
 type Calls = Arc<Mutex<Vec<Call>>>;
 
-/// An HTTP/2 (in the clear, prior knowledge) server, as a gRPC service is one.
+/// An HTTP/2 (in the clear, prior knowledge) server, as a gRPC service is one. Health checks it answers by itself, with SERVING.
 pub struct GrpcBackend(Backend);
 
 /// An HTTP/1.1 server.
@@ -187,6 +187,10 @@ impl GrpcBackend {
             async move {
                 let Ok(mut connection) = h2::server::handshake(stream).await else { return };
                 while let Some(Ok((request, respond))) = connection.accept().await {
+                    if is_health_check(&request) {
+                        tokio::spawn(serving(respond));
+                        continue;
+                    }
                     let (answer, calls) = (answer.clone(), calls.clone());
                     tokio::spawn(async move {
                         let _ = answer_h2(request, respond, &*answer, &calls).await;
@@ -209,7 +213,11 @@ impl GrpcBackend {
             async move {
                 let Ok(mut connection) = h2::server::handshake(stream).await else { return };
                 while let Some(Ok((request, respond))) = connection.accept().await {
-                    tokio::spawn(serve(request, respond));
+                    if is_health_check(&request) {
+                        tokio::spawn(serving(respond));
+                    } else {
+                        tokio::spawn(serve(request, respond));
+                    }
                 }
             }
         }))
@@ -247,6 +255,24 @@ impl HttpBackend {
     pub fn calls(&self) -> Vec<Call> {
         self.0.calls()
     }
+}
+
+/// The gateway's own question whether we serve: no call that a script should see.
+fn is_health_check(request: &Request<h2::RecvStream>) -> bool {
+    request.uri().path() == "/grpc.health.v1.Health/Check"
+}
+
+/// SERVING (`grpc.health.v1.HealthCheckResponse`).
+async fn serving(mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let head = Response::builder().header("content-type", "application/grpc").body(());
+    let head = head.unwrap_or_else(|error| panic!("not a response: {error}"));
+    let mut out = respond.send_response(head, false)?;
+    out.send_data(h2c::frame(&[8, 1]), false)?;
+    let status = ("grpc-status".parse(), "0".parse());
+    let (Ok(name), Ok(value)): (Result<http::HeaderName, _>, Result<http::HeaderValue, _>) = status else {
+        return Ok(());
+    };
+    out.send_trailers([(name, value)].into_iter().collect())
 }
 
 fn remember(calls: &Calls, call: &Call) {

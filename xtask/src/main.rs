@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod console;
+mod drill;
 mod fuzz;
 mod httpwg;
 mod openapi_lint;
@@ -39,6 +40,8 @@ enum Command {
     Ci,
     /// Measure the gateway beside its peers.
     Bench(bench::Arguments),
+    /// Let parts of a real fleet fail under load, and say what callers noticed.
+    Drill(drill::Arguments),
     /// Run the simulated fleet through its faults, seed by seed.
     Simulate(simulate::Arguments),
     /// Run the fuzz targets, each for a while.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Drill(arguments) => drill::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::OpenapiLint => openapi_lint::run(),

@@ -12,9 +12,20 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The running platform; it drains and is gone with this value.
 pub struct Served {
     child: Child,
-    folder: PathBuf,
+    /// The project that is up.
+    pub folder: PathBuf,
     /// The public door.
     pub public: SocketAddr,
+}
+
+/// How the example is served.
+pub struct Settings<'a> {
+    /// `debug` or `release`; what it names is built already.
+    pub profile: &'a str,
+    /// Further arguments of `tenet up`.
+    pub arguments: &'a [&'a str],
+    /// What is changed in `tenet.toml`.
+    pub edit: Option<&'a dyn Fn(String) -> String>,
 }
 
 /// Builds what is needed and serves the example.
@@ -28,22 +39,30 @@ pub fn feed() -> Outcome<Served> {
         "tenet-example-feed",
         "--bins",
     ]))?;
+    // What is judged is what is said, not how fast: the tests have already built the example unoptimised.
+    feed_with(&Settings { profile: "debug", arguments: &[], edit: None })
+}
+
+/// Serves the example, which is built already, on free ports.
+pub fn feed_with(settings: &Settings<'_>) -> Outcome<Served> {
     // A copy: a `tenet up` of the one at the keyboard may hold the original's lock.
     let folder = target_dir().join(format!("xtask/feed-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     copy(&root().join("examples/feed"), &folder)?;
-    // What is judged is what is said, not how fast: the tests have already built the example unoptimised.
     let config = folder.join("tenet.toml");
     let text = std::fs::read_to_string(&config).map_err(|error| format!("{}: {error}", config.display()))?;
-    std::fs::write(&config, text.replace("/release/", "/debug/")).map_err(|error| error.to_string())?;
+    let text = text.replace("/release/", &format!("/{}/", settings.profile));
+    let text = settings.edit.map_or(text.clone(), |edit| edit(text));
+    std::fs::write(&config, text).map_err(|error| error.to_string())?;
     let log = std::fs::File::create(folder.join("up.log")).map_err(|error| error.to_string())?;
     let errors = log.try_clone().map_err(|error| error.to_string())?;
-    let mut up = command(target_dir().join("debug/tenet"));
+    let mut up = command(target_dir().join(settings.profile).join("tenet"));
     // What is set for tests and tools is no node fact.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENET_")) {
         up.env_remove(name);
     }
     up.arg("up").arg(&folder).args(["--no-build", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
+    up.args(settings.arguments);
     up.env("CARGO_TARGET_DIR", target_dir()).stdin(Stdio::null()).stdout(log).stderr(errors);
     let mut child = up.spawn().map_err(|error| format!("tenet up cannot be started: {error}"))?;
     match wait(&mut child, &folder) {

@@ -7,6 +7,8 @@
 //! The modules follow the packages; what the types mean is written in the `.proto` files and only there. Their
 //! comments come through as the documentation of the generated items.
 
+pub mod descriptors;
+
 /// Package `tenet.telemetry`.
 pub mod telemetry {
     /// Package `tenet.telemetry.v1`: what a process measured, second by second.

@@ -7,10 +7,11 @@
 //! | `POST /-/prepare` | a bundle to compile and keep; 422 says what is wrong with it |
 //! | `POST /-/commit` | `{"hash", "epoch"}`: the prepared release serves from now on |
 //! | `POST /-/event` | `{"kind", "subject", "text", "at_unix_ms"}`: something that only a neighbour saw, for the time line |
+//! | `PUT /-/faults`, `GET`, `DELETE` | `{"zone" or "instance", "delay_ms", "for_ms"}`: attempts there are delayed; 404 without the node fact `fault_points` |
 //! | `GET /metrics` | OpenMetrics |
 //! | `tenet.telemetry.v1.Telemetry` | gRPC: a snapshot a second |
 
-use crate::process::Process;
+use crate::process::{Fault, Process};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
@@ -42,6 +43,10 @@ pub async fn serve(process: Arc<Process>, listener: TcpListener) {
         .route("/-/prepare", post(prepare).layer(DefaultBodyLimit::max(BUNDLE_MAX)))
         .route("/-/commit", post(commit))
         .route("/-/event", post(event).layer(DefaultBodyLimit::max(EVENT_MAX)))
+        .route(
+            "/-/faults",
+            get(faults).put(begin_fault).delete(end_faults).layer(DefaultBodyLimit::max(EVENT_MAX)),
+        )
         .route("/metrics", get(metrics))
         .route_service("/tenet.telemetry.v1.Telemetry/{method}", telemetry)
         .with_state(process);
@@ -92,6 +97,34 @@ async fn commit(State(process): State<Arc<Process>>, Json(body): Json<Value>) ->
         Ok(Err(error)) => refused(&error.to_string()),
         Err(error) => refused(&error.to_string()),
     }
+}
+
+async fn begin_fault(State(process): State<Arc<Process>>, body: Bytes) -> Response {
+    if !process.fault_points {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let begun = serde_json::from_slice::<Fault>(&body)
+        .map_err(|error| error.to_string())
+        .and_then(|fault| process.faults.begin(&fault, &process.upstream));
+    match begun {
+        Ok(instances) => Json(json!({ "instances": instances })).into_response(),
+        Err(expected) => problem("Fault refused", &expected),
+    }
+}
+
+async fn faults(State(process): State<Arc<Process>>) -> Response {
+    if !process.fault_points {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    Json(json!({ "delayed": process.faults.targets() })).into_response()
+}
+
+async fn end_faults(State(process): State<Arc<Process>>) -> StatusCode {
+    if !process.fault_points {
+        return StatusCode::NOT_FOUND;
+    }
+    process.faults.end(&process.upstream);
+    StatusCode::NO_CONTENT
 }
 
 async fn event(State(process): State<Arc<Process>>, Json(body): Json<Value>) -> Response {

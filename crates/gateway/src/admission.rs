@@ -100,7 +100,9 @@ async fn wait(room: Rc<Room>, priority: Priority, deadline: Instant) -> Result<P
 /// What a failed call shows of the service's load.
 pub fn of_failure(failure: &Failure, took: Duration) -> Sample {
     let outcome = match failure.code() {
-        Code::DeadlineExceeded | Code::Overloaded => Outcome::Dropped,
+        // A call that ran out of time is none of these: an instance that hangs would lower the limit of all those that do not, and in
+        // an overload the calls that are answered show it as well.
+        Code::Overloaded => Outcome::Dropped,
         _ => Outcome::Ignore,
     };
     Sample { latency: took, outcome }

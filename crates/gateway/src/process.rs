@@ -1,18 +1,22 @@
 //! The gateway process: its threads, what they share, and its life from start to drain.
 
 mod adopt;
+mod discovery;
+mod faults;
 mod run;
 mod upstream;
 
 pub use adopt::Prepared;
+pub use faults::{Fault, Faults};
 pub use run::{Options, RunError, run};
 
 use crate::admission::Counts;
 use crate::program::{Door, Program};
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tenet_release::roster::RosterInstance;
 use tenet_release::{NodeFacts, ReleaseDir, Roster};
 use tenet_telemetry::Collector;
 use tenet_upstream::Shared;
@@ -61,6 +65,12 @@ pub struct Process {
     prepared: Mutex<Option<Prepared>>,
     /// Who is there now; kept because a release must be compiled against it.
     roster: Mutex<Roster>,
+    /// What DNS says of the services that are found by it.
+    discovered: Mutex<BTreeMap<String, Vec<RosterInstance>>>,
+    /// The failure domain this process lives in; empty for none.
+    zone: String,
+    /// Delays injected into attempts, each with the moment it ends by itself.
+    pub faults: Faults,
     /// Held while a new program is made from the one in force, so that no two are made from the same.
     adopting: Mutex<()>,
     /// By the number of the service; asked when a thread first calls one, and once a second.
@@ -88,6 +98,9 @@ impl Process {
             drain: watch::Sender::new(Drain::Not),
             prepared: Mutex::new(None),
             roster: Mutex::new(roster),
+            discovered: Mutex::default(),
+            zone: facts.zone.clone(),
+            faults: Faults::default(),
             adopting: Mutex::new(()),
             admission: Mutex::default(),
             state: ReleaseDir::new(&facts.state_dir),

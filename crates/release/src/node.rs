@@ -16,8 +16,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Variables that Tenet sets for the services it runs; they are node facts of the service, not of a Tenet process.
-pub const SERVICE_VARIABLES: [&str; 6] =
-    ["TENET_LISTEN", "TENET_ZONE", "TENET_INSTANCE", "TENET_SERVICE", "TENET_VERSION", "TENET_PRIVATE_URL"];
+pub const SERVICE_VARIABLES: [&str; 7] = [
+    "TENET_LISTEN",
+    "TENET_ZONE",
+    "TENET_INSTANCE",
+    "TENET_SERVICE",
+    "TENET_VERSION",
+    "TENET_PRIVATE_URL",
+    "TENET_ROSTER",
+];
 
 /// What is true of one process.
 #[derive(Clone, Debug, PartialEq, Eq)]

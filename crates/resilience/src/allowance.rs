@@ -36,7 +36,7 @@ mod spent;
 mod tests;
 
 pub use ledger::{Entry, EntryId, Ledger, SLOTS};
-pub use spent::{SPENT, read_spent};
+pub use spent::{SHARE, SPENT, read_spent};
 
 /// Extra attempts of a call tree where the configuration says nothing else: one for each hop of a chain of three calls, see
 /// [`share`].

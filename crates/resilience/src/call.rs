@@ -242,6 +242,10 @@ impl Call {
         }
         let pause = match pushback {
             Pushback::Never => return Next::GiveUp(Some(RefusedBy::Pushback)),
+            // It is that instance that wants to be left alone, and the next attempt goes to another one.
+            Pushback::After(_) if matches!(ended, Ended::NotRun(_)) => {
+                self.rules.backoff.pause(self.begun, random)
+            }
             Pushback::After(pause) => pause,
             Pushback::None => self.rules.backoff.pause(self.begun, random),
         };

@@ -8,10 +8,11 @@
 //!
 //! What an instance can carry is taken from what it did, never from configuration, and it is said how it is known ([`Basis`]):
 //!
-//! - **measured**: its latency left tolerance (1.5 × its usual one) at this throughput; in saturation throughput *is* capacity.
+//! - **measured**: it was saturated at this throughput (2.5 × its usual latency, or 1.5 × while calls were refused), and in saturation
+//!   throughput *is* capacity (the asymptote of operational analysis).
 //! - **estimated**: by the utilisation law (Denning and Buzen, "The Operational Analysis of Queueing Network Models", 1978) calls ÷ utilisation, from 30 %
 //!   on, with the utilisation that it reports itself (ORCA, gRFC A51).
-//! - **proven**: it has carried this much in the last 24 hours at healthy latency. A lower bound: nobody knows yet how much more it can do.
+//! - **proven**: it has carried this much in the last 24 hours and was not saturated. A lower bound: nobody knows yet how much more it can do.
 //!
 //! A share that rests on what was proven says nothing when it is below 1, because a service that never had more to do has proven no more.
 //! So the alarm rings for measured and estimated shares only. A service with one zone, or one instance, has a share of 0: that is so.
@@ -39,6 +40,9 @@ use std::time::Duration;
 /// What a round may have taken, seconds. Rounds are about a second; one that came far too late (a stopped process) is not believed.
 const ROUND_S: (f64, f64) = (0.1, 10.0);
 
+/// Calls are being refused when less than this share of those offered is answered; less than that is lost on the way between rounds.
+const REFUSING_BELOW: f64 = 0.97;
+
 /// How a capacity is known, the least certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Basis {
@@ -46,7 +50,7 @@ pub enum Basis {
     Proven,
     /// From the utilisation that instances report.
     Estimated,
-    /// More than this was tried, and latency left tolerance.
+    /// More than this was tried, and latency grew instead of throughput.
     Measured,
 }
 
@@ -100,6 +104,7 @@ pub struct Gauge {
 pub struct Capacity {
     instances: HashMap<Arc<str>, Instance>,
     demand: Recent,
+    answered: Recent,
     peak: Peak,
     alarm: Alarm,
     last: Option<Moment>,
@@ -123,8 +128,10 @@ impl Capacity {
             self.peak.note(now, self.demand.rate());
         }
         self.instances.retain(|id, _| instances.iter().any(|instance| instance.id == *id));
+        self.answered.add(seconds, instances.iter().map(|did| did.requests).sum(), Duration::ZERO);
+        let refusing = self.answered.rate() < REFUSING_BELOW * self.demand.rate();
         for did in instances {
-            self.instances.entry(did.id.clone()).or_default().second(now, seconds, did);
+            self.instances.entry(did.id.clone()).or_default().second(now, seconds, refusing, did);
         }
         let peak = self.peak.most(now);
         let mut carriers = self.carriers(now, instances)?;

@@ -23,5 +23,6 @@ pub mod limit;
 mod moment;
 pub mod orca;
 pub mod queue;
+pub mod timeout;
 
 pub use moment::Moment;

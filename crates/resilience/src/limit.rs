@@ -44,6 +44,7 @@
 //! threads do: the count is compared and raised in one step.
 
 mod gradient;
+mod priority;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -51,6 +52,7 @@ mod window;
 
 use crate::Moment;
 use gradient::Gradient;
+pub use priority::Priority;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
@@ -65,44 +67,6 @@ const LATENCIES_A_WINDOW: f64 = 2.0;
 /// What CRITICAL has at least beyond the limit, calls. While NORMAL keeps the limit full, the places beyond it are a queue that only
 /// CRITICAL joins: at a share ρ of the capacity all n of them are taken for ρⁿ of the time. 0.4⁸ is less than one in a thousand.
 const CRITICAL_EXTRA_LEAST: u64 = 8;
-
-/// What is given up first under overload; the order is that of importance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Priority {
-    /// Refused first: prefetching, suggestions.
-    Sheddable,
-    /// The rest.
-    Normal,
-    /// Refused last: payments, log-in.
-    Critical,
-    /// Never refused: health checks.
-    Exempt,
-}
-
-impl Priority {
-    /// Those that can be refused, the most important first.
-    pub const REFUSABLE: [Priority; 3] = [Priority::Critical, Priority::Normal, Priority::Sheddable];
-
-    /// The word used in metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            Priority::Sheddable => "sheddable",
-            Priority::Normal => "normal",
-            Priority::Critical => "critical",
-            Priority::Exempt => "exempt",
-        }
-    }
-
-    /// The share of the limit it may fill, in percent. What SHEDDABLE leaves is room for NORMAL, and CRITICAL has room of its own beyond
-    /// the limit: it is let in even when the others have filled theirs.
-    const fn share_percent(self) -> u64 {
-        match self {
-            Priority::Sheddable => 80,
-            Priority::Normal => 100,
-            Priority::Critical | Priority::Exempt => 130,
-        }
-    }
-}
 
 /// How a limit behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]

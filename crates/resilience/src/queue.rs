@@ -11,6 +11,10 @@
 //! nobody: those at its front have callers that are about to give up. Then the newest goes first, because its caller is still there,
 //! and nobody waits longer than `target` (adaptive LIFO and controlled delay: Maurer, "Fail at Scale", 2015).
 //!
+//! Behind a limit (`tests/admission/queue.rs`: 4, 16 and 64 slots, three times their capacity for 30 s, of which 10 % CRITICAL and 60 % NORMAL):
+//! goodput ≥ 95 % of capacity, CRITICAL refused ≤ 0.05 %, nobody waits longer than `interval`, and 5 s after it at a load of 0.7 at
+//! most one in two hundred is refused.
+//!
 //! The structure belongs to one thread, or is held behind a lock for a few instructions.
 
 #[cfg(test)]
@@ -167,11 +171,14 @@ impl<T> WaitQueue<T> {
         Some(who)
     }
 
-    /// When the time of the next is over.
-    pub fn next_expiry(&self, now: Moment) -> Option<Moment> {
-        let limit = self.patience(now);
+    /// When the time of the next is over, should nobody leave before: also those who came in normal times have to go once the queue has
+    /// become a standing one.
+    pub fn next_expiry(&self) -> Option<Moment> {
         let oldest = self.lanes.iter().filter_map(|lane| lane.iter().find(|waiter| waiter.who.is_some()));
-        oldest.map(|waiter| waiter.since.plus(limit)).min()
+        let since = oldest.map(|waiter| waiter.since).min()?;
+        let standing = self.busy_since?.plus(self.rules.interval);
+        let hurried = since.plus(self.rules.target).max(standing);
+        Some(since.plus(self.rules.longest).min(hurried))
     }
 
     /// Whether anybody waits who is at least as important.

@@ -1,11 +1,12 @@
 //! The context of the call that is being served: read from its metadata, visible to its handler without being passed
 //! along, and handed on to every call the handler makes.
 
-use crate::{Trace, timeout};
+use crate::Trace;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
-use tenet_resilience::allowance::{Allowance, Grant, baggage};
+use tenet_resilience::allowance::{Allowance, Grant, SHARE, baggage, read_spent};
+use tenet_resilience::timeout;
 use tokio::time::Instant;
 
 /// Names the request through the whole call tree and all logs.
@@ -47,8 +48,8 @@ pub struct Context {
     /// The consumer the gateway identified, if any. Only a private network makes it trustworthy.
     pub consumer: Option<Arc<str>>,
     /// What is left of the extra attempts this call and all calls below it may make, when the caller granted any to this
-    /// call alone. `None` also when baggage carries one that is shared through a gateway's ledger: that one is divided there,
-    /// and only has to be passed on as it is.
+    /// call alone. `None` also when baggage carries one that is shared through a gateway's ledger, and nothing says what of it
+    /// is ours: that one is divided there, and only has to be passed on as it is.
     pub(crate) allowance: Option<Allowance>,
 }
 
@@ -102,7 +103,12 @@ impl Context {
         let baggage = text(&BAGGAGE, MAX_BAGGAGE_BYTES);
         let allowance = match baggage.as_deref().and_then(baggage::read) {
             Some(baggage::Carried::Exclusive(total)) => Some(Allowance::new(total)),
-            Some(baggage::Carried::Shared { .. }) | None => None,
+            // A place in a gateway's ledger may have been copied to others, too, and then it has to be passed on as it is. Not
+            // where the gateway said beside it what is ours: calls below carry shares of that, and never the place.
+            Some(baggage::Carried::Shared { .. }) => {
+                headers.get(SHARE).and_then(|share| read_spent(share.as_bytes())).map(Allowance::new)
+            }
+            None => None,
         };
         Context {
             request_id: text(&REQUEST_ID, MAX_REQUEST_ID_BYTES).unwrap_or_else(new_request_id),

@@ -46,7 +46,6 @@ mod reflection;
 mod service;
 mod shared;
 mod signals;
-mod timeout;
 mod trace;
 
 pub use admission::NOT_RUN;

@@ -34,7 +34,11 @@ pub struct Service {
     served: Vec<&'static str>,
     routes: Router,
     limits: Limits,
+    more: MoreMetrics,
 }
+
+/// What else writes onto the page of metrics.
+pub(crate) type MoreMetrics = Option<Box<dyn Fn(&mut String) + Send + Sync>>;
 
 impl Service {
     /// A service with the name it has in `tenet.toml`.
@@ -45,6 +49,7 @@ impl Service {
             served: Vec::new(),
             routes: Router::new(),
             limits: Limits::default(),
+            more: None,
         }
     }
 
@@ -84,6 +89,14 @@ impl Service {
         self
     }
 
+    /// Lets `write` append families to the page of metrics, as OpenMetrics 1.0 without the `# EOF`: for instance
+    /// `tenet_client::Client::write_metrics`. The last one given counts.
+    #[must_use]
+    pub fn metrics(mut self, write: impl Fn(&mut String) + Send + Sync + 'static) -> Service {
+        self.more = Some(Box::new(write));
+        self
+    }
+
     /// Serves where the environment says until SIGTERM or SIGINT, then drains; a second signal ends the drain at once.
     /// Logs go to standard error (see [`crate::log`]).
     ///
@@ -114,7 +127,7 @@ impl Service {
         facts: Facts,
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        let Service { name, sets, served, routes, limits } = self;
+        let Service { name, sets, served, routes, limits, more } = self;
         let descriptors = Descriptors { service: &name, sets: &sets, served: &served };
         let metrics = Arc::new(Metrics::new(descriptors.methods()?));
         let (reflection, reflection_alpha) = descriptors.reflection()?;
@@ -133,6 +146,7 @@ impl Service {
             fault_points,
             admission: limits.admission.then(|| Admission::new(&limits)),
             load_report: limits.load_report.then(|| LoadReport::new(Instant::now())),
+            more_metrics: more,
         });
         let server = Server {
             calls: Calls { routes, shared: shared.clone(), limits, instance },

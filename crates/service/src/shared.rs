@@ -6,6 +6,7 @@ use crate::fault_points::FaultPoints;
 use crate::load_report::{LOAD_REPORT, LoadReport};
 use crate::methods::Method;
 use crate::metrics::Metrics;
+use crate::service::MoreMetrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use tenet_resilience::allowance;
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) fault_points: Option<Arc<FaultPoints>>,
     pub(crate) admission: Option<Admission>,
     pub(crate) load_report: Option<LoadReport>,
+    pub(crate) more_metrics: MoreMetrics,
 }
 
 impl Shared {

@@ -46,6 +46,7 @@ fn a_project_comes_up_serves_and_ends_with_every_child_gone() {
         assert!(answers[0].contains(&variable), "{variable}: {}", answers[0]);
     }
     assert!(answers[0].contains("TENET_PRIVATE_URL=http://127.0.0.1:"), "{}", answers[0]);
+    assert!(answers[0].contains("TENET_ROSTER=/"), "{}", answers[0]);
     assert!(answers[0].contains("TENET_OTHER_ONE_URL=http://127.0.0.1:"), "{}", answers[0]);
     assert!(text.contains("[web-a-1]"), "lines carry names: {text}");
 

@@ -30,7 +30,7 @@ pub struct Incoming {
     /// Taken the first time the body is waited for: most bodies are there with their head.
     timer: Option<Timer>,
     /// Who wants to know how it ends.
-    observed: Option<Observed>,
+    observed: Option<Box<Observed>>,
 }
 
 #[derive(Debug)]
@@ -85,7 +85,8 @@ impl Incoming {
 
     /// Tells `observed` how the answer ends.
     pub(crate) fn observe(&mut self, observed: Observed) {
-        self.observed = Some(observed);
+        // Boxed: only answers that stream have one, and all carry its room.
+        self.observed = Some(Box::new(observed));
     }
 
     /// Gives an HTTP/1.1 connection back as soon as its answer is complete: a reader that knows the length may never ask again.

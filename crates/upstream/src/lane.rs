@@ -119,7 +119,8 @@ impl Lane {
     pub(crate) fn pick(&self, lineup: &Lineup, tried: &[usize], affinity: Option<u64>) -> Option<usize> {
         let live = self.live.borrow();
         let balancer = self.balancer.borrow();
-        let view = View::new(lineup, tried, balancer.average(), &live, self.now());
+        let now = self.now();
+        let view = View::new(lineup, tried, balancer.average(), live.panic.is_on(), now);
         if let Some(key) = affinity
             && let Some(index) = lineup.of_key(key, &view)
         {
@@ -129,7 +130,12 @@ impl Lane {
             prefer_other_zone_than: tried.last().map(|index| lineup.zone(*index)),
             random: self.local.random.next(),
         };
-        balancer.pick(&view, &pick)
+        let picked = balancer.pick(&view, &pick);
+        if picked.is_some() || !tried.is_empty() || live.panic.is_on() {
+            return picked;
+        }
+        // Everyone is left out, and the panic that this means has not been declared yet.
+        balancer.pick(&View::new(lineup, tried, balancer.average(), true, now), &pick)
     }
 
     /// An attempt at `slot` ended; one whose answer `streams` goes on.

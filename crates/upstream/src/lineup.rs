@@ -1,6 +1,5 @@
 //! The instances of a service as one thread sees them: those of its own zone first, each with its standing now.
 
-use crate::service::Live;
 use crate::slot::Slot;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -101,11 +100,11 @@ impl<'a> View<'a> {
         lineup: &'a Lineup,
         tried: &'a [usize],
         average: &'a Average,
-        live: &Live,
+        panic: bool,
         now: Moment,
     ) -> View<'a> {
-        let slow_start = live.rules.balance.load.slow_start;
-        View { lineup, tried, average, now, slow_start, panic: live.panic.is_on() }
+        let slow_start = average.rules().slow_start;
+        View { lineup, tried, average, now, slow_start, panic }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Shared {
     started: Instant,
     /// The zone this process lives in, as instances count zones; 0 for none.
     zone: AtomicU16,
+    /// Whether each attempt's share of the allowance is for its instance alone, rather than kept in the ledger.
+    divides: bool,
     /// What attempts under way may still spend, for the calls that come back through the private door.
     pub(crate) ledger: Arc<Ledger>,
     /// Written only when a roster is applied, read only for views: never on the request path.
@@ -81,6 +83,7 @@ impl Default for Shared {
         Shared {
             started: Instant::now(),
             zone: AtomicU16::new(0),
+            divides: false,
             ledger: Arc::new(Ledger::new()),
             known: Mutex::default(),
             told: Mutex::default(),
@@ -92,6 +95,13 @@ impl Shared {
     /// An empty roster.
     pub fn new() -> Shared {
         Shared::default()
+    }
+
+    /// An empty roster of a process that nobody calls back through a private door: what an attempt may spend goes along with it
+    /// and is its instance's alone to divide. An answer that does not say what was spent has then spent all of it, since who
+    /// does not report may have copied its share to all its calls.
+    pub fn dividing() -> Shared {
+        Shared { divides: true, ..Shared::default() }
     }
 
     /// Takes a roster over and returns a handle for each of its services, in its order.
@@ -157,6 +167,10 @@ impl Shared {
     /// Says which zone this process lives in, by the number instances have it by; 0 for none.
     pub fn set_zone(&self, zone: u16) {
         self.zone.store(zone, Relaxed);
+    }
+
+    pub(crate) fn divides(&self) -> bool {
+        self.divides
     }
 
     pub(crate) fn zone(&self) -> u16 {

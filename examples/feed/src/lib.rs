@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              ┌─▶ accounts ◀──────┐ whom does a user follow, what are they called
-//!   gateway ───┼─▶ timeline ───────┘ (through the gateways' private listener)
+//!   gateway ───┼─▶ timeline ───────┘ (straight, or through the gateways' private listener)
 //!              └─▶ payments
 //! ```
 //!

@@ -1,5 +1,6 @@
 //! The timeline service: posts, the timelines made of them, and media.
 
+mod accounts;
 mod build;
 mod import;
 mod live;
@@ -23,32 +24,41 @@ use posts::Posts;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use tenet_service::{Channel, Service};
+use tenet_service::Service;
 use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http::{Request, Response};
+use tower::util::BoxCloneSyncService;
+
+pub use accounts::Accounts;
 
 /// Most identities a user may follow for the timeline to be built: twice what the whale does.
 const MAX_FOLLOWED: usize = 100_000;
+
+/// What a generated client calls accounts through.
+type Calls = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
 
 /// What the protobuf service is served from.
 #[derive(Clone)]
 struct Timelines {
     posts: Arc<Posts>,
-    accounts: AccountsInternalClient<Channel>,
+    accounts: AccountsInternalClient<Calls>,
 }
 
-/// The service, ready to serve, with the channel on which it asks accounts.
+/// The service, ready to serve, with the way to accounts.
 ///
 /// # Panics
 /// When the journal's folder cannot be used: without it there is nothing to serve.
 #[must_use]
-pub fn service(journal: Option<&Path>, accounts: Channel) -> Service {
+pub fn service(journal: Option<&Path>, accounts: &Accounts) -> Service {
     let open = "FEED_JOURNAL names a folder that can be written";
     let timelines = Timelines {
         posts: Arc::new(Posts { shelf: Shelf::open(journal, "posts").expect(open) }),
-        accounts: AccountsInternalClient::new(accounts),
+        accounts: AccountsInternalClient::new(accounts.calls.clone()),
     };
     let media = Media { shelf: Arc::new(Shelf::open(journal, "media").expect(open)) };
-    Service::new("timeline")
+    accounts
+        .show(Service::new("timeline"))
         .descriptor_set(DESCRIPTOR_SET)
         .add(TimelinesServer::new(timelines))
         .add(MediaServer::new(media))

@@ -13,6 +13,7 @@ use tenet_example_feed::api::timeline::v1::timelines_client::TimelinesClient;
 use tenet_example_feed::api::timeline::v1::*;
 use tenet_example_feed::google::api::HttpBody;
 use tenet_example_feed::google::r#type::{LatLng, Money};
+use tenet_example_feed::timeline::Accounts;
 use tenet_service::details::{BadRequest, ErrorInfo, ResourceInfo, RetryInfo, read};
 use tenet_service::{Channel, Facts, Service, channel_to};
 use tokio_stream::StreamExt;
@@ -33,7 +34,7 @@ async fn accounts() -> AccountsClient<Channel> {
 
 async fn timeline_channel() -> Channel {
     let accounts = serve(tenet_example_feed::accounts::service(None)).await;
-    serve(tenet_example_feed::timeline::service(None, accounts)).await
+    serve(tenet_example_feed::timeline::service(None, &Accounts::over(accounts))).await
 }
 
 async fn timeline() -> TimelinesClient<Channel> {

@@ -121,7 +121,7 @@ impl World {
         let Some(grant) = grant.take() else { return };
         let amount = grant.amount();
         let taken = entry.take().map_or(0, |entry| amount.saturating_sub(entry.close()));
-        if grant.settle(Some(said.max(taken))).is_err() {
+        if grant.settle(Some(said + taken)).is_err() {
             self.finding("allowance", &format!("attempt {attempt} reports {said} of {amount}"));
         }
     }

@@ -137,17 +137,15 @@ impl World {
         let of = &gateway.threads[lane.thread].lanes[lane.service];
         let slow_start = self.rules.balance.load.slow_start;
         let wanted = RefCell::default();
-        let view = View {
-            lane: of,
-            states: &service.instances,
-            tried,
-            now,
-            panic: service.panic,
-            slow_start,
-            wanted,
-        };
+        let states = &service.instances;
+        let mut view = View { lane: of, states, tried, now, panic: service.panic, slow_start, wanted };
         let pick = Pick { prefer_other_zone_than: tried.last().map(|place| of.zones[*place]), random };
-        let place = of.balancer.pick(&view, &pick);
+        let mut place = of.balancer.pick(&view, &pick);
+        if place.is_none() && tried.is_empty() && !view.panic {
+            // Everyone is left out, and the panic that this means has not been declared yet.
+            view.panic = true;
+            place = of.balancer.pick(&view, &pick);
+        }
         let wrong = place.is_some_and(|place| view.standing(place) == Standing::Down);
         let wanted = view.wanted.take();
         if wrong {
@@ -280,7 +278,7 @@ impl World {
         self.gateways[lane.gateway].calls.retain(|other| *other != call);
         let outcome = match code {
             Code::Ok => Outcome::Ok,
-            Code::DeadlineExceeded | Code::Overloaded => Outcome::Dropped,
+            Code::Overloaded => Outcome::Dropped,
             _ => Outcome::Ignore,
         };
         // The latency of the attempt that answered, without what was waited before it.

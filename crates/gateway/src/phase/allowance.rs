@@ -26,24 +26,28 @@ pub struct Tree {
     pub allowance: Allowance,
     /// Taken from a place that several calls share.
     shared: Option<(EntryId, u32)>,
+    /// Whether the caller divides what it has: then it has to hear also that nothing was spent, or it must take it that all was.
+    divided: bool,
 }
 
 impl Tree {
     /// The tree of a request through `door`.
     pub fn begin(worker: &Worker, program: &Program, door: Door, head: &Head) -> Tree {
-        let anew = || Tree { allowance: Allowance::new(program.allowance), shared: None };
+        let anew = || Tree { allowance: Allowance::new(program.allowance), shared: None, divided: false };
         if door == Door::Public {
             return anew();
         }
         let text = head.headers.get(BAGGAGE).and_then(|value| value.to_str().ok());
         match text.and_then(baggage::read) {
-            Some(Carried::Exclusive(amount)) => Tree { allowance: Allowance::new(amount), shared: None },
+            Some(Carried::Exclusive(amount)) => {
+                Tree { allowance: Allowance::new(amount), shared: None, divided: true }
+            }
             Some(Carried::Shared { id, .. }) => {
                 let taken = worker.process.upstream.ledger().take(id, MAX);
-                Tree { allowance: Allowance::new(taken), shared: Some((id, taken)) }
+                Tree { allowance: Allowance::new(taken), shared: Some((id, taken)), divided: false }
             }
             None if head.headers.contains_key(TRACEPARENT) => {
-                Tree { allowance: Allowance::new(0), shared: None }
+                Tree { allowance: Allowance::new(0), shared: None, divided: false }
             }
             None => anew(),
         }
@@ -59,7 +63,7 @@ impl Tree {
         if let Some((id, taken)) = self.shared {
             worker.process.upstream.ledger().put_back(id, taken.saturating_sub(spent));
         }
-        if spent > 0 {
+        if spent > 0 || self.divided {
             fields.insert(RETRIES_SPENT, HeaderValue::from(spent));
         }
     }

@@ -7,7 +7,7 @@ use super::Process;
 use crate::program::{self, Program};
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
-use tenet_release::roster::RosterError;
+use tenet_release::roster::{RosterError, RosterInstance};
 use tenet_release::{Current, Release, ReleaseHash, Roster};
 use tenet_telemetry::{CounterId, Event, EventKind};
 
@@ -95,9 +95,25 @@ impl Process {
     }
 
     fn build(&self, release: &Arc<Release>, epoch: u64) -> Result<Program, AdoptError> {
-        let roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        program::build(release, epoch, &roster, &self.current().names.zones, &self.upstream)
-            .map_err(|error| AdoptError(error.to_string()))
+        let roster = self.roster();
+        let program = program::build(release, epoch, &roster, &self.current().names.zones, &self.upstream)
+            .map_err(|error| AdoptError(error.to_string()))?;
+        self.find_zone(&program.names.zones);
+        Ok(program)
+    }
+
+    /// Who is there, as the roster and DNS say.
+    fn roster(&self) -> Roster {
+        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
+        roster.services.extend(discovered.iter().map(|(name, found)| (name.clone(), found.clone())));
+        roster
+    }
+
+    /// Tells upstream which of these zones is ours, once it is among them.
+    pub fn find_zone(&self, zones: &[String]) {
+        let ours = zones.iter().position(|zone| *zone == self.zone).unwrap_or(0);
+        self.upstream.set_zone(u16::try_from(ours).unwrap_or(0));
     }
 
     /// Takes over what `current.json` on disk names, where it is newer: what SIGHUP asks for.
@@ -129,15 +145,41 @@ impl Process {
             }
             *known = roster.clone();
         }
+        self.apply_roster()?;
+        Ok(true)
+    }
+
+    /// Takes over what DNS says of one service; `None` where it is no longer asked.
+    ///
+    /// # Errors
+    /// As [`adopt_roster`](Self::adopt_roster).
+    pub fn adopt_discovered(
+        &self,
+        service: &str,
+        found: Option<Vec<RosterInstance>>,
+    ) -> Result<(), AdoptError> {
+        let _adopting = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
+            match found {
+                Some(found) => discovered.insert(service.to_owned(), found),
+                None => discovered.remove(service),
+            };
+        }
+        self.apply_roster()
+    }
+
+    fn apply_roster(&self) -> Result<(), AdoptError> {
+        let roster = self.roster();
         let current = self.current();
         let config = &current.release.config;
-        let zones = program::zones(config, roster, &current.names.zones);
+        let zones = program::zones(config, &roster, &current.names.zones);
         if zones == current.names.zones {
-            self.upstream.apply(&program::upstream_roster(config, roster, &zones));
-            return Ok(true);
+            self.upstream.apply(&program::upstream_roster(config, &roster, &zones));
+        } else {
+            self.switch(self.build(&current.release, current.epoch)?);
         }
-        self.switch(self.build(&current.release, current.epoch)?);
-        Ok(true)
+        Ok(())
     }
 
     fn refused(&self, why: &str) {

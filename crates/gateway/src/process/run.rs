@@ -1,6 +1,7 @@
 //! Starting, ticking, draining.
 
 use super::adopt::RosterFile;
+use super::discovery::Sources;
 use super::upstream::{self, Reporter};
 use super::{Drain, Process};
 use crate::admin;
@@ -98,6 +99,7 @@ impl Gateway {
             started: SystemTime::now(),
         }));
         let process = Process::new(facts, program, roster, upstream, collector);
+        process.find_zone(&process.current().names.zones);
         let certificates = facts.tls.clone().map(Certificates::load).transpose()?.map(Arc::new);
         Ok(Gateway { process, certificates })
     }
@@ -241,6 +243,7 @@ async fn every_second(
     mut roster: RosterFile,
 ) {
     let mut upstream = Reporter::default();
+    let mut sources = Sources::default();
     loop {
         second_close().await;
         match roster.changed() {
@@ -256,6 +259,8 @@ async fn every_second(
             }
             Err(error) => tracing::error!("{}", super::adopt::with_sources(&error)),
         }
+        sources.follow(&process);
+        process.faults.end_those_due(&process.upstream);
         if let Some(certificates) = &certificates {
             match certificates.refresh() {
                 Ok(true) => {

@@ -3,6 +3,11 @@
 /// Name of the response field (HTTP header or gRPC initial or trailing metadata): a decimal number of extra attempts.
 pub const SPENT: &str = "tenet-retries-spent";
 
+/// Request field that says which share of the allowance is for the receiver alone, where baggage names a place in a ledger. Baggage is
+/// passed on, also by services that never look at it; this field is not, so whoever reads it is the one it was granted to. It may
+/// divide the share among its calls, must then report what was spent, and must not show the ledger's id to anyone.
+pub const SHARE: &str = "tenet-allowance";
+
 /// Longest number read; nine digits fit a u32.
 const MAX_DIGITS: usize = 9;
 

@@ -5,11 +5,11 @@ use super::{Basis, InstanceSecond};
 use crate::Moment;
 use std::time::Duration;
 
-/// How many times the usual latency is not healthy any more. With k slots a queue doubles the latency at 82 % (k = 4) to 97 % (k = 64)
-/// of capacity, so that what is carried beyond lies close to it.
-const TOLERANCE: f64 = 1.5;
-/// From here on latency is that of a service that cannot do more: what it does then *is* its capacity, also when it was thought larger.
+/// From how many times the usual latency on an instance can do no more, so that what it does *is* its capacity. Four slots of exponential
+/// work are there at 88 % of capacity (M/M/4), sixteen at 97 %.
 const SATURATED: f64 = 2.5;
+/// The same while calls are refused: the limit that refuses them keeps the queue short, and the latency of many slots hardly doubles.
+const SATURATED_REFUSING: f64 = 1.5;
 /// How much of the way down to a lower latency the usual one goes in a second, and in how many seconds half the way up. The limit that
 /// stands before a service keeps overloads short; a slower release is believed after some minutes.
 const USUAL_DOWN: f64 = 0.1;
@@ -18,13 +18,16 @@ const USUAL_UP_HALF_LIFE_S: f64 = 300.0;
 const CALLS_LEAST: f64 = 20.0;
 /// A latency that left tolerance at less than this share of what was carried well before has another cause than load.
 const KNEE_LEAST: f64 = 0.8;
-/// How much of the way a knee goes up, and down, in a second.
-const KNEE_UP: f64 = 0.3;
-const KNEE_DOWN: f64 = 0.1;
+/// How much of the way up, and down, to this second's knee the remembered one goes. Slower down, because at the end of an overload load
+/// falls before the mean latency of the last seconds does.
+const KNEE_UP: f64 = 0.1;
+const KNEE_DOWN: f64 = 0.03;
 /// Utilisation below which calls ÷ utilisation is not believed: what a process does without calls weighs too much.
 const UTILISATION_LEAST: f64 = 0.3;
 /// How much of the way to this second's estimate the remembered one goes.
 const ESTIMATE_STEP: f64 = 0.1;
+/// A knee or an estimate is believed down to this share of what was carried: the most of many short means lies above the mean.
+const BELIEVED_LEAST: f64 = 0.9;
 /// Seconds with calls before an instance is judged by itself; younger ones are taken to be like the others.
 const SECONDS_LEAST: u32 = 20;
 
@@ -34,9 +37,9 @@ pub(super) struct Instance {
     recent: Recent,
     /// The low latency it usually has, seconds.
     usual_s: Option<f64>,
-    /// Calls a second that it carried at healthy latency.
+    /// Calls a second that it carried without being saturated.
     proven: Peak,
-    /// Calls a second at which its latency left tolerance.
+    /// Calls a second that it carried while it was.
     knee: Option<f64>,
     /// Calls a second that it could carry by what it says of its utilisation.
     estimate: Option<f64>,
@@ -44,8 +47,8 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// Takes in what it did in the last `seconds`.
-    pub(super) fn second(&mut self, now: Moment, seconds: f64, did: &InstanceSecond) {
+    /// Takes in what it did in the last `seconds`, and whether calls to the service are being refused.
+    pub(super) fn second(&mut self, now: Moment, seconds: f64, refusing: bool, did: &InstanceSecond) {
         let latency = did.latency.unwrap_or(Duration::ZERO);
         self.recent.add(seconds, if did.latency.is_some() { did.requests } else { 0 }, latency);
         if did.requests > 0 {
@@ -59,15 +62,12 @@ impl Instance {
         }
         let rate = self.recent.rate();
         let times = latency_s / self.learn_usual(latency_s, seconds).max(f64::MIN_POSITIVE);
-        if times <= TOLERANCE {
+        let saturated = times >= if refusing { SATURATED_REFUSING } else { SATURATED };
+        if !saturated {
             self.proven.note(now, rate);
         } else if rate >= KNEE_LEAST * self.proven.most(now) {
-            self.knee = Some(match self.knee {
-                None => rate,
-                Some(knee) if rate > knee => knee + KNEE_UP * (rate - knee),
-                Some(knee) if times >= SATURATED => knee + KNEE_DOWN * (rate - knee),
-                Some(knee) => knee,
-            });
+            let step = |knee: f64| if rate > knee { KNEE_UP } else { KNEE_DOWN };
+            self.knee = Some(self.knee.map_or(rate, |knee| knee + step(knee) * (rate - knee)));
         }
         if let Some(utilisation) = did.utilisation.filter(|u| u.is_finite() && *u >= UTILISATION_LEAST) {
             let estimate = rate / utilisation;
@@ -88,7 +88,8 @@ impl Instance {
             (None, None) => None,
         };
         // What it has carried well it can carry, whatever else is thought.
-        told.filter(|(calls, _)| *calls >= proven).or((proven > 0.0).then_some((proven, Basis::Proven)))
+        told.filter(|(calls, _)| *calls >= BELIEVED_LEAST * proven)
+            .or((proven > 0.0).then_some((proven, Basis::Proven)))
     }
 
     fn learn_usual(&mut self, latency_s: f64, seconds: f64) -> f64 {
@@ -110,6 +111,10 @@ mod tests {
     type Stretch = (u64, u64, u64, Option<f64>);
 
     fn capacity(stretches: &[Stretch]) -> Option<(f64, Basis)> {
+        capacity_while(false, stretches)
+    }
+
+    fn capacity_while(refusing: bool, stretches: &[Stretch]) -> Option<(f64, Basis)> {
         let mut instance = Instance::default();
         let mut now = Moment::START;
         for &(seconds, requests, latency_ms, utilisation) in stretches {
@@ -124,7 +129,7 @@ mod tests {
                     utilisation,
                     usable: true,
                 };
-                instance.second(now, 1.0, &did);
+                instance.second(now, 1.0, refusing, &did);
             }
         }
         instance.capacity(now)
@@ -170,7 +175,14 @@ mod tests {
         let knee: [Stretch; 2] = [(60, 300, 10, None), (30, 400, 40, None)];
         let better = capacity(&[knee[0], knee[1], (60, 500, 10, None)]);
         assert_eq!(better.map(|(calls, basis)| (calls.round(), basis)), Some((500.0, Basis::Proven)));
-        let worse = capacity(&[knee[0], knee[1], (60, 340, 60, None)]);
+        let refused = capacity_while(true, &[knee[0], (30, 400, 17, None)]).unwrap();
+        assert!((refused.0 - 400.0).abs() < 5.0 && refused.1 == Basis::Measured, "{refused:?}");
+        assert_eq!(
+            capacity(&[knee[0], (30, 400, 17, None)]),
+            Some((400.0, Basis::Proven)),
+            "a queue, and no more"
+        );
+        let worse = capacity(&[knee[0], knee[1], (150, 340, 60, None)]);
         let (calls, basis) = worse.unwrap();
         assert!((calls - 340.0).abs() < 5.0 && basis == Basis::Measured, "{worse:?}");
     }

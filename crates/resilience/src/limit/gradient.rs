@@ -10,6 +10,10 @@ const STEP: f64 = 0.3;
 const GRADIENT_LEAST: f64 = 0.5;
 /// The limit moves only where it is used to at least this share: growing would mean nothing, and a latency does not come from it.
 const USED: f64 = 0.5;
+/// How much further than by √limit the target lies where calls are refused although there is next to no waiting, and which share of a
+/// latency that is at most: a step of the load by half is followed within half a second.
+const GROWTH: f64 = 1.4;
+const IDLE_WAITING: f64 = 0.15;
 /// The least share of a latency that is taken for work where `base` says that nearly all of it was waiting.
 const WORK_LEAST: f64 = 0.1;
 
@@ -66,7 +70,9 @@ impl Gradient {
             gradient = gradient.min(by_latency);
         }
         if used {
-            let target = self.limit * gradient + self.limit.sqrt();
+            // Refused although nobody waits: the load has moved here from elsewhere, and √limit a window would be seconds too slow.
+            let growth = if seen.refused && gradient >= 1.0 && self.is_idle(seen) { GROWTH } else { 1.0 };
+            let target = self.limit * gradient * growth + self.limit.sqrt();
             self.limit += STEP * (target - self.limit);
             self.limit = self.limit.clamp(f64::from(self.rules.min), f64::from(self.rules.max));
         }
@@ -83,6 +89,11 @@ impl Gradient {
         let waiting = (seen.low - base).max(0.0);
         let work = (seen.mean - waiting).max(seen.mean * WORK_LEAST);
         (self.rules.tolerance * work / (work + waiting)).clamp(GRADIENT_LEAST, 1.0)
+    }
+
+    /// Whether a window shows next to no waiting.
+    fn is_idle(&self, seen: &Seen) -> bool {
+        self.base.is_some_and(|base| seen.low - base < IDLE_WAITING * seen.mean)
     }
 
     /// What `base` is after a window, as far as that needs no experiment.

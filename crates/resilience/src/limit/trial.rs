@@ -28,7 +28,7 @@ pub(super) struct Trial {
 impl Trial {
     /// Takes in a window: most calls in flight, and calls answered a second. Whether it is work by now.
     pub(super) fn watch(&mut self, in_flight: u64, throughput: f64) -> bool {
-        if in_flight == 0 || !(throughput > 0.0) {
+        if in_flight == 0 || throughput.is_nan() || throughput <= 0.0 {
             return false;
         }
         let (in_flight, throughput) = ((in_flight as f64).ln(), throughput.ln());

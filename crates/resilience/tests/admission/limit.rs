@@ -1,7 +1,5 @@
 //! The limiter alone: no queue before it, whoever is over the limit is refused.
 
-use tenet_resilience::limit::LimitRules;
-
 use crate::service::{ALL_NORMAL, Outcomes, Phase, RECOVERY_S, Work, phase, run};
 
 const WORKS: [Work; 3] = [Work::Fixed(10.0), Work::Exponential(10.0), Work::Bimodal];
@@ -41,7 +39,7 @@ fn steps_between_loads() {
     let phases = [0.3, 0.7, 3.0, 0.7, 0.95, 1.5, 0.3, 3.0, 0.95].map(|load| phase(load, 10.0));
     for slots in [4, 16, 64] {
         for work in WORKS {
-            let outcomes = run(slots, work, ALL_NORMAL, &phases, LimitRules::default(), 7);
+            let outcomes = run(slots, work, ALL_NORMAL, &phases, None, 7);
             let title = format!("{slots} slots, {work:?}");
             print(&title, &phases, &outcomes);
             for (at, (phase, out)) in phases.iter().zip(&outcomes).enumerate() {
@@ -73,7 +71,7 @@ fn a_long_overload_teaches_nothing() {
     for slots in [4, 16, 64] {
         for work in WORKS {
             let phases = [phase(3.0, 5.0), phase(3.0, 60.0), phase(0.7, 10.0)];
-            let outcomes = run(slots, work, ALL_NORMAL, &phases, LimitRules::default(), 11);
+            let outcomes = run(slots, work, ALL_NORMAL, &phases, None, 11);
             let title = format!("{slots} slots, {work:?}, overloaded from the start");
             print(&title, &phases, &outcomes);
             let [early, long, after] = &outcomes[..] else { panic!("three phases") };
@@ -105,7 +103,7 @@ fn a_slower_release_is_learnt() {
                     slow(3.0, 10.0),
                     slow(usual, 10.0),
                 ];
-                let outcomes = run(slots, work, ALL_NORMAL, &phases, LimitRules::default(), 13);
+                let outcomes = run(slots, work, ALL_NORMAL, &phases, None, 13);
                 let title = format!("{slots} slots, {work:?}, {slower} x slower");
                 print(&title, &phases, &outcomes);
                 let [_, learning, learnt, overload, after] = &outcomes[..] else { panic!("five phases") };

@@ -29,6 +29,9 @@ impl Shared {
         if let Some(points) = &self.fault_points {
             fault_points::write(&points.active(), out)?;
         }
+        if let Some(more) = &self.more_metrics {
+            more(out);
+        }
         out.write_str("# EOF\n")
     }
 }

@@ -83,6 +83,14 @@ async fn an_allowance_is_divided_below_and_accounted_for_above() {
         let reported = answer.metadata().get("tenet-retries-spent").map(|value| value.to_str().unwrap());
         assert_eq!(reported, spent, "{baggage}");
     }
+    // A gateway says beside its ledger's place what is for this service alone.
+    let mut shared = request("Context", None);
+    for (name, value) in [("baggage", "tenet-allowance=3.0a1f00c0ffee1234"), ("tenet-allowance", "3")] {
+        shared.metadata_mut().insert(name, value.parse().unwrap());
+    }
+    let answer = call(top.channel(), "Below", shared).await.unwrap();
+    assert!(answer.get_ref().text.ends_with(" tenet-allowance=2 app"), "{}", answer.get_ref().text);
+    assert_eq!(answer.metadata().get("tenet-retries-spent").unwrap(), "0");
     // An answer that is all head reports too; one that passes on a status from below reports for itself.
     for (method, text, spent) in [("Refuse", "", "0"), ("Below", "Refuse", "0")] {
         let mut request = request(text, None);

@@ -66,6 +66,8 @@ impl Supervisor {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        // Written once all serve, and again whenever that changes: who calls instances directly reads it.
+        env.push(("TENET_ROSTER".to_owned(), self.dir.roster_path().display().to_string()));
         if self.args.fault_points {
             env.push(("TENET_FAULT_POINTS".to_owned(), "true".to_owned()));
         }

@@ -7,12 +7,14 @@ use smallvec::SmallVec;
 use std::rc::Rc;
 use std::time::Duration;
 use tenet_resilience::allowance::baggage::{self, Carried};
-use tenet_resilience::allowance::{Entry, Grant, SPENT, read_spent};
+use tenet_resilience::allowance::{Entry, Grant, SHARE, SPENT, read_spent};
 
 /// The time left of a gRPC call (gRPC over HTTP/2, Timeout).
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// What rides along through the whole call tree (W3C Baggage).
 pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+/// The share once more, for an instance that divides it itself; the caller's own has ended here.
+const RETRY_SHARE: HeaderName = HeaderName::from_static(SHARE);
 /// What the tree below an answer spent of its share.
 const RETRIES_SPENT: HeaderName = HeaderName::from_static(SPENT);
 
@@ -22,24 +24,27 @@ pub(crate) struct Share {
     grant: Option<Grant>,
     /// Where calls that come back through the private door find it, of services that do not divide it themselves.
     entry: Option<Entry>,
+    /// Whether the instance gets it for itself, and must report.
+    exclusive: bool,
 }
 
 impl Share {
     /// Takes the share of one attempt at `slot`.
     pub(crate) fn of(out: &Outbound<'_>, slot: &Rc<Slot>) -> Share {
         let grant = Some(out.terms.allowance.grant()).filter(|grant| grant.amount() > 0);
-        let entry = grant.as_ref().and_then(|grant| {
+        let exclusive = slot.local.shared.divides();
+        let entry = grant.as_ref().filter(|_| !exclusive).and_then(|grant| {
             let random = slot.local.random.next();
             slot.local.shared.ledger.open(random as usize, random, grant.amount())
         });
-        Share { grant, entry }
+        Share { grant, entry, exclusive }
     }
 
     /// Nothing of the attempt left: nobody can have spent anything.
     pub(crate) fn unused(&mut self) {
         self.entry = None;
         if let Some(grant) = self.grant.take() {
-            settled(grant, 0);
+            settled(grant, Some(0));
         }
     }
 
@@ -49,13 +54,18 @@ impl Share {
         let amount = grant.amount();
         let taken = self.entry.take().map_or(0, |entry| amount.saturating_sub(entry.close()));
         let said = trailers.and_then(|fields| fields.get(RETRIES_SPENT)).or_else(|| head.get(RETRIES_SPENT));
-        let said = said.and_then(|value| read_spent(value.as_bytes())).unwrap_or(0);
-        settled(grant, said.max(taken));
+        let said = said.and_then(|value| read_spent(value.as_bytes()));
+        if self.exclusive {
+            settled(grant, said);
+        } else {
+            // A service that divides what it got says so and takes nothing here; one that does both has spent both.
+            settled(grant, Some(said.unwrap_or(0).saturating_add(taken)));
+        }
     }
 }
 
-fn settled(grant: Grant, spent: u32) {
-    if let Err(overspent) = grant.settle(Some(spent)) {
+fn settled(grant: Grant, spent: Option<u32>) {
+    if let Err(overspent) = grant.settle(spent) {
         // The ceiling was broken by a peer; there is nothing to take back.
         tracing::warn!(%overspent, "a service spent more repetitions than it was granted");
     }
@@ -71,9 +81,14 @@ impl Outbound<'_> {
         }
         let amount = share.grant.as_ref().map_or(0, Grant::amount);
         let carried = match &share.entry {
+            None if share.exclusive => Carried::Exclusive(amount),
             Some(entry) => Carried::Shared { amount, id: entry.id() },
             // Without a place in the ledger a copy could be spent twice.
             None => Carried::Exclusive(0),
+        };
+        match &share.entry {
+            Some(_) => headers.insert(RETRY_SHARE, HeaderValue::from(amount)),
+            None => headers.remove(RETRY_SHARE),
         };
         let before = self.head.baggage.as_ref().and_then(|value| value.to_str().ok());
         let mut text = String::with_capacity(before.map_or(0, str::len) + 48);

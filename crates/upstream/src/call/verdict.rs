@@ -125,14 +125,16 @@ fn retry_after(head: &HeaderMap) -> Pushback {
 mod tests {
     use super::*;
 
-    fn fields(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    type Fields = &'static [(&'static str, &'static str)];
+
+    fn fields(pairs: Fields) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn a_grpc_answer_says_how_it_ended() {
         let after = |ms| Pushback::After(Duration::from_millis(ms));
-        let rows: [(&[(&'static str, &'static str)], Code, Ended); 10] = [
+        let rows: [(Fields, Code, Ended); 10] = [
             (&[("grpc-status", "0")], Code::Ok, Ended::Final),
             (&[], Code::Ok, Ended::Final),
             (&[("grpc-status", "14")], Code::ServiceUnavailable, Ended::Failed(Pushback::None)),
@@ -174,7 +176,7 @@ mod tests {
     #[test]
     fn an_http_answer_says_how_it_ended() {
         let seconds = |n| Ended::Failed(Pushback::After(Duration::from_secs(n)));
-        let rows: [(u16, &[(&'static str, &'static str)], Code, Ended); 8] = [
+        let rows: [(u16, Fields, Code, Ended); 8] = [
             (200, &[], Code::Ok, Ended::Final),
             (304, &[], Code::Ok, Ended::Final),
             (404, &[], Code::UpstreamHttp4xx, Ended::Final),

@@ -1,7 +1,10 @@
 //! The timeline service of the example feed. It asks accounts whom a user follows.
 
+use tenet_example_feed::timeline::{self, Accounts};
+
 #[tokio::main]
-async fn main() -> Result<(), tenet_service::Error> {
-    let accounts = tenet_service::channel("accounts")?;
-    tenet_example_feed::timeline::service(tenet_example_feed::journal().as_deref(), accounts).serve().await
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let accounts = Accounts::from_env()?;
+    timeline::service(tenet_example_feed::journal().as_deref(), &accounts).serve().await?;
+    Ok(())
 }

@@ -1,9 +1,9 @@
-//! `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
+//! The time left as gRPC spells it, `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
 
 use std::time::Duration;
 
 /// Reads a `grpc-timeout`; `None` for anything that is not exactly one to eight digits and a unit.
-pub(crate) fn parse(value: &[u8]) -> Option<Duration> {
+pub fn parse(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -22,7 +22,7 @@ pub(crate) fn parse(value: &[u8]) -> Option<Duration> {
 
 /// Writes a `grpc-timeout` in the finest unit whose eight digits hold it, rounded down, so that no hop ever gives the
 /// next one more time than it has itself.
-pub(crate) fn format(timeout: Duration) -> String {
+pub fn format(timeout: Duration) -> String {
     const MOST: u128 = 99_999_999;
     let nanos = timeout.as_nanos();
     for (unit, size) in
