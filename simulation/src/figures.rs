@@ -5,6 +5,8 @@ use crate::world::{AFTER, BEFORE, WARM, World};
 use std::ops::Range;
 use tenet_error::Code;
 
+/// The longest that most requests last.
+const CLEAR: u64 = 5 * SECOND;
 /// A failure that comes after the end of the last fault counts as not recovered within this.
 const BIN: u64 = SECOND;
 
@@ -94,7 +96,9 @@ impl Figures {
         let first = world.faults.iter().map(|fault| fault.from).min();
         let last = world.faults.iter().map(|fault| fault.to).max();
         let settled = world.settled.unwrap_or(world.now);
-        let before = Phase::of(world, &(WARM..first.unwrap_or(WARM + BEFORE)));
+        // What was sent just before a fault may still meet it.
+        let until = first.map_or(WARM + BEFORE, |first| first.saturating_sub(CLEAR));
+        let before = Phase::of(world, &(WARM..until));
         let during = match (first, last) {
             (Some(first), Some(last)) => Phase::of(world, &(first..last)),
             _ => Phase::default(),

@@ -124,7 +124,10 @@ impl Scenario {
             Scenario::BlackHole => Kind::BlackHole(one, dice.chance(0.5)),
             Scenario::Flapping => Kind::Flapping(one),
             Scenario::Pauses => Kind::Pauses(one),
-            Scenario::ZoneLoss => Kind::ZoneLoss(zone(dice, plan), dice.chance(0.5)),
+            Scenario::ZoneLoss => match losable(dice, plan) {
+                Some(zone) => Kind::ZoneLoss(zone, dice.chance(0.5)),
+                None => Kind::Crash(one),
+            },
             Scenario::BadDeploy => bad_deploy(dice, plan, one),
             Scenario::Herd => Kind::Herd(dice.between(2, 20) as usize),
             Scenario::RetryStorm => Kind::ErrorBurst(dice.range(0.2, 0.8)),
@@ -140,4 +143,15 @@ fn bad_deploy(dice: &mut Dice, plan: &Plan, first: Victim) -> Kind {
     let count = ((all as f64 * dice.range(0.1, 0.5)) as usize).max(1);
     let victims = (0..count).map(|n| (service, (at + n) % all)).collect();
     Kind::BadDeploy(victims, dice.range(0.5, 1.0))
+}
+
+/// A zone without which there is still a gateway and an instance of each service.
+fn losable(dice: &mut Dice, plan: &Plan) -> Option<u16> {
+    let first = zone(dice, plan);
+    let zones = (0..plan.zones).map(|n| (first - 1 + n) % plan.zones + 1);
+    let is_elsewhere = |places: &[u16], zone| places.iter().any(|place| *place != zone);
+    zones.into_iter().find(|zone| {
+        is_elsewhere(&plan.gateways, *zone)
+            && plan.services.iter().all(|service| is_elsewhere(&service.instances, *zone))
+    })
 }

@@ -39,7 +39,7 @@ pub use gateway::Rules;
 /// Load runs for so long before anything is measured: connections are open and averages known by then.
 pub const WARM: u64 = 8 * SECOND;
 /// What is measured before the first fault.
-pub const BEFORE: u64 = 14 * SECOND;
+pub const BEFORE: u64 = 18 * SECOND;
 /// After the last fault the fleet has so long to come back, ejections that still run and slow starts not counted.
 pub const RECOVERY: u64 = 10 * SECOND;
 /// What is measured after that.

@@ -17,6 +17,8 @@ const RETRIES_MOST: f64 = 0.02;
 const LOAD_MOST: f64 = 1.35;
 /// Standard deviations of a count that chance is given beyond that.
 const LOAD_SIGMAS: f64 = 4.0;
+/// Up to this share of the capacity nobody is refused.
+const CALM_LOAD_MOST: f64 = 0.7;
 /// Ejections in a calm run: the judges' own bound is one in a thousand hours of an instance, so one is a finding.
 const CALM_EJECTIONS_MOST: u32 = 0;
 
@@ -29,9 +31,7 @@ pub(crate) fn check(world: &mut World, scenario: Scenario, figures: &Figures) {
     }
     baseline(world, figures);
     spread(world, figures);
-    if scenario == Scenario::Calm {
-        calm(world, figures);
-    }
+    calm(world, scenario, figures);
 }
 
 fn add(world: &mut World, what: &str, text: &str) {
@@ -77,21 +77,21 @@ fn spread(world: &mut World, figures: &Figures) {
     }
 }
 
-/// Nothing happens to a fleet that nothing happens to.
-fn calm(world: &mut World, figures: &Figures) {
-    for phase in [figures.before, figures.after] {
-        if phase.answered < phase.requests {
-            let (failed, shed) = (phase.requests - phase.answered, phase.shed);
-            let load = world.plan.load;
-            add(
-                world,
-                "calm",
-                &format!("{failed} of {} failed, {shed} shed at load {load:.2}", phase.requests),
-            );
+/// Nothing happens to a fleet that nothing happens to: in calm runs, and in the others until their first fault.
+fn calm(world: &mut World, scenario: Scenario, figures: &Figures) {
+    let load = world.plan.load;
+    let calm_after = Some(figures.after).filter(|_| scenario == Scenario::Calm);
+    for phase in calm_after.into_iter().chain([figures.before]) {
+        if phase.shed > 0 && load <= CALM_LOAD_MOST {
+            add(world, "calm shed", &format!("{} of {} shed at load {load:.2}", phase.shed, phase.requests));
+        }
+        let failed = phase.requests - phase.answered - phase.shed;
+        if failed > 0 {
+            add(world, "calm failures", &format!("{failed} of {} failed at load {load:.2}", phase.requests));
         }
     }
-    if figures.ejections > CALM_EJECTIONS_MOST {
+    if scenario == Scenario::Calm && figures.ejections > CALM_EJECTIONS_MOST {
         let hours = world.now as f64 / SECOND as f64 / 3600.0;
-        add(world, "calm", &format!("{} ejections in {hours:.3} h", figures.ejections));
+        add(world, "calm ejections", &format!("{} in {hours:.3} h", figures.ejections));
     }
 }

@@ -15,6 +15,9 @@ const PANIC_LATE: u64 = 2 * JUDGE_PAUSE;
 impl World {
     /// Bounds, and the end of the run.
     pub(super) fn look(&mut self) {
+        if self.trace && self.now % SECOND < PAUSE {
+            self.show();
+        }
         let mut sound = true;
         for gateway in 0..self.gateways.len() {
             if !self.gateways[gateway].up {
@@ -56,6 +59,28 @@ impl World {
             self.finding("panic", &format!("gateway {gateway}/{service} with {usable} of {all}"));
         }
         usable == all
+    }
+
+    /// Each second of a trace: what bounds and shares have come to.
+    fn show(&self) {
+        for (number, gateway) in self.gateways.iter().enumerate().filter(|(_, gateway)| gateway.up) {
+            for (service, of) in gateway.services.iter().enumerate() {
+                let lanes = gateway.threads.iter().map(|thread| &thread.lanes[service]);
+                let away: Vec<f64> = lanes.map(|lane| lane.balancer.spill().share()).collect();
+                let (limit, in_flight, base) =
+                    (of.limiter.limit(), of.limiter.in_flight(), of.limiter.base());
+                self.tell(|| {
+                    format!("gateway {number}/{service}: {in_flight} of {limit} in flight, base {base:?}, away {away:.2?}")
+                });
+            }
+        }
+        for (service, servers) in self.servers.iter().enumerate() {
+            let queues: Vec<_> = servers
+                .iter()
+                .map(|server| (server.busy, server.queue.len(), server.limiter.limit()))
+                .collect();
+            self.tell(|| format!("service {service}: busy, waiting, limit of each {queues:?}"));
+        }
     }
 
     /// Decides when the fleet is measured again after its faults, and when the run ends.
