@@ -76,6 +76,8 @@ pub struct Figures {
     pub during: Phase,
     /// After the fleet had time to come back.
     pub after: Phase,
+    /// What was answered while faults lasted, as a share of what was asked for or of what the whole fleet can do, whichever is less.
+    pub goodput: Option<f64>,
     /// Of the first fault with a victim: until the first gateway left it out, nanoseconds.
     pub detect: Option<u64>,
     /// From the last fault's end until no request failed any more, nanoseconds.
@@ -105,9 +107,12 @@ impl Figures {
         };
         let detect =
             world.faults.iter().zip(&world.detected).find_map(|(fault, at)| Some((*at)? - fault.from));
+        let lasted = first.zip(last).map_or(0.0, |(first, last)| (last - first) as f64 / 1e9);
+        let possible = (during.requests as f64).min(world.plan.rate / world.plan.load * lasted);
         Figures {
             before,
             during,
+            goodput: (possible > 0.0).then(|| during.answered as f64 / possible),
             after: Phase::of(world, &(settled..settled + AFTER)),
             detect,
             recover: last.map(|last| recovered(world, last)),

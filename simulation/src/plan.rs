@@ -133,6 +133,33 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The load of the fullest zone if every caller kept to its own: above 1 the zone rule has to give calls away all the time.
+    pub fn fullest_zone(&self) -> f64 {
+        let children = self.methods.iter().map(|method| f64::from(method.children)).sum::<f64>()
+            / self.methods.len() as f64;
+        let [front, back] = &self.services;
+        let gateways = &self.gateways;
+        // The front calls a gateway of its own zone where there is one.
+        let near: Vec<u16> = front.instances.iter().copied().filter(|zone| gateways.contains(zone)).collect();
+        let callers = if near.is_empty() { gateways } else { &near };
+        let of = |service: &Service, callers: &[u16], rate: f64, zone: u16| {
+            let count = |zones: &[u16]| zones.iter().filter(|other| **other == zone).count() as f64;
+            let there = count(&service.instances);
+            // Callers of a zone without instances use all others alike.
+            if there == 0.0 {
+                return 0.0;
+            }
+            let share = count(callers) / callers.len() as f64;
+            rate * share / (service.capacity() * there / service.instances.len() as f64)
+        };
+        let zones = 1..=self.zones;
+        let fullest =
+            |zone| of(front, gateways, self.rate, zone).max(of(back, callers, self.rate * children, zone));
+        zones.map(fullest).fold(0.0, f64::max)
+    }
+}
+
 /// Zones of `least` to `most` things: evenly, or, one time in three, as it comes.
 fn spread(dice: &mut Dice, zones: u16, least: u64, most: u64) -> Vec<u16> {
     let count = dice.between(least, most);

@@ -42,28 +42,30 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "Median / worst over seeds. Success: idempotent calls while faults last. Times in seconds.\n"
+            "Median / worst over seeds. Success: idempotent calls while faults last. Goodput: of what was asked\nfor, or of the whole fleet's capacity where that is less. Times in seconds.\n"
         )?;
         writeln!(
             f,
-            "| scenario | seeds | success % | p99 before ms | during ms | after ms | detect | recover | settle | retries % | ejections |"
+            "| scenario | seeds | success % | goodput % | p99 before ms | during ms | after ms | detect | recover | settle | retries % | ejections |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
         for (scenario, runs) in &self.runs {
             let of =
                 |get: &dyn Fn(&Figures) -> Option<f64>| -> Vec<f64> { runs.iter().filter_map(get).collect() };
             let seconds = |nanos: Option<u64>| Some(nanos? as f64 / 1e9);
             let faulty = |run: &Figures| run.during.requests > 0;
             let success = of(&|run| faulty(run).then(|| run.during.idempotent_success() * 100.0));
+            let goodput = of(&|run| Some(run.goodput? * 100.0));
             let retries = of(&|run| {
                 faulty(run).then(|| 100.0 * run.during.retries as f64 / run.during.requests as f64)
             });
             writeln!(
                 f,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 scenario.name(),
                 runs.len(),
                 cell(two(success, false), 2),
+                cell(two(goodput, false), 1),
                 cell(two(of(&|run| Some(millis(run.before.p99))), true), 0),
                 cell(two(of(&|run| faulty(run).then(|| millis(run.during.p99))), true), 0),
                 cell(two(of(&|run| Some(millis(run.after.p99))), true), 0),
