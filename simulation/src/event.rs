@@ -30,7 +30,7 @@ pub enum Answer {
 }
 
 /// What happens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Event {
     /// The next call of the open loop is due.
     Arrival,

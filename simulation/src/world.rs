@@ -147,7 +147,11 @@ impl World {
             if at > self.ends.saturating_add(DRAIN) {
                 break;
             }
-            self.now = at;
+            if at < self.now {
+                let late = format!("{event:?} was entered for a moment that is over");
+                self.finding("time of the simulation", &late);
+            }
+            self.now = self.now.max(at);
             self.happen(event);
         }
     }

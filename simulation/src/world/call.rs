@@ -126,7 +126,8 @@ impl World {
         let Call { machine, deadline, over, .. } = &self.calls[call];
         let at = machine.as_ref().and_then(call::Call::second_at);
         if let Some(at) = at.filter(|at| !over && at.nanos() < *deadline) {
-            self.agenda.enter(at.nanos(), Event::Second { call, at: at.nanos() });
+            // What became due while two attempts ran is asked at once.
+            self.agenda.enter(at.nanos().max(self.now), Event::Second { call, at: at.nanos() });
         }
     }
 
