@@ -56,7 +56,8 @@ mod tests {
     #[test]
     fn fields_say_what_may_be_spent() {
         let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-        let rows: [(&[(&'static str, &str)], u32, Option<&str>); 6] = [
+        type Row<'a> = (&'a [(&'static str, &'a str)], u32, Option<&'a str>);
+        let rows: [Row<'_>; 6] = [
             (&[], 7, None),
             (&[("baggage", "a=b")], 7, None),
             (&[trace], 0, None),
