@@ -8,6 +8,8 @@ use tenet_example_feed::api::payments::v1::payments_client::PaymentsClient;
 use tenet_example_feed::api::payments::v1::{
     Card, CreateChargeRequest, GetChargeRequest, create_charge_request,
 };
+use tenet_example_feed::api::timeline::v1::GetTimelineRequest;
+use tenet_example_feed::api::timeline::v1::timelines_client::TimelinesClient;
 use tenet_example_feed::google::r#type::Money;
 use tenet_service::channel_to;
 
@@ -24,9 +26,14 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Starts on a free port and waits for the line that says where.
     fn start() -> (Running, http::Uri) {
-        let mut command = Command::new(BINARY);
+        Running::start_with(BINARY, &[])
+    }
+
+    /// Starts on a free port and waits for the line that says where.
+    fn start_with(binary: &str, env: &[(&str, &str)]) -> (Running, http::Uri) {
+        let mut command = Command::new(binary);
+        command.envs(env.iter().copied());
         command
             .env("TENET_LISTEN", "127.0.0.1:0")
             .env("TENET_INSTANCE", "payments-a-1")
@@ -103,4 +110,34 @@ fn sigint_ends_it_too_and_bad_facts_end_the_start() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("TENET_LISTEN=\"nowhere\": expected an IP address and a port"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timeline_calls_accounts_directly_where_a_roster_comes_to_name_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = folder.path().join("roster.json");
+    let path = roster.display().to_string();
+    // As under `tenet up`: the roster is written once all serve.
+    let (_timeline, timeline) =
+        Running::start_with(env!("CARGO_BIN_EXE_feed-timeline"), &[("TENET_ROSTER", &path)]);
+    let (mut first, one) = Running::start_with(env!("CARGO_BIN_EXE_feed-accounts"), &[]);
+    let (_second, two) = Running::start_with(env!("CARGO_BIN_EXE_feed-accounts"), &[]);
+    let row = |id: u32, uri: &http::Uri| {
+        format!(r#"{{"id":"accounts-{id}","address":"{}"}}"#, uri.authority().unwrap())
+    };
+    let text = format!(r#"{{"services":{{"accounts":[{},{}]}}}}"#, row(1, &one), row(2, &two));
+    std::fs::write(&roster, text).unwrap();
+    let mut client = TimelinesClient::new(channel_to(timeline));
+    let mut read = async || {
+        let mut request =
+            tonic::Request::new(GetTimelineRequest { user_id: "u7".into(), ..Default::default() });
+        // What a gateway grants; without it no call below may be repeated once it may have run.
+        request.metadata_mut().insert("baggage", "tenet-allowance=3".parse().unwrap());
+        client.get_timeline(request).await.unwrap().into_inner().posts.len()
+    };
+    assert!(read().await > 0);
+    first.0.kill().unwrap();
+    for _ in 0..20 {
+        assert!(read().await > 0, "the other one is called");
+    }
 }

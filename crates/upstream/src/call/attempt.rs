@@ -113,12 +113,12 @@ impl Attempt<'_> {
         if streams {
             let status_follows = out.terms.meaning == Meaning::Grpc;
             if !status_follows {
-                share.settle(response.headers(), None);
+                share.settle(&out.lane.local.shared, response.headers(), None);
                 slot.vote(out.lane, fault);
             }
             response.body_mut().observe(Observed::new(out.lane, slot, share, status_follows));
         } else {
-            share.settle(response.headers(), trailers);
+            share.settle(&out.lane.local.shared, response.headers(), trailers);
             slot.vote(out.lane, fault);
         }
         if !fault {
@@ -263,7 +263,7 @@ impl Observed {
         }
         let none = HeaderMap::new();
         let trailers = trailers.unwrap_or(&none);
-        self.share.settle(&none, Some(trailers));
+        self.share.settle(&self.lane.local.shared, &none, Some(trailers));
         if let Some(utilisation) = utilisation(&none, Some(trailers)) {
             self.lane.reported(&self.slot, self.slot.now(), utilisation);
         }

@@ -1,6 +1,7 @@
 //! What each attempt is told beside the request: the time that is left, and its share of the tree's allowance.
 
 use super::Outbound;
+use crate::Shared;
 use crate::slot::Slot;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
@@ -24,20 +25,18 @@ pub(crate) struct Share {
     grant: Option<Grant>,
     /// Where calls that come back through the private door find it, of services that do not divide it themselves.
     entry: Option<Entry>,
-    /// Whether the instance gets it for itself, and must report.
-    exclusive: bool,
 }
 
 impl Share {
     /// Takes the share of one attempt at `slot`.
     pub(crate) fn of(out: &Outbound<'_>, slot: &Rc<Slot>) -> Share {
         let grant = Some(out.terms.allowance.grant()).filter(|grant| grant.amount() > 0);
-        let exclusive = slot.local.shared.divides();
-        let entry = grant.as_ref().filter(|_| !exclusive).and_then(|grant| {
+        let divides = slot.local.shared.divides();
+        let entry = grant.as_ref().filter(|_| !divides).and_then(|grant| {
             let random = slot.local.random.next();
             slot.local.shared.ledger.open(random as usize, random, grant.amount())
         });
-        Share { grant, entry, exclusive }
+        Share { grant, entry }
     }
 
     /// Nothing of the attempt left: nobody can have spent anything.
@@ -49,13 +48,13 @@ impl Share {
     }
 
     /// The answer is complete: what its tree said it spent, or took here, is gone; the rest comes back.
-    pub(crate) fn settle(&mut self, head: &HeaderMap, trailers: Option<&HeaderMap>) {
+    pub(crate) fn settle(&mut self, shared: &Shared, head: &HeaderMap, trailers: Option<&HeaderMap>) {
         let Some(grant) = self.grant.take() else { return };
         let amount = grant.amount();
         let taken = self.entry.take().map_or(0, |entry| amount.saturating_sub(entry.close()));
         let said = trailers.and_then(|fields| fields.get(RETRIES_SPENT)).or_else(|| head.get(RETRIES_SPENT));
         let said = said.and_then(|value| read_spent(value.as_bytes()));
-        if self.exclusive {
+        if shared.divides() {
             settled(grant, said);
         } else {
             // A service that divides what it got says so and takes nothing here; one that does both has spent both.
@@ -81,7 +80,7 @@ impl Outbound<'_> {
         }
         let amount = share.grant.as_ref().map_or(0, Grant::amount);
         let carried = match &share.entry {
-            None if share.exclusive => Carried::Exclusive(amount),
+            None if self.lane.local.shared.divides() => Carried::Exclusive(amount),
             Some(entry) => Carried::Shared { amount, id: entry.id() },
             // Without a place in the ledger a copy could be spent twice.
             None => Carried::Exclusive(0),
