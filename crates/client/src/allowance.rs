@@ -56,10 +56,7 @@ mod tests {
     #[test]
     fn fields_say_what_may_be_spent() {
         let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-<<<<<<< HEAD
         // Fields, what is left, what is said.
-=======
->>>>>>> 42260b9
         type Row<'a> = (&'a [(&'static str, &'a str)], u32, Option<&'a str>);
         let rows: [Row<'_>; 6] = [
             (&[], 7, None),
