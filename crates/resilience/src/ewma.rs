@@ -8,8 +8,8 @@
 //!   score = max(latency, age) · (in flight / weight + 1) · (1 + PENALTY · failing² · pressure) / (1 − utilisation)
 //! ```
 //!
-//! - `age`: time since which attempts run and none ended. What has run for 2 s will have taken at least 2 s, so a hung instance loses its
-//!   traffic before its first time-out.
+//! - `age`: time since which attempts run and none was answered. What has run for 2 s will have taken at least 2 s, so a hung instance loses
+//!   its traffic before its first time-out. Only an answer ends it: attempts that were given up or ran out of time are no sign of life.
 //! - `failing`: the recent share of failures. `pressure`: what is in flight at the others. An instance that fails fast has nothing in flight
 //!   and would win every comparison; the penalty grows with what the others carry, so it stays behind however busy they are. Squared,
 //!   because a rare error says little and an error rate says much.
@@ -32,7 +32,7 @@ const FAILURE_PENALTY: f64 = 4.0;
 const FAILURE_STEP: f64 = 0.25;
 /// Above this recent share of failures an instance is suspect.
 const FAILING: f64 = 0.5;
-/// An instance is suspect when nothing ended for this many times its peak latency.
+/// An instance is suspect when it answered nothing for this many times the peak latency of its answers.
 const STALLED_PEAKS: f64 = 4.0;
 /// Where an unrefreshed latency falls to, as a share of the service's average.
 const IDLE_FLOOR: f64 = 0.5;
@@ -92,11 +92,13 @@ pub struct Observation {
 pub struct Load {
     /// Peak EWMA in nanoseconds as of `measured`; `None` before the first answer.
     latency: Option<f64>,
+    /// The same as of the last answer: what was given up since makes it a worse choice, but nobody may wait longer for a sign of life.
+    answered: Option<f64>,
     failing: f64,
     measured: Moment,
     in_flight: u32,
     streams: u32,
-    /// Since when attempts run and none ended; meaningful while `in_flight > 0`.
+    /// Since when attempts run and none was answered; meaningful while `in_flight > 0`.
     unanswered_since: Moment,
     weight: f64,
     /// When slow start began; `None` when the instance is warm.
@@ -110,6 +112,7 @@ impl Load {
     pub fn new(weight: f64, warming_since: Option<Moment>) -> Load {
         Load {
             latency: None,
+            answered: None,
             failing: 0.0,
             measured: Moment::START,
             in_flight: 0,
@@ -129,6 +132,7 @@ impl Load {
     /// It is usable again after a failure or ejection: what was known is forgotten, and it starts slowly.
     pub fn returned(&mut self, now: Moment) {
         self.latency = None;
+        self.answered = None;
         self.failing = 0.0;
         self.utilisation = None;
         self.warming_since = Some(now);
@@ -155,12 +159,15 @@ impl Load {
             Outcome::Cancelled if latency > known => latency,
             Outcome::Cancelled => return,
         };
-        self.unanswered_since = now;
         self.latency = Some(if seen >= known { seen } else { seen + (known - seen) * fade });
         let failed = if observation.outcome == Outcome::Failed { 1.0 } else { 0.0 };
         let failing = self.failing * fade;
         self.failing = failing + FAILURE_STEP * (failed - failing);
         self.measured = now;
+        if observation.outcome == Outcome::Ok {
+            self.unanswered_since = now;
+            self.answered = self.latency;
+        }
     }
 
     /// The head of a stream came: its latency is known, and it goes on without a word on how long that may be. Call instead of
@@ -211,11 +218,12 @@ impl Load {
         1.0 / (1.0 - utilisation.min(UTILISATION_MOST))
     }
 
-    /// Whether it had better get nothing while there are others: attempts run and none has ended for several times its peak latency, or
-    /// most of the last ones failed.
+    /// Whether it had better get nothing while there are others: attempts run and none was answered for several times its peak latency,
+    /// or most of the last ones failed.
     pub fn is_suspect(&self, now: Moment, average: &Average) -> bool {
         let fade = average.fade(self.measured, now);
-        self.failing * fade > FAILING || self.age(now) > STALLED_PEAKS * self.latency_now(now, average)
+        let usual = self.answered.unwrap_or(average.latency()).min(self.latency_now(now, average));
+        self.failing * fade > FAILING || self.age(now) > STALLED_PEAKS * usual
     }
 
     /// The share of draws it takes part in, against `heaviest`, the largest weight of the service: its weight, less in its slow start.
@@ -230,7 +238,7 @@ impl Load {
         warm * (self.weight / clamped(heaviest)).min(1.0)
     }
 
-    /// Time since which attempts run and none ended, in nanoseconds.
+    /// Time since which attempts run and none was answered, in nanoseconds.
     fn age(&self, now: Moment) -> f64 {
         if self.in_flight == 0 { 0.0 } else { now.since(self.unanswered_since).as_nanos() as f64 }
     }

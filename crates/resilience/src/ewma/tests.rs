@@ -97,6 +97,24 @@ fn what_runs_and_does_not_end_raises_the_score_and_makes_suspect() {
     assert_eq!(load.in_flight(), 0);
 }
 
+/// Attempts at a hung instance are given up, or run out of time, one by one; others run on.
+#[test]
+fn what_is_given_up_is_no_sign_of_life() {
+    let average = average(1);
+    for outcome in [Outcome::Cancelled, Outcome::Failed] {
+        let mut load = after(&[(1_000, 10, Outcome::Ok)], &average);
+        (0..3).for_each(|_| load.began(at(1_000)));
+        load.ended(at(1_500), observed(500, outcome), &average);
+        assert!(load.is_suspect(at(1_500), &average), "{outcome:?}");
+        // One in flight and one more, each of which takes as long as nothing came.
+        load.ended(at(2_000), observed(1_000, outcome), &average);
+        let score = load.score(at(4_000), &average) / 1e6;
+        assert!(score >= 3_000.0 * 2.0, "{score} after {outcome:?}");
+        load.ended(at(4_001), observed(3_001, Outcome::Ok), &average);
+        assert!(!load.is_suspect(at(4_001), &average), "{outcome:?}");
+    }
+}
+
 #[test]
 fn three_failures_in_a_row_are_suspect_until_time_or_an_answer_says_otherwise() {
     let average = average(1);
