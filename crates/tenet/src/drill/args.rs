@@ -13,6 +13,8 @@ const CALLS_MAX: u64 = 3_000_000;
 /// Shortest time before the failure: less is no normal to compare with.
 const BEFORE_MIN: Duration = Duration::from_millis(500);
 
+/// Most times the usual load; one load generator sends no more.
+const TIMES_MAX: f64 = 100.0;
 /// Longest delay that fault points take.
 const DELAY_MAX: Millis = Millis(60_000);
 
@@ -93,6 +95,19 @@ enum Kind {
         #[command(flatten)]
         run: RunArgs,
     },
+    /// Let callers call several times as often as `--rps`.
+    Overload {
+        /// How many times.
+        #[arg(long, default_value_t = 3.0, value_parser = times)]
+        times: f64,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Replace every gateway and every instance, one after the other; nobody should notice.
+    RollingRestart {
+        #[command(flatten)]
+        run: RunArgs,
+    },
 }
 
 /// What all drills have in common.
@@ -140,6 +155,9 @@ pub struct RunArgs {
     /// Limit: longest time from the failure until callers are served as before.
     #[arg(long, value_name = "TIME")]
     pub max_recovery: Option<Millis>,
+    /// Limit: longest time from the failure's end until callers are served as before it.
+    #[arg(long, value_name = "TIME")]
+    pub max_settle: Option<Millis>,
 }
 
 impl DrillArgs {
@@ -158,14 +176,16 @@ impl DrillArgs {
             }
             Kind::BlackHole { instance, run } => (Fault::BlackHole { instance }, run),
             Kind::SlowNetwork { zone, delay, run } => (Fault::SlowNetwork { zone, delay_ms: delay.0 }, run),
+            Kind::Overload { times, run } => (Fault::Overload { times }, run),
+            Kind::RollingRestart { run } => (Fault::RollingRestart, run),
         };
-        run.check()?;
+        run.check(fault.load_times())?;
         Ok((fault, run))
     }
 }
 
 impl RunArgs {
-    fn check(&self) -> Result<(), Failed> {
+    fn check(&self, load_times: f64) -> Result<(), Failed> {
         if self.before.duration() < BEFORE_MIN {
             return Err(Failed(format!(
                 "error: --before is {}, expected at least {BEFORE_MIN:?}",
@@ -184,7 +204,8 @@ impl RunArgs {
         if self.timeout.0 == 0 || self.timeout.duration() > LONGEST {
             return Err(Failed(format!("error: --timeout is {}, expected 1ms to {LONGEST:?}", self.timeout)));
         }
-        let calls = u64::from(self.rps) * (self.before.0 + self.during.0 + self.after.0) / 1000;
+        let usual_ms = self.before.0 + self.after.0;
+        let calls = u64::from(self.rps) * (usual_ms + (self.during.0 as f64 * load_times) as u64) / 1000;
         if calls > CALLS_MAX {
             return Err(Failed(format!(
                 "error: {calls} calls at {} a second, expected at most {CALLS_MAX}\n  hint: a lower --rps, or shorter times",
@@ -212,6 +233,13 @@ fn delay(text: &str) -> Result<Millis, String> {
         return Ok(delay);
     }
     Err(format!("found {delay}, expected 1ms to {DELAY_MAX}; beyond that it is a black hole"))
+}
+
+fn times(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if (1.0..=TIMES_MAX).contains(&value) => Ok(value),
+        _ => Err(format!("found {text:?}, expected a number from 1 to {TIMES_MAX}")),
+    }
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
@@ -259,6 +287,8 @@ mod tests {
             ),
             ("black-hole web-a-1", "black-hole web-a-1"),
             ("slow-network b --delay 5ms --max-recovery 3s", "slow-network b (5 ms)"),
+            ("overload --times 2.5 /project", "overload (2.5 times the calls)"),
+            ("rolling-restart", "rolling-restart"),
         ] {
             assert_eq!(parse(line).unwrap().0.to_string(), shown);
         }
@@ -275,6 +305,8 @@ mod tests {
             ("lose-zone b --max-p99-ratio 0", "above 0"),
             ("slow-instance web-a-1 --delay 2min", "expected 1ms to 1min"),
             ("error-instance web-a-1 --share 0", "no call would fail"),
+            ("overload --times 0.5", "from 1 to 100"),
+            ("overload --rps 10000 --times 100 --during 10s", "at most 3000000"),
             ("error-instance web-a-1 --code BROKEN", "expected one of CANCELLED"),
             ("lose-planet b", "lose-planet"),
         ] {

@@ -7,6 +7,7 @@ use super::progress::Second;
 use super::session::Session;
 use super::tally::Call;
 use crate::cli::Failed;
+use crate::traffic::Load;
 use crate::up::control::{Message, Stage};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -22,6 +23,16 @@ pub struct Heard {
     pub calls: Vec<Call>,
     /// Those that ended since the last line.
     pub second: Second,
+}
+
+/// How many requests a second are sent, before and after and during.
+pub struct Rates<'a> {
+    /// Whose rate it is.
+    pub load: &'a Load,
+    /// Before and after.
+    pub usual: u32,
+    /// During.
+    pub during: u32,
 }
 
 /// Readings of the fleet's counters between the phases.
@@ -52,6 +63,7 @@ pub struct Drill<'a, S: Fn(&str)> {
     session: &'a mut Session,
     fleet: &'a Fleet,
     heard: &'a RefCell<Heard>,
+    rates: Rates<'a>,
     start: Instant,
     say: S,
     /// One clock for all phases, so that each line is of one second.
@@ -69,6 +81,7 @@ impl<'a, S: Fn(&str)> Drill<'a, S> {
         session: &'a mut Session,
         fleet: &'a Fleet,
         heard: &'a RefCell<Heard>,
+        rates: Rates<'a>,
         start: Instant,
         say: S,
     ) -> Drill<'a, S> {
@@ -78,6 +91,7 @@ impl<'a, S: Fn(&str)> Drill<'a, S> {
             session,
             fleet,
             heard,
+            rates,
             start,
             say,
             seconds,
@@ -94,7 +108,9 @@ impl<'a, S: Fn(&str)> Drill<'a, S> {
         self.session.say("begin").await?;
         let began_unix_ms =
             self.until(|stage| if let Stage::Began(at) = stage { Some(*at) } else { None }).await?;
+        self.rates.load.set_rate(self.rates.during);
         self.pass(Instant::now() + self.args.during.duration(), "during").await?;
+        self.rates.load.set_rate(self.rates.usual);
         self.session.say("end").await?;
         let undone_unix_ms =
             self.until(|stage| if let Stage::Undone(at) = stage { Some(*at) } else { None }).await?;

@@ -38,6 +38,10 @@ pub enum Fault {
     BlackHole { instance: String },
     /// Every gateway's way to the instances of a zone takes longer.
     SlowNetwork { zone: String, delay_ms: u64 },
+    /// Callers call this many times as often.
+    Overload { times: f64 },
+    /// Every gateway and every instance is replaced, one after the other. Nothing fails, and nobody should notice.
+    RollingRestart,
 }
 
 /// What a fault reaches, by name.
@@ -47,6 +51,10 @@ pub enum Reach<'a> {
     Zone(&'a str),
     /// One instance.
     Instance(&'a str),
+    /// The whole fleet, in an orderly way.
+    Fleet,
+    /// Nobody: it is the callers who do it.
+    Callers,
 }
 
 /// By what means it is done.
@@ -60,6 +68,10 @@ pub enum Means {
     Instances(Value),
     /// The fault points of all gateways.
     Gateways(Value),
+    /// `tenet restart --services`.
+    Restart,
+    /// The drill's own load.
+    Load,
 }
 
 impl Fault {
@@ -74,7 +86,14 @@ impl Fault {
             | Fault::SlowInstance { instance, .. }
             | Fault::ErrorInstance { instance, .. }
             | Fault::BlackHole { instance } => Reach::Instance(instance),
+            Fault::Overload { .. } => Reach::Callers,
+            Fault::RollingRestart => Reach::Fleet,
         }
+    }
+
+    /// How many times the usual number of calls it brings.
+    pub fn load_times(&self) -> f64 {
+        if let Fault::Overload { times } = self { *times } else { 1.0 }
     }
 
     /// How it is done. `for_ms` is how long a fault point keeps it if nobody undoes it: the drill's time and a little more, so
@@ -93,6 +112,8 @@ impl Fault {
             Fault::SlowNetwork { zone, delay_ms } => {
                 Means::Gateways(json!({ "zone": zone, "delay_ms": delay_ms, "for_ms": for_ms }))
             }
+            Fault::Overload { .. } => Means::Load,
+            Fault::RollingRestart => Means::Restart,
         }
     }
 }
@@ -113,6 +134,8 @@ impl fmt::Display for Fault {
             }
             Fault::BlackHole { instance } => write!(f, "black-hole {instance}"),
             Fault::SlowNetwork { zone, delay_ms } => write!(f, "slow-network {zone} ({delay_ms} ms)"),
+            Fault::Overload { times } => write!(f, "overload ({times} times the calls)"),
+            Fault::RollingRestart => write!(f, "rolling-restart"),
         }
     }
 }

@@ -54,7 +54,13 @@ mod tests {
             [Outcome::Status(200, None), Outcome::Status(404, None), Outcome::Broken, Outcome::NotSent]
         {
             let latency = Duration::from_millis(4);
-            second.record(&Ended { intended: Instant::now(), latency, outcome, repeated: Repeated::No });
+            second.record(&Ended {
+                intended: Instant::now(),
+                latency,
+                request: 0,
+                outcome,
+                repeated: Repeated::No,
+            });
         }
         let line = second.line(Duration::from_millis(7_010), "during");
         for part in ["7 s  during", "4 ended", "2 ok", "2 failed", "p99    4.0 ms"] {

@@ -32,6 +32,8 @@ pub struct Report {
     pub detected_by: Option<String>,
     /// From the failure until callers were served as before; `None` if that never came.
     pub recovered_after_ms: Option<u64>,
+    /// From the end of the failure until callers were served as before it; `None` if that never came.
+    pub settled_after_ms: Option<u64>,
     /// Families of counters that this version of the gateways does not have.
     pub absent: Vec<&'static str>,
     /// What `up` said in the end.
@@ -64,6 +66,10 @@ pub struct Row {
     pub caller_errors: u64,
     /// Share that did not fail.
     pub success_percent: f64,
+    /// Calls a second that did not fail.
+    pub goodput_rps: f64,
+    /// The same by request, where the load has more than one.
+    pub requests: BTreeMap<String, RequestRow>,
     /// Median latency from the intended start.
     pub p50_ms: Option<f64>,
     /// 99th percentile.
@@ -76,6 +82,17 @@ pub struct Row {
     pub repeated_silent: u64,
     /// What the gateways counted.
     pub fleet: FleetRow,
+}
+
+/// One kind of request in one part.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RequestRow {
+    /// Calls.
+    pub calls: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Share that did not fail.
+    pub success_percent: f64,
 }
 
 /// Growth of the gateways' counters in one part; `None` where they have no such counter.
@@ -124,14 +141,23 @@ impl FleetRow {
 }
 
 impl Row {
-    /// From the callers' figures and the fleet's.
-    pub fn new(figures: &Figures, fleet: FleetRow) -> Row {
+    /// From the callers' figures and the fleet's, over a part of that many microseconds; `names` are the load's requests.
+    pub fn new(figures: &Figures, lasted_us: u64, names: &[String], fleet: FleetRow) -> Row {
         let latency = |q| figures.latency_ms(q).map(rounded);
+        let request = |(place, (calls, failed)): (&usize, &(u64, u64))| {
+            let success_percent = rounded(100.0 * (calls - failed) as f64 / *calls as f64);
+            let row = RequestRow { calls: *calls, failed: *failed, success_percent };
+            (names.get(*place).cloned().unwrap_or_default(), row)
+        };
+        let several = if names.len() > 1 { Some(&figures.by_request) } else { None };
+        let goodput = (figures.calls - figures.failed()) as f64 / (lasted_us.max(1) as f64 / 1e6);
         Row {
             calls: figures.calls,
             failed: figures.failed(),
             caller_errors: figures.caller_errors,
             success_percent: rounded(figures.success_percent()),
+            goodput_rps: rounded(goodput),
+            requests: several.into_iter().flatten().map(request).collect(),
             p50_ms: latency(0.5),
             p99_ms: latency(0.99),
             max_ms: latency(1.0),
@@ -196,6 +222,22 @@ impl fmt::Display for Report {
             ms => after(ms, "not until the end"),
         };
         line(f, "recovered", &recovered)?;
+        let settled = self
+            .settled_after_ms
+            .map_or("not until the end".to_owned(), |ms| format!("{ms} ms after the failure's end"));
+        line(f, "settled", &settled)?;
+        let goodput = |row: &Row| format!("{:.0}/s", row.goodput_rps);
+        let [before, during, after] = self.rows().map(|(_, row)| goodput(row));
+        line(f, "goodput", &format!("{before} before, {during} during, {after} after"))?;
+        for (name, row) in &self.phases.during.requests {
+            if row.failed > 0 {
+                line(
+                    f,
+                    "  during",
+                    &format!("{:.2} % of {} × {name} succeeded", row.success_percent, row.calls),
+                )?;
+            }
+        }
         let during = &self.phases.during.fleet;
         let counted = |parts: &Option<BTreeMap<String, u64>>| match parts {
             None => "not counted by these gateways".to_owned(),

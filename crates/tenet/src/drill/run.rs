@@ -2,7 +2,7 @@
 
 use super::args::RunArgs;
 use super::counters::Counters;
-use super::course::{Course, Drill, Heard, Readings};
+use super::course::{Course, Drill, Heard, Rates, Readings};
 use super::fault::{Fault, Rehearsal};
 use super::fleet::{Fleet, Notice};
 use super::limits::{Found, Limits};
@@ -30,6 +30,7 @@ struct Measured {
     counters: Counters,
     notice: Option<Notice>,
     remarks: Vec<String>,
+    names: Vec<String>,
 }
 
 /// Runs the drill and judges it.
@@ -43,6 +44,7 @@ pub async fn measure(fault: Fault, args: RunArgs) -> Result<Report, Failed> {
     let (state, load) = prepare(folder, &args)?;
     let fleet = Fleet::follow(state.gateways, &targets.instances);
 
+    let names = load.names();
     let heard = Rc::new(RefCell::new(Heard::default()));
     let start = Instant::now();
     let start_unix_us = unix_us();
@@ -55,13 +57,16 @@ pub async fn measure(fault: Fault, args: RunArgs) -> Result<Report, Failed> {
             heard.calls.push(Call {
                 intended_us: micros(ended.intended.duration_since(start)),
                 latency_us: micros(ended.latency),
+                request: ended.request,
                 outcome: ended.outcome,
                 repeated: ended.repeated,
             });
         };
         tokio::task::spawn_local(async move { match load.send(Rc::new(record)).await {} })
     };
-    let mut drill = Drill::new(&args, &mut session, &fleet, &heard, start, say);
+    let during_rps = (f64::from(args.rps) * rehearsal.fault.load_times()) as u32;
+    let rates = Rates { load: &load, usual: args.rps, during: during_rps };
+    let mut drill = Drill::new(&args, &mut session, &fleet, &heard, rates, start, say);
     let course = tokio::select! {
         course = drill.course() => course,
         () = signals.terminate() => Err(Failed("interrupted".into())),
@@ -89,7 +94,7 @@ pub async fn measure(fault: Fault, args: RunArgs) -> Result<Report, Failed> {
         ended_us,
     };
     let calls = std::mem::take(&mut heard.borrow_mut().calls);
-    let measured = Measured { course, counters, notice, remarks };
+    let measured = Measured { course, counters, notice, remarks, names };
     Ok(report(&rehearsal.fault, &args, targets, &calls, &marks, measured))
 }
 
@@ -142,15 +147,17 @@ fn report(
         _ => None,
     };
     let recovered_after_ms = tally::recovery_ms(calls, marks, p99_before_ms);
+    let settled_after_ms = tally::settle_ms(calls, marks, p99_before_ms);
     let mut causes = during.causes.clone();
     for (cause, count) in &after.causes {
         *causes.entry(cause.clone()).or_default() += count;
     }
     let harmed = during.failed() + after.failed();
     let success_percent = during.success_percent();
-    let found = Found { harmed, success_percent, p99_ratio, recovery_ms: recovered_after_ms };
+    let (recovery_ms, settle_ms) = (recovered_after_ms, settled_after_ms);
+    let found = Found { harmed, success_percent, p99_ratio, recovery_ms, settle_ms };
     let limits = Limits::of(fault, args).judge(&found);
-    let Measured { course, counters, notice, remarks } = measured;
+    let Measured { course, counters, notice, remarks, names } = measured;
     let Readings { begin, began, undone, end } = &course.readings;
     let fleet = |from, to| FleetRow::between(&counters, from, to);
     Report {
@@ -164,10 +171,21 @@ fn report(
         detected_after_ms: notice.as_ref().map(|one| one.at_unix_ms.saturating_sub(course.began_unix_ms)),
         detected_by: notice.map(|one| one.text),
         recovered_after_ms,
+        settled_after_ms,
         phases: Phases {
-            before: Row::new(&before, fleet(begin, began)),
-            during: Row::new(&during, fleet(began, undone)),
-            after: Row::new(&after, fleet(undone, end)),
+            before: Row::new(&before, marks.began_us, &names, fleet(begin, began)),
+            during: Row::new(
+                &during,
+                marks.undone_us.saturating_sub(marks.began_us),
+                &names,
+                fleet(began, undone),
+            ),
+            after: Row::new(
+                &after,
+                marks.ended_us.saturating_sub(marks.undone_us),
+                &names,
+                fleet(undone, end),
+            ),
         },
         absent: counters.absent(),
         remarks,

@@ -18,6 +18,8 @@ pub struct Call {
     pub intended_us: u64,
     /// From then until it ended.
     pub latency_us: u64,
+    /// Which of the load's requests it was.
+    pub request: usize,
     /// How it ended.
     pub outcome: Outcome,
     /// Whether it took a second attempt.
@@ -61,12 +63,18 @@ pub struct Figures {
     pub repeated_silent: u64,
     /// From the intended start to the end, of all that were sent, in microseconds.
     pub latency_us: Sketch,
+    /// Calls and failed ones of each of the load's requests, by its place.
+    pub by_request: BTreeMap<usize, (u64, u64)>,
 }
 
 impl Figures {
     fn add(&mut self, call: &Call) {
         self.calls += 1;
-        match failure(call.outcome) {
+        let failure = failure(call.outcome);
+        let (calls, failed) = self.by_request.entry(call.request).or_default();
+        *calls += 1;
+        *failed += u64::from(failure.is_some());
+        match failure {
             Some(cause) => *self.causes.entry(cause).or_default() += 1,
             None if matches!(call.outcome, Outcome::Status(400.., _)) => self.caller_errors += 1,
             None => {}
@@ -133,14 +141,30 @@ pub fn by_phase(calls: &[Call], marks: &Marks) -> [Figures; 3] {
     figures
 }
 
-/// From the failure until callers were served as before, in milliseconds: the begin of the first ten windows of 100 ms in a row
-/// in which no call failed and whose calls together have a p99 of at most three times the one before. `None` if that never came.
+/// From the failure until callers were served as before, in milliseconds; `None` if that never came.
 pub fn recovery_ms(calls: &[Call], marks: &Marks, p99_before_ms: Option<f64>) -> Option<u64> {
-    let count =
-        usize::try_from(marks.ended_us.saturating_sub(marks.began_us) / WINDOW_US).unwrap_or(usize::MAX);
+    let harmed = calls.iter().filter(|call| phase(call, marks) != Phase::Before);
+    served_again_ms(harmed, marks.began_us, marks.ended_us, p99_before_ms)
+}
+
+/// The same from the end of the failure, by the calls that began after it.
+pub fn settle_ms(calls: &[Call], marks: &Marks, p99_before_ms: Option<f64>) -> Option<u64> {
+    let later = calls.iter().filter(|call| phase(call, marks) == Phase::After);
+    served_again_ms(later, marks.undone_us, marks.ended_us, p99_before_ms)
+}
+
+/// The begin of the first ten windows of 100 ms in a row in which no call failed and whose calls together have a p99 of at most three
+/// times the one before.
+fn served_again_ms<'a>(
+    calls: impl Iterator<Item = &'a Call>,
+    from_us: u64,
+    to_us: u64,
+    p99_before_ms: Option<f64>,
+) -> Option<u64> {
+    let count = usize::try_from(to_us.saturating_sub(from_us) / WINDOW_US).unwrap_or(usize::MAX);
     let mut windows = vec![Figures::default(); count];
-    for call in calls.iter().filter(|call| phase(call, marks) != Phase::Before) {
-        let place = usize::try_from(call.intended_us.saturating_sub(marks.began_us) / WINDOW_US);
+    for call in calls {
+        let place = usize::try_from(call.intended_us.saturating_sub(from_us) / WINDOW_US);
         if let Some(window) = place.ok().and_then(|place| windows.get_mut(place)) {
             window.add(call);
         }
@@ -173,6 +197,7 @@ mod tests {
         Call {
             intended_us: intended_ms * 1000,
             latency_us: latency_ms * 1000,
+            request: usize::from(outcome == OK),
             outcome,
             repeated: Repeated::No,
         }
@@ -212,6 +237,7 @@ mod tests {
         assert_eq!((before.calls, during.calls, after.calls), (0, 9, 0));
         assert_eq!((during.failed(), during.caller_errors, during.latency_us.count()), (6, 1, 8));
         assert!((during.success_percent() - 100.0 / 3.0).abs() < 1e-9);
+        assert_eq!(during.by_request, [(0, (8, 6)), (1, (1, 0))].into());
         assert_eq!((before.success_percent(), before.latency_ms(0.99)), (100.0, None));
     }
 
@@ -256,5 +282,17 @@ mod tests {
         );
         assert_eq!(recovery(|c| c.outcome = Outcome::Broken), None);
         assert_eq!(recovery_ms(&[], &MARKS, None), None);
+    }
+
+    #[test]
+    fn settling_counts_from_the_end_of_the_failure() {
+        let settle = |from_ms: u64, to_ms: u64| {
+            let outcome = |at| if (from_ms..to_ms).contains(&at) { Outcome::TimedOut } else { OK };
+            let calls: Vec<Call> = (0..1500).map(|n| call(n * 10, 2, outcome(n * 10))).collect();
+            settle_ms(&calls, &MARKS, Some(2.0))
+        };
+        assert_eq!(settle(5_000, 10_000), Some(0));
+        assert_eq!(settle(5_000, 10_130), Some(200));
+        assert_eq!(settle(5_000, 14_500), None);
     }
 }

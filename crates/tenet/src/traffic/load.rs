@@ -26,6 +26,8 @@ pub struct Ended {
     pub intended: Instant,
     /// From then until it ended.
     pub latency: Duration,
+    /// Which of the load's requests it was, a place in [`Load::names`].
+    pub request: usize,
     /// How it ended.
     pub outcome: Outcome,
     /// Whether it took a second attempt.
@@ -34,7 +36,7 @@ pub struct Ended {
 
 /// A load, ready to be sent.
 pub struct Load {
-    rps: u32,
+    rps: Cell<u32>,
     requests: Requests,
     users: Users,
     pool: Pool,
@@ -64,7 +66,23 @@ impl Load {
             )));
         }
         let users = Users::new(traffic.users, traffic.whale, traffic.whale_per_mille);
-        Ok(Load { rps, requests, users, pool: Pool::new(target, patience), in_flight: Rc::default() })
+        Ok(Load {
+            rps: Cell::new(rps),
+            requests,
+            users,
+            pool: Pool::new(target, patience),
+            in_flight: Rc::default(),
+        })
+    }
+
+    /// The load's requests, as method and path of `[traffic]`.
+    pub fn names(&self) -> Vec<String> {
+        self.requests.names()
+    }
+
+    /// From now on this many requests a second.
+    pub fn set_rate(&self, rps: u32) {
+        self.rps.set(rps);
     }
 
     /// Calls that have begun and not ended.
@@ -75,30 +93,32 @@ impl Load {
     /// Sends until it is dropped; needs a `LocalSet`. What has begun goes on without it.
     pub async fn send(&self, ended: Rc<dyn Fn(Ended)>) -> Infallible {
         let mut random = SmallRng::from_os_rng();
-        let mut schedule = Schedule::new(self.rps);
+        let mut schedule = Schedule::default();
         let start = Instant::now();
-        let mut due = schedule.next(&mut random);
+        let mut due = schedule.next(self.rps.get(), &mut random);
         let mut number = 0u64;
         loop {
             tokio::time::sleep_until((start + due).into()).await;
             // Everything that is due now: the timer's grain is a millisecond, the schedule's is not.
             while due <= start.elapsed() {
                 let intended = start + due;
-                due = schedule.next(&mut random);
+                due = schedule.next(self.rps.get(), &mut random);
+                let user = self.users.choose(&mut random);
+                let place = self.requests.choose(&mut random);
                 if self.in_flight.get() >= IN_FLIGHT || intended.elapsed() > LAG {
                     let latency = intended.elapsed();
-                    ended(Ended { intended, latency, outcome: Outcome::NotSent, repeated: Repeated::No });
+                    let (outcome, repeated) = (Outcome::NotSent, Repeated::No);
+                    ended(Ended { intended, latency, request: place, outcome, repeated });
                     continue;
                 }
                 number += 1;
-                let user = self.users.choose(&mut random);
-                let request = self.requests.choose(&mut random, user, number);
+                let request = self.requests.build(place, user, number);
                 let (pool, ended, in_flight) = (self.pool.clone(), ended.clone(), self.in_flight.clone());
                 in_flight.set(in_flight.get() + 1);
                 tokio::task::spawn_local(async move {
                     let (outcome, repeated) = pool.call(request).await;
                     in_flight.set(in_flight.get() - 1);
-                    ended(Ended { intended, latency: intended.elapsed(), outcome, repeated });
+                    ended(Ended { intended, latency: intended.elapsed(), request: place, outcome, repeated });
                 });
             }
         }

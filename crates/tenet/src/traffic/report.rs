@@ -78,7 +78,13 @@ mod tests {
         let mut report = Report::default();
         let mut record = |outcome, latency_ms| {
             let latency = Duration::from_millis(latency_ms);
-            report.record(&Ended { intended: Instant::now(), latency, outcome, repeated: Repeated::No });
+            report.record(&Ended {
+                intended: Instant::now(),
+                latency,
+                request: 0,
+                outcome,
+                repeated: Repeated::No,
+            });
         };
         for _ in 0..98 {
             record(Outcome::Status(200, None), 2);

@@ -39,17 +39,27 @@ impl Requests {
         self.weights == 0
     }
 
-    /// One request about `user`, the `number`th of the run.
-    pub fn choose(&self, random: &mut impl Rng, user: u32, number: u64) -> Request<Full<Bytes>> {
+    /// Method and path of each, as `tenet.toml` has them.
+    pub fn names(&self) -> Vec<String> {
+        self.all.iter().map(|request| format!("{} {}", request.method, request.path)).collect()
+    }
+
+    /// The place of one of them, by weight.
+    pub fn choose(&self, random: &mut impl Rng) -> usize {
         let mut point = random.random_range(0..self.weights.max(1));
-        let chosen = self.all.iter().find(|request| {
+        let chosen = self.all.iter().position(|request| {
             let weight = u64::from(request.weight);
             let here = point < weight;
             point = point.saturating_sub(weight);
             here
         });
         // The weights add up to more than the point: there is always one.
-        chosen.map_or_else(Request::default, |chosen| build(chosen, user, number))
+        chosen.unwrap_or_default()
+    }
+
+    /// The request at a place, about `user`, the `number`th of the run.
+    pub fn build(&self, place: usize, user: u32, number: u64) -> Request<Full<Bytes>> {
+        self.all.get(place).map_or_else(Request::default, |template| build(template, user, number))
     }
 }
 
@@ -120,10 +130,12 @@ mod tests {
         ];
         let requests = Requests { weights: 4, all };
         assert_eq!(requests.clone().safe().weights, 3);
+        assert_eq!(requests.names(), ["GET /a/{user}", "GET /never", "POST /b"]);
         let mut random = SmallRng::seed_from_u64(1);
         let mut posts = 0;
         for number in 0..4000 {
-            let request = requests.choose(&mut random, 7, number);
+            let place = requests.choose(&mut random);
+            let request = requests.build(place, 7, number);
             assert_eq!(request.headers()["idempotency-key"], format!("k-{number}").as_str());
             match request.uri().path() {
                 "/a/7" => assert_eq!(request.method(), Method::GET),

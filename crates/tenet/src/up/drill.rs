@@ -15,7 +15,7 @@ use super::orders::Tell;
 use super::supervisor::Supervisor;
 use super::time_line::{Kind, unix_ms};
 use crate::cli::Failed;
-use crate::drill::{LONGEST, Means, Reach, Rehearsal};
+use crate::drill::{Fault, LONGEST, Means, Reach, Rehearsal};
 use effect::{Effect, Point};
 use std::time::Duration;
 use targets::{Member, Members, Targets};
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 impl Supervisor {
     /// One drill, from the order to the client's hanging up.
     pub async fn drill(
-        &self,
+        &mut self,
         rehearsal: &Rehearsal,
         words: &mut Words,
         tell: &Tell<'_>,
@@ -38,8 +38,7 @@ impl Supervisor {
         let refused = |reason: String| Failed(format!("error: {reason}"));
         let time = Duration::from_millis(rehearsal.for_ms).min(LONGEST);
         let targets = targets::choose(&rehearsal.fault, &self.members()).map_err(refused)?;
-        let effect = self.effect(rehearsal, time, &targets);
-        effect.possible().await.map_err(refused)?;
+        self.effect(rehearsal, time, &targets).possible().await.map_err(refused)?;
         targets.notes.iter().for_each(|note| tell.say(note));
         tell.stage(Stage::Ready {
             instances: targets.instances.iter().map(|place| self.instances[*place].plan.id.clone()).collect(),
@@ -51,7 +50,12 @@ impl Supervisor {
             Ok(None) => return Err(Failed("error: the drill went away before it began".into())),
             Err(_) => return Err(Failed(format!("error: the drill did not begin within {PATIENCE:?}"))),
         }
-        self.fail(rehearsal, time, &effect, words, tell).await?;
+        if rehearsal.fault.means(0) == Means::Restart {
+            self.replace_all(rehearsal, tell).await?;
+        } else {
+            let effect = self.effect(rehearsal, time, &targets);
+            self.fail(rehearsal, time, &effect, words, tell).await?;
+        }
         self.all_serve(&targets, tell).await;
         self.write_state()?;
         // The command measures what comes after; until it hangs up nothing else may disturb that.
@@ -68,13 +72,7 @@ impl Supervisor {
         words: &mut Words,
         tell: &Tell<'_>,
     ) -> Result<(), Failed> {
-        let fault = rehearsal.fault.to_string();
-        let (Reach::Zone(subject) | Reach::Instance(subject)) = rehearsal.fault.reach();
-        let news = |text: &str| {
-            self.output.say(&format!("drill {fault}: {text}"));
-            self.time_line.tell(Kind::Drill, subject, &format!("{fault}: {text}"));
-        };
-        news(&format!("begins, for at most {} s", time.as_secs_f64()));
+        self.news(&rehearsal.fault, &format!("begins, for at most {} s", time.as_secs_f64()));
         let began = unix_ms();
         let done = effect.begin().await;
         if done.is_ok() {
@@ -87,7 +85,7 @@ impl Supervisor {
         }
         let silent = effect.undo().await;
         tell.stage(Stage::Undone(unix_ms()));
-        news("is over and undone");
+        self.news(&rehearsal.fault, "is over and undone");
         if !silent.is_empty() {
             let left = time + LEASE_MARGIN;
             tell.say(&format!(
@@ -96,6 +94,27 @@ impl Supervisor {
             ));
         }
         done.map_err(|reason| Failed(format!("error: {reason}")))
+    }
+
+    /// The drill that is an orderly restart. It takes the time it takes: breaking it off would leave half of the fleet old.
+    async fn replace_all(&mut self, rehearsal: &Rehearsal, tell: &Tell<'_>) -> Result<(), Failed> {
+        self.news(&rehearsal.fault, "begins");
+        tell.stage(Stage::Began(unix_ms()));
+        let done = self.restart(true, tell).await;
+        tell.stage(Stage::Undone(unix_ms()));
+        self.news(&rehearsal.fault, "is over");
+        done
+    }
+
+    /// Tells the terminal and the console's time line.
+    fn news(&self, fault: &Fault, text: &str) {
+        let subject = match fault.reach() {
+            Reach::Zone(subject) | Reach::Instance(subject) => subject,
+            Reach::Fleet => "fleet",
+            Reach::Callers => "callers",
+        };
+        self.output.say(&format!("drill {fault}: {text}"));
+        self.time_line.tell(Kind::Drill, subject, &format!("{fault}: {text}"));
     }
 
     fn effect(&self, rehearsal: &Rehearsal, time: Duration, targets: &Targets) -> Effect<'_> {
@@ -108,6 +127,7 @@ impl Supervisor {
         match rehearsal.fault.means(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)) {
             Means::Kill => Effect::Lost(children()),
             Means::Stop => Effect::Paused(children()),
+            Means::Restart | Means::Load => Effect::Nothing,
             Means::Instances(fault) => {
                 let point = |instance: &super::services::Instance| Point {
                     id: instance.plan.id.clone(),

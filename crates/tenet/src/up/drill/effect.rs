@@ -32,6 +32,8 @@ pub enum Effect<'a> {
     Paused(Vec<&'a Child>),
     /// Their fault points are set to this.
     Faulty(Vec<Point>, Value),
+    /// What is rehearsed is done by somebody else.
+    Nothing,
 }
 
 impl Effect<'_> {
@@ -64,6 +66,7 @@ impl Effect<'_> {
                 }
             }
             Effect::Paused(children) => children.iter().for_each(|child| child.pause()),
+            Effect::Nothing => {}
             Effect::Faulty(points, fault) => {
                 for point in points {
                     match timeout(ANSWER_TIME, admin::put(point.address, PATH, fault)).await {

@@ -45,6 +45,12 @@ pub fn choose(fault: &Fault, members: &Members) -> Result<Targets, String> {
     let processes = matches!(fault.means(0), Means::Kill | Means::Stop);
     match fault.reach() {
         Reach::Zone(zone) => in_zone(zone, members, processes),
+        Reach::Callers => Ok(Targets::default()),
+        Reach::Fleet => Ok(Targets {
+            instances: (0..members.instances.len()).collect(),
+            gateways: (0..members.gateways.len()).collect(),
+            notes: Vec::new(),
+        }),
         Reach::Instance(id) => {
             let place = |among: &[Member]| among.iter().position(|member| member.id == id);
             let instances: Vec<usize> = place(&members.instances).into_iter().collect();
@@ -154,5 +160,7 @@ mod tests {
         check(&hang("web-a-2"), Err("did you mean `web-a-1`"));
         check(&hang("old-1"), Err("does not run here"));
         check(&Fault::BlackHole { instance: "gateway-2".into() }, Err("no instance is called"));
+        check(&Fault::RollingRestart, Ok((&[0, 1, 2], &[0, 1], "")));
+        check(&Fault::Overload { times: 3.0 }, Ok((&[], &[], "")));
     }
 }
