@@ -6,7 +6,7 @@ mod attempt;
 mod dress;
 mod progress;
 mod terms;
-mod verdict;
+pub(crate) mod verdict;
 
 pub(crate) use attempt::{Answered, Observed, Whole};
 pub(crate) use dress::Share;

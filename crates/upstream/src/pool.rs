@@ -26,8 +26,9 @@ pub struct Reply {
     pub instance: Arc<str>,
     /// What it took to be answered.
     pub effort: Effort,
-    /// What the attempt that answered took until its head, without those before it.
-    pub latency: Duration,
+    /// What the attempt that answered took until its head, without those before it; `None` where the instance failed or refused, which
+    /// says nothing on how long its work takes.
+    pub latency: Option<Duration>,
 }
 
 /// An instance's answer, all of it.
@@ -45,8 +46,9 @@ pub struct WholeReply {
     pub instance: Arc<str>,
     /// What it took to be answered.
     pub effort: Effort,
-    /// What the attempt that answered took, without those before it.
-    pub latency: Duration,
+    /// What the attempt that answered took, without those before it; `None` where the instance failed or refused, which says nothing on
+    /// how long its work takes.
+    pub latency: Option<Duration>,
 }
 
 /// Why a call has no answer.

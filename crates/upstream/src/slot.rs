@@ -3,6 +3,7 @@
 //! A connect is a task of its own, so that a call that gives up does not undo what others wait for and what the next
 //! call needs. Waiting calls re-check after every wake; whoever finds a free connection first takes it.
 
+use crate::call::verdict::Condition;
 use crate::fault::Fault;
 use crate::h1;
 use crate::h2::{self, H2Connection};
@@ -113,13 +114,16 @@ impl Slot {
         if self.can_grow() { Standing::Ready } else { Standing::Busy }
     }
 
-    /// An answered or failed attempt, for the counts.
-    pub(crate) fn finished(&self, latency: Duration, fault: bool) {
+    /// An answered or failed attempt, for the counts. A refusal is neither: it says nothing on how well or how fast the work is done.
+    pub(crate) fn finished(&self, latency: Duration, condition: Condition) {
+        if condition == Condition::Busy {
+            return;
+        }
         raise(&self.counters.finished);
         let log2 = latency_log2(latency);
         raise_by(&self.counters.latency_log2, log2);
         raise_by(&self.counters.latency_log2_squared, log2 * log2);
-        if fault {
+        if condition == Condition::Failing {
             raise(&self.counters.failures);
         } else {
             raise_by(&self.counters.answered_ns, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
@@ -127,9 +131,11 @@ impl Slot {
     }
 
     /// What the instance's answers say of it, for the whole process.
-    pub(crate) fn vote(&self, lane: &Lane, fault: bool) {
-        if !fault {
-            return self.state.vote.succeeded();
+    pub(crate) fn vote(&self, lane: &Lane, condition: Condition) {
+        match condition {
+            Condition::Well => return self.state.vote.succeeded(),
+            Condition::Busy => return,
+            Condition::Failing => {}
         }
         if let Some(failures) = self.state.vote.failed(&lane.live().rules.ejection)
             && let Some(service) = lane.service()

@@ -70,7 +70,7 @@ pub struct InstanceView {
     pub pending: u64,
     /// Attempts sent.
     pub calls: u64,
-    /// Attempts that ended by themselves, answered or failed.
+    /// Attempts that ended by themselves, answered or failed; refusals are neither.
     pub finished: u64,
     /// Those of them in which the instance was to blame.
     pub failures: u64,

@@ -88,14 +88,18 @@ fn terms(exchange: &Exchange, policy: &Policy, ask: &Ask) -> CallTerms {
     }
 }
 
-type Learnt<'a> = Result<(u16, Effort, Duration), &'a CallError>;
+type Learnt<'a> = Result<(u16, Effort, Option<Duration>), &'a CallError>;
 
 fn settle(exchange: &Exchange, permit: Option<Permit>, learnt: Learnt<'_>) {
     let sample = match learnt {
         Ok((zone, effort, latency)) => {
             exchange.zone.set(zone);
             exchange.note(effort);
-            Sample { latency, outcome: Outcome::Ok }
+            match latency {
+                Some(latency) => Sample { latency, outcome: Outcome::Ok },
+                // An error may come fast because nothing was done: as a latency it would make everything else look like waiting.
+                None => Sample { latency: Duration::ZERO, outcome: Outcome::Ignore },
+            }
         }
         Err(error) => {
             exchange.zone.set(error.zone.unwrap_or(0));

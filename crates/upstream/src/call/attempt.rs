@@ -2,7 +2,7 @@
 
 use super::dress::Share;
 use super::progress::Progress;
-use super::verdict::Verdict;
+use super::verdict::{Condition, Verdict};
 use super::{Meaning, Outbound, Want};
 use crate::fault::Fault;
 use crate::instance::raise;
@@ -46,8 +46,8 @@ pub(crate) struct Answered {
     pub(crate) verdict: Verdict,
     pub(crate) zone: u16,
     pub(crate) instance: Arc<str>,
-    /// From the attempt's begin until what was wanted of the answer was there.
-    pub(crate) latency: Duration,
+    /// From the attempt's begin until what was wanted of the answer was there; `None` where the instance failed or refused.
+    pub(crate) latency: Option<Duration>,
 }
 
 /// How an attempt ended.
@@ -106,25 +106,26 @@ impl Attempt<'_> {
         if let Some(utilisation) = utilisation(response.headers(), trailers) {
             out.lane.reported(slot, now, utilisation);
         }
-        let fault = verdict.is_fault();
+        let condition = verdict.condition();
         // The status of an answer that still streams is not known yet, nor what its tree has spent.
         let streams = whole.is_none() && !response.body().is_end_stream();
-        attempt.observe(now, latency, fault, streams);
+        attempt.observe(now, latency, condition, streams);
         if streams {
             let status_follows = out.terms.meaning == Meaning::Grpc;
             if !status_follows {
                 share.settle(&out.lane.local.shared, response.headers(), None);
-                slot.vote(out.lane, fault);
+                slot.vote(out.lane, condition);
             }
             response.body_mut().observe(Observed::new(out.lane, slot, share, status_follows));
         } else {
             share.settle(&out.lane.local.shared, response.headers(), trailers);
-            slot.vote(out.lane, fault);
+            slot.vote(out.lane, condition);
         }
-        if !fault {
+        if condition == Condition::Well {
             out.lane.learn(out.terms.hedge, now, latency);
         }
         let (zone, instance) = (instance.zone, instance.id.clone());
+        let latency = (condition == Condition::Well).then_some(latency);
         Ok(Answered { response, whole, verdict, zone, instance, latency })
     }
 
@@ -155,19 +156,19 @@ impl Attempt<'_> {
 
     fn failed(&self, fault: &Fault, now: Moment, latency: Duration) {
         if fault.is_of_instance() {
-            self.observe(now, latency, true, false);
+            self.observe(now, latency, Condition::Failing, false);
             if fault.ended() != Ended::NeverLeft {
-                self.slot.vote(self.lane, true);
+                self.slot.vote(self.lane, Condition::Failing);
             }
         } else {
             self.given_up(now, latency);
         }
     }
 
-    fn observe(&self, now: Moment, latency: Duration, fault: bool, streams: bool) {
-        let outcome = if fault { ewma::Outcome::Failed } else { ewma::Outcome::Ok };
+    fn observe(&self, now: Moment, latency: Duration, condition: Condition, streams: bool) {
+        let outcome = if condition == Condition::Well { ewma::Outcome::Ok } else { ewma::Outcome::Failed };
         self.lane.ended(self.slot, now, Observation { latency, outcome }, streams);
-        self.slot.finished(latency, fault);
+        self.slot.finished(latency, condition);
     }
 
     fn given_up(&self, now: Moment, latency: Duration) {
@@ -187,8 +188,8 @@ impl Drop for Attempt<'_> {
         let latency = now.since(self.began);
         if self.progress.is_late() && latency > self.lane.typical() {
             // It had more time than is usual, and said nothing.
-            self.observe(now, latency, true, false);
-            self.slot.vote(self.lane, true);
+            self.observe(now, latency, Condition::Failing, false);
+            self.slot.vote(self.lane, Condition::Failing);
         } else {
             self.given_up(now, latency);
         }
@@ -267,19 +268,19 @@ impl Observed {
         if let Some(utilisation) = utilisation(&none, Some(trailers)) {
             self.lane.reported(&self.slot, self.slot.now(), utilisation);
         }
-        self.vote(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers)).is_fault());
+        self.vote(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers)).condition());
     }
 
     /// The answer broke off because of the instance.
     pub(crate) fn broke(self) {
-        self.vote(true);
+        self.vote(Condition::Failing);
     }
 
-    fn vote(&self, fault: bool) {
-        if fault {
+    fn vote(&self, condition: Condition) {
+        if condition == Condition::Failing {
             raise(&self.slot.counters.failures);
         }
-        self.slot.vote(&self.lane, fault);
+        self.slot.vote(&self.lane, condition);
     }
 }
 

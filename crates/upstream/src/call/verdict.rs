@@ -22,6 +22,18 @@ pub(crate) struct Verdict {
     pub(crate) ended: Ended,
 }
 
+/// What an answer says of the instance that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// It did its work, whatever the caller thinks of the result.
+    Well,
+    /// It did nothing of it, because it has too much to do. Load should go elsewhere, but it is not ill: if refusals were votes to leave
+    /// it out, its load would overrun the next one, and so on until nobody is left.
+    Busy,
+    /// It is to blame, in a way that another one may do better.
+    Failing,
+}
+
 impl Verdict {
     /// The status of an answer by its head, and its trailers where it has ended.
     pub(crate) fn of(
@@ -52,9 +64,13 @@ impl Verdict {
         Verdict { code, ended }
     }
 
-    /// Whether the instance is to blame, in a way that another one may do better.
-    pub(crate) fn is_fault(self) -> bool {
-        may_pass(self.code)
+    /// What the answer says of the instance.
+    pub(crate) fn condition(self) -> Condition {
+        match self.ended {
+            Ended::NotRun(_) => Condition::Busy,
+            _ if may_pass(self.code) => Condition::Failing,
+            _ => Condition::Well,
+        }
     }
 }
 
