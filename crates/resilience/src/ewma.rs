@@ -74,6 +74,8 @@ pub enum Outcome {
     Ok,
     /// It failed: refused, reset, timed out, or answered with an error that is the instance's.
     Failed,
+    /// It did nothing of it because it has too much to do. For the instance's account a failure; for its zone a sign that it is full.
+    Refused,
     /// We stopped waiting (the caller went away, another attempt won): it would have taken at least this long.
     Cancelled,
 }
@@ -155,12 +157,13 @@ impl Load {
         let seen = match observation.outcome {
             Outcome::Ok => latency,
             // Failing faster than the others answer is no virtue.
-            Outcome::Failed => latency.max(average.latency()),
+            Outcome::Failed | Outcome::Refused => latency.max(average.latency()),
             Outcome::Cancelled if latency > known => latency,
             Outcome::Cancelled => return,
         };
         self.latency = Some(if seen >= known { seen } else { seen + (known - seen) * fade });
-        let failed = if observation.outcome == Outcome::Failed { 1.0 } else { 0.0 };
+        let failed =
+            if matches!(observation.outcome, Outcome::Failed | Outcome::Refused) { 1.0 } else { 0.0 };
         let failing = self.failing * fade;
         self.failing = failing + FAILURE_STEP * (failed - failing);
         self.measured = now;

@@ -19,11 +19,13 @@
 //! (a service whose calls take 5 or 100 ms has no queue because of that); `work` makes it a share without being told what is usual.
 //! The limit settles near 1.5 k + √limit: the slots are full, a small queue absorbs the randomness of arrivals, and nobody's throughput
 //! is cut to find out (Envoy's gradient controller cuts it for each measurement). It moves only where it is used by half, so that
-//! it ends at about twice what healthy peaks need.
+//! it ends at about twice what healthy peaks need. Until it was too high for the first time it doubles with
+//! each window that refuses.
 //!
 //! **What is remembered.** `base` rises of itself only while the limit is not used: an overload that lasts for hours does not teach that
 //! slow is normal. A service that became slower without a queue is told apart by what the falling limit does: a queue shrinks with it
-//! and throughput stays, slowness stays and throughput falls; then `base` follows (`trial::Trial`).
+//! and throughput stays, slowness stays and throughput falls; then `base` follows (`trial::Trial`). Where the limit came to rest and goes on
+//! refusing, it is raised once every five seconds, so that its falling tells.
 //!
 //! **Evidence** is `tests/admission`: 4, 16 and 64 slots (256 where noted), fixed, exponential and bimodal (5 and 100 ms) work, Poisson arrivals,
 //! no room before the limit:

@@ -15,6 +15,10 @@
 //! about ten seconds, with some 30 calls waiting and the instance's own admission refusing. Taken back slowly, the share creeps up to
 //! what the zone carries, and the first calls that wait turn it. What that costs is calls that leave the zone for some seconds more.
 //!
+//! An instance of the zone that refuses a call because it has too much to do ([`Outcome::Refused`]) says the same without a doubt, and
+//! before latency can: each such refusal moves one part in [`REFUSALS`] of what is left over to the others at once. A process that starts in
+//! a full zone, or takes over the calls of one that died, has found the others after a hundred refusals instead of after seconds.
+//!
 //! It is the integral part of a controller, and not a comparison of two scores, because a comparison sends all or nothing: the local
 //! zone would swing between empty and overrun. And it compares what calls take and not scores, because a thread that sends everything to
 //! its zone has nothing in flight elsewhere: by scores it would always find it better there. `balance/simulation.rs` states where it settles.
@@ -34,6 +38,8 @@ const MEMORY: Duration = Duration::from_secs(1);
 /// How many times slower the share is taken back than given away: 12 s for all of it by default. Of 1, 2, 3, 4 and 8 the largest that
 /// keeps nine of ten calls in their zone where latencies are spread so widely that noise moves the share (σ = 1.5 of the logarithm).
 const BACK: f64 = 4.0;
+/// Refusals of the local zone after which about two thirds of the calls go elsewhere.
+const REFUSALS: f64 = 64.0;
 /// What the controller takes for the time between two answers at most, so that a lone answer after silence does not move everything.
 const LONGEST_STEP: Duration = Duration::from_millis(100);
 /// The largest latency that failures lead to, as log₂ of nanoseconds: 18 minutes.
@@ -97,9 +103,12 @@ impl Spill {
         if observation.outcome == Outcome::Cancelled {
             return;
         }
+        if local && observation.outcome == Outcome::Refused {
+            self.share = (self.share + (1.0 - self.share) / REFUSALS).min(1.0 - TRICKLE);
+        }
         let side = if local { &mut self.local } else { &mut self.remote };
         let mut seen = ((observation.latency.as_nanos() as f64).max(1.0) * busyness).log2();
-        if let (Outcome::Failed, Some(Side { mean, .. })) = (observation.outcome, *side) {
+        if let (Outcome::Failed | Outcome::Refused, Some(Side { mean, .. })) = (observation.outcome, *side) {
             // Failing fast is no capacity: a failure counts as an answer that took twice as long as usual.
             seen = seen.max(mean + 1.0).min(LONGEST);
         }

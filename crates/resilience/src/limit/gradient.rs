@@ -31,8 +31,18 @@ const PINNED_DRIFT_PER_S: f64 = 0.05;
 const TRIAL_LEARN: f64 = 0.8;
 const TRIAL_LEARN_MOST: f64 = 3.0;
 
+/// After so many windows in which calls were refused and the latency seemed too high the limit is raised once by so much. At rest a limit
+/// teaches nothing, and one that came to rest below a service that only became slower would stay there; falling back, it is the
+/// experiment that [`Trial`] needs. Upwards, because that costs a service in a queue some latency and nobody throughput.
+const REST_MOST: u32 = 50;
+const REST_KICK: f64 = 1.8;
+
 /// Share of a window's calls that may run out of time before that alone lowers the limit: a few belong to a slow method.
 const DROPPED_MOST: f64 = 0.05;
+
+/// How fast the limit grows in a window that refused while it has never been too high: nothing is known yet, and a process that starts under load, or takes
+/// over that of one that died, must not refuse what the service could do. As in TCP's slow start (RFC 5681 §3.1).
+const START_GROWTH: f64 = 2.0;
 
 /// The state of one limit. Pure: windows in, limits out.
 #[derive(Clone, Debug)]
@@ -41,12 +51,23 @@ pub(super) struct Gradient {
     limit: f64,
     /// The low percentile of latency that a window shows without a queue, in nanoseconds; `None` before the first window.
     base: Option<f64>,
+    /// Until the first window that showed waiting.
+    starting: bool,
     trial: Trial,
+    /// Windows that refused since the trial began, or since the limit was last raised for it.
+    resting: u32,
 }
 
 impl Gradient {
     pub(super) fn new(rules: &LimitRules) -> Gradient {
-        Gradient { rules: *rules, limit: f64::from(rules.initial), base: None, trial: Trial::default() }
+        Gradient {
+            rules: *rules,
+            limit: f64::from(rules.initial),
+            base: None,
+            starting: true,
+            trial: Trial::default(),
+            resting: 0,
+        }
     }
 
     /// The limit after a window.
@@ -60,20 +81,27 @@ impl Gradient {
             let by_latency = self.by_latency(seen, base);
             let falls = used && by_latency < 1.0;
             self.base = Some(self.learn(seen, base, used, falls));
+            self.resting = if falls { self.resting + u32::from(seen.refused) } else { 0 };
             if !falls {
                 self.trial = Trial::default();
             } else if self.trial.watch(seen.most, seen.throughput()) {
-                self.trial = Trial::default();
+                (self.trial, self.resting) = (Trial::default(), 0);
                 let learnt = base + TRIAL_LEARN * (seen.low - base).max(0.0);
                 self.base = Some(learnt.min(base * TRIAL_LEARN_MOST));
             }
             gradient = gradient.min(by_latency);
         }
-        if used {
+        self.starting &= gradient >= 1.0;
+        if seen.refused && self.starting && self.is_idle(seen) {
+            self.limit = (self.limit * START_GROWTH).min(f64::from(self.rules.max));
+        } else if used {
             // Refused although nobody waits: the load has moved here from elsewhere, and √limit a window would be seconds too slow.
             let growth = if seen.refused && gradient >= 1.0 && self.is_idle(seen) { GROWTH } else { 1.0 };
             let target = self.limit * gradient * growth + self.limit.sqrt();
             self.limit += STEP * (target - self.limit);
+            if self.resting >= REST_MOST {
+                (self.limit, self.resting) = (self.limit * REST_KICK, 0);
+            }
             self.limit = self.limit.clamp(f64::from(self.rules.min), f64::from(self.rules.max));
         }
         self.limit.round() as u64

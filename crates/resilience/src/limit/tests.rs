@@ -44,6 +44,18 @@ fn an_unused_limit_does_not_grow_and_a_used_one_does() {
 }
 
 #[test]
+fn it_doubles_until_it_was_too_high_once() {
+    let mut gradient = Gradient::new(&LimitRules::default());
+    let full = |latency_ms, limit| Seen { refused: true, ..seen(latency_ms, limit) };
+    let limits: Vec<u64> = (0..4).map(|n| gradient.step(&full(10.0, 64 << n))).collect();
+    assert_eq!(limits, [128, 256, 512, 1024]);
+    let lowered = gradient.step(&full(40.0, 1024));
+    assert!(lowered < 1024, "{lowered}");
+    let grown = gradient.step(&full(10.0, lowered));
+    assert!(grown < lowered * 6 / 5, "{grown}: from {lowered} on by steps");
+}
+
+#[test]
 fn a_queue_lowers_it_until_the_queue_is_small() {
     // 16 slots of 10 ms: what is in flight beyond them waits.
     let mut gradient = Gradient::new(&LimitRules::default());
@@ -82,6 +94,6 @@ fn calls_that_run_out_of_time_lower_it_too() {
     let mut gradient = Gradient::new(&LimitRules::default());
     gradient.step(&seen(10.0, 64));
     let late = Seen { dropped: seen(10.0, 64).answered, ..seen(10.0, 64) };
-    let limit = (0..20).map(|_| gradient.step(&late)).last().unwrap();
+    let limit = (0..40).map(|_| gradient.step(&late)).last().unwrap();
     assert!(limit < 40, "{limit}");
 }

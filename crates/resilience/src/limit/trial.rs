@@ -7,7 +7,9 @@ const WINDOWS_LEAST: f64 = 5.0;
 /// What is in flight must have varied so much (standard deviation of its natural logarithm; 0.15 is a fall by about 40 %). Smaller changes
 /// are what a limit does at rest, where its cause is the noise in the throughput itself.
 const SPREAD_LEAST: f64 = 0.15;
-/// The verdict "work" needs an elasticity that lies above the half by so many of its standard errors, and not far above one.
+/// The verdict "work" needs an elasticity that lies above a third by so many of its standard errors, and not far above one. A third and not the
+/// half, because the most in flight rises more than the mean where a limit is raised to what nobody needs.
+const ELASTICITY_LEAST: f64 = 0.35;
 const CERTAINTY: f64 = 2.0;
 const ELASTICITY_MOST: f64 = 1.6;
 
@@ -45,7 +47,7 @@ impl Trial {
         let elasticity = self.ft / self.ff;
         let unexplained = (self.tt - elasticity * self.ft).max(0.0) / (self.weight - 2.0).max(1.0);
         let error = (unexplained / self.ff).sqrt();
-        elasticity - CERTAINTY * error > 0.5 && elasticity < ELASTICITY_MOST
+        elasticity - CERTAINTY * error > ELASTICITY_LEAST && elasticity < ELASTICITY_MOST
     }
 }
 

@@ -116,3 +116,17 @@ fn a_slower_release_is_learnt() {
         }
     }
 }
+
+/// The limit is far above what the service has in flight when that becomes slower: it slides down without any effect to learn from, and
+/// comes to rest where it refuses.
+#[test]
+fn slowness_is_learnt_also_by_a_limit_at_rest() {
+    for slots in [16, 64, 256] {
+        let slow = Phase { load: 0.35, seconds: 12.0, slower: 2.0 };
+        let phases = [phase(1.1, 10.0), phase(0.6, 5.0), slow, slow];
+        let outcomes = run(slots, Work::Fixed(10.0), ALL_NORMAL, &phases, None, 13);
+        let title = format!("{slots} slots");
+        print(&title, &phases, &outcomes);
+        assert_eq!(outcomes[3].refused, 0, "{title}");
+    }
+}

@@ -166,7 +166,11 @@ impl Attempt<'_> {
     }
 
     fn observe(&self, now: Moment, latency: Duration, condition: Condition, streams: bool) {
-        let outcome = if condition == Condition::Well { ewma::Outcome::Ok } else { ewma::Outcome::Failed };
+        let outcome = match condition {
+            Condition::Well => ewma::Outcome::Ok,
+            Condition::Busy => ewma::Outcome::Refused,
+            Condition::Failing => ewma::Outcome::Failed,
+        };
         self.lane.ended(self.slot, now, Observation { latency, outcome }, streams);
         self.slot.finished(latency, condition);
     }
