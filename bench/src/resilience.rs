@@ -54,13 +54,19 @@ pub struct Arguments {
     /// Seconds of overload; 30 for the figures of the README.
     #[arg(long, default_value_t = 10.0)]
     overload: f64,
+    /// Load in overload as a share of what the instances can do together, in percent.
+    #[arg(long, default_value_t = 300)]
+    overload_percent: u32,
     /// Seconds after it.
     #[arg(long, default_value_t = 5.0)]
     after: f64,
+    /// Zone that Tenet is told it lives in; empty for none, which makes all instances alike.
+    #[arg(long, default_value = "a")]
+    zone: String,
     /// Print each window of half a second.
     #[arg(long)]
     windows: bool,
-    /// Print Tenet's counters after each run.
+    /// Print what the proxy has counted after each run.
     #[arg(long)]
     counters: bool,
     /// Count busy runs, too: for a look on a busy machine, never for a figure.

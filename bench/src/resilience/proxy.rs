@@ -15,20 +15,21 @@ pub const KINDS: [Kind; 3] = [Kind::Haproxy, Kind::Envoy, Kind::Tenet];
 pub struct Proxy {
     /// It ends with this handle, or with the bench.
     pub peer: Peer,
-    /// Where Tenet tells its counters.
-    admin: Option<SocketAddr>,
+    /// Where it tells its counters, by which request.
+    admin: (SocketAddr, &'static str),
 }
 
 impl Proxy {
     /// Starts `kind` on the proxy core and waits for a right answer.
-    pub fn start(kind: Kind, case: Case, fleet: &Fleet) -> Outcome<Proxy> {
+    pub fn start(kind: Kind, case: Case, fleet: &Fleet, zone: &str) -> Outcome<Proxy> {
         let start = Start::new(kind)?;
         let folder = start.folder.path();
         let mut names = fleet.names();
+        let admin = free_address()?;
         names.push(("LISTEN".into(), start.address.port().to_string()));
+        names.push(("ADMIN".into(), admin.port().to_string()));
         let values: Vec<(&str, String)> =
             names.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let mut admin = None;
         let mut words: Vec<OsString> = Vec::new();
         match kind {
             Kind::Haproxy => {
@@ -46,12 +47,10 @@ impl Proxy {
                 let source = if case == Case::Overload { "overload" } else { "resilience" };
                 template::fill_file(&format!("tenet/{source}.toml"), &values, &folder.join("tenet.toml"))?;
                 template::copy_file("proto/bench/shop/v1/shop.proto", folder)?;
-                let address = free_address()?;
-                admin = Some(address);
                 words.extend(["gateway".into(), folder.into(), "--threads".into(), "1".into()]);
                 words.extend(["--listen".into(), start.address.to_string().into()]);
-                words.extend(["--admin-listen".into(), address.to_string().into()]);
-                words.extend(["--zone".into(), "a".into()]);
+                words.extend(["--admin-listen".into(), admin.to_string().into()]);
+                words.extend(["--zone".into(), zone.into()]);
             }
             Kind::Nginx => {
                 return Err("nginx is not compared here: it has neither checks nor ejection".into());
@@ -59,21 +58,23 @@ impl Proxy {
         }
         let address = start.address;
         let peer = start.run(&words, &attached()?, || verify(address))?;
-        Ok(Proxy { peer, admin })
+        let path = match kind {
+            Kind::Envoy => "/stats?usedonly",
+            Kind::Haproxy => "/stats;csv",
+            _ => "/metrics",
+        };
+        Ok(Proxy { peer, admin: (admin, path) })
     }
 
-    /// Tenet's counters of services and instances that are not 0; nothing of the others.
+    /// What it has counted, as it says it; zeros and histograms are left out.
     pub fn counters(&self) -> Outcome<Vec<String>> {
-        let Some(admin) = self.admin else { return Ok(Vec::new()) };
-        let request = b"GET /metrics HTTP/1.1\r\nhost: admin\r\n\r\n";
-        let body = load::once(admin, request)?;
+        let (address, path) = self.admin;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\n\r\n");
+        let body = load::once(address, request.as_bytes())?;
         let text = String::from_utf8_lossy(&body).into_owned();
         let told = |line: &&str| {
-            ["tenet_upstream_", "tenet_instance_", "tenet_amplification"]
-                .iter()
-                .any(|name| line.starts_with(name))
-                && !line.contains("_bucket")
-                && !line.ends_with(" 0")
+            let dull = line.starts_with('#') || line.contains("_bucket") || line.contains("P0(");
+            !dull && !line.ends_with(" 0")
         };
         Ok(text.lines().filter(told).map(str::to_owned).collect())
     }

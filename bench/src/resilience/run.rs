@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Calls before anything counts: connections are opened, latencies and limits are learned.
 const WARM: Duration = Duration::from_secs(5);
-/// The load in overload, as a multiple of what the fleet can do.
-const OVERLOAD: u32 = 3;
 
 /// What was found in one run.
 #[derive(Clone, Debug)]
@@ -34,13 +32,13 @@ pub struct Run {
 /// Runs it.
 pub fn run(case: Case, kind: Kind, arguments: &Arguments) -> Outcome<Run> {
     let mut fleet = Fleet::start()?;
-    let proxy = Proxy::start(kind, case, &fleet)?;
+    let proxy = Proxy::start(kind, case, &fleet, &arguments.zone)?;
     let full = capacity(ZONES.len() * EACH);
     let calm = full * arguments.load_percent / 100;
     let seconds = Duration::from_secs_f64;
     let (before, after) = (seconds(arguments.before), seconds(arguments.after));
     let during = seconds(if case == Case::Overload { arguments.overload } else { arguments.during });
-    let most = if case == Case::Overload { full * OVERLOAD } else { calm };
+    let most = if case == Case::Overload { full * arguments.overload_percent / 100 } else { calm };
     let steps = [
         Step { rate: calm, time: WARM + before },
         Step { rate: most, time: during },

@@ -1,7 +1,9 @@
 //! The tables: one row for each proxy and case, and who is behind whom.
 
+mod verdict;
+
 use super::run::Run;
-use super::{Arguments, Case, Row};
+use super::{Arguments, CPU_MOST, Case, Row};
 use crate::Outcome;
 use crate::peers::Kind;
 use crate::report::Report;
@@ -13,8 +15,8 @@ use std::time::Duration;
 pub fn progress(row: &Row, round: usize, run: &Run) -> String {
     let phases = &run.phases;
     format!(
-        "{}, {}, round {}: {:.2} % of {} succeeded ({}), critical {:.2} %, p50/p99 ms {}/{} → {}/{} → {}/{}, after {:.2} %, recovered {}, calm {}, \
-         {:.2} attempts a call, goodput {:.0} %, load core {:.0} %, proxy core {:.0} %",
+        "{}, {}, round {}: {:.2} % of {} succeeded ({}), critical {:.2} %, p50/p99 ms {}/{} → {}/{} → {}/{}, after {:.2} %, \
+         recovered {}, calm {}, {:.2} attempts a call, goodput {:.0} %, load core {:.0} %, proxy core {:.0} %",
         row.case.title(),
         row.kind.title(),
         round + 1,
@@ -40,9 +42,142 @@ pub fn progress(row: &Row, round: usize, run: &Run) -> String {
 
 /// Prints everything.
 pub fn report(rows: &[Row], missing: &[String], arguments: &Arguments) -> Outcome {
-    let _ = (rows, missing, arguments);
-    let _ = (Kind::Tenet, Case::ALL, median, range, Report::new);
-    Ok(())
+    let mut kinds: Vec<Kind> = rows.iter().map(|row| row.kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    let versions: Vec<String> =
+        kinds.iter().map(|kind| format!("{} {}", kind.title(), kind.version())).collect();
+    let mut report = Report::new("resilience", &versions.join(", "));
+    missing.iter().for_each(|line| report.line(line));
+    report.line(&format!(
+        "{} rounds in turns, each with a fresh proxy and fresh instances: {} s as usual, {} s of the failure, {} s after it; overload lasts {} s. \
+         Load is {} % of what six instances can do. Medians, with least – most in brackets.",
+        arguments.rounds, arguments.before, arguments.during, arguments.after, arguments.overload, arguments.load_percent
+    ));
+    let (faults, overload): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.case != Case::Overload);
+    if !faults.is_empty() {
+        report.table(&fault_table(&faults));
+    }
+    if !overload.is_empty() {
+        report.table(&overload_table(&overload));
+    }
+    verdict::lines(rows).iter().for_each(|line| report.line(line));
+    report.line(&quiet(rows));
+    report.finish(arguments.write)
+}
+
+fn fault_table(rows: &[&Row]) -> Vec<Vec<String>> {
+    let mut table = vec![
+        [
+            "case",
+            "proxy",
+            "succeeded %",
+            "failed, all rounds",
+            "p50 ms before, during, after",
+            "p99 ms before",
+            "p99 ms during",
+            "p99 ms after",
+            "recovered after s",
+            "attempts a call",
+        ]
+        .map(String::from)
+        .to_vec(),
+    ];
+    for row in rows {
+        let phases = |pick: fn(&Run) -> f64| of(row, pick);
+        let p50 = [
+            |run: &Run| run.phases.before.p50_us,
+            |run: &Run| run.phases.during.p50_us,
+            |run: &Run| run.phases.after.p50_us,
+        ];
+        table.push(vec![
+            row.case.title().into(),
+            row.kind.title().into(),
+            figure(&phases(|run| run.phases.during.success() * 100.0), 2),
+            causes(row.runs.iter()),
+            p50.map(|pick| {
+                format!(
+                    "{:.0}",
+                    median(&row.runs.iter().map(|run| pick(run) as f64 / 1000.0).collect::<Vec<_>>())
+                )
+            })
+            .join(", "),
+            figure(&phases(|run| run.phases.before.p99_us as f64 / 1000.0), 0),
+            figure(&phases(|run| run.phases.during.p99_us as f64 / 1000.0), 0),
+            figure(&phases(|run| run.phases.after.p99_us as f64 / 1000.0), 0),
+            recovery(&phases(|run| or_never(run.phases.recovered))),
+            figure(&phases(|run| run.attempts_per_call), 2),
+        ]);
+    }
+    table
+}
+
+fn overload_table(rows: &[&Row]) -> Vec<Vec<String>> {
+    let mut table = vec![
+        [
+            "case",
+            "proxy",
+            "goodput ÷ capacity %",
+            "critical succeeded %",
+            "failed, all rounds",
+            "p50 ms of answers",
+            "p99 ms of answers",
+            "succeeded after it %",
+            "as usual after s",
+        ]
+        .map(String::from)
+        .to_vec(),
+    ];
+    for row in rows {
+        let phases = |pick: fn(&Run) -> f64| of(row, pick);
+        table.push(vec![
+            row.case.title().into(),
+            row.kind.title().into(),
+            figure(&phases(|run| run.goodput * 100.0), 0),
+            figure(&phases(|run| run.phases.during.critical_success() * 100.0), 2),
+            causes(row.runs.iter()),
+            figure(&phases(|run| run.phases.during.p50_us as f64 / 1000.0), 0),
+            figure(&phases(|run| run.phases.during.p99_us as f64 / 1000.0), 0),
+            figure(&phases(|run| run.phases.after.success() * 100.0), 2),
+            recovery(&phases(|run| or_never(run.phases.calm))),
+        ]);
+    }
+    table
+}
+
+/// How busy the machine was, and what was made again for it.
+fn quiet(rows: &[Row]) -> String {
+    let most = |core: usize| {
+        rows.iter().flat_map(|row| &row.runs).map(|run| run.busy[core]).fold(0.0, f64::max) * 100.0
+    };
+    let again: usize = rows.iter().map(|row| row.again).sum();
+    format!(
+        "Busiest runs: load core {:.0} %, proxy core {:.0} %, both together {:.0} %; {again} runs were above {:.0} % and made again.",
+        most(0),
+        most(1),
+        most(2),
+        CPU_MOST * 100.0
+    )
+}
+
+fn of(row: &Row, pick: fn(&Run) -> f64) -> Vec<f64> {
+    row.runs.iter().map(pick).collect()
+}
+
+/// Seconds; never is later than anything.
+fn or_never(time: Option<Duration>) -> f64 {
+    time.map_or(f64::INFINITY, |time| time.as_secs_f64())
+}
+
+fn figure(values: &[f64], digits: usize) -> String {
+    let (low, high) = range(values);
+    format!("{:.digits$} ({low:.digits$} – {high:.digits$})", median(values))
+}
+
+fn recovery(values: &[f64]) -> String {
+    let word = |seconds: f64| if seconds.is_finite() { format!("{seconds:.1}") } else { "never".into() };
+    let (low, high) = range(values);
+    format!("{} ({} – {})", word(median(values)), word(low), word(high))
 }
 
 fn ms(us: u64) -> String {
@@ -62,5 +197,8 @@ fn causes<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     let mut sum: Vec<_> = sum.into_iter().collect();
     sum.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let words: Vec<String> = sum.iter().map(|(cause, count)| format!("{cause} × {count}")).collect();
-    if words.is_empty() { "none failed".into() } else { words.join(", ") }
+    if words.is_empty() { "none".into() } else { words.join(", ") }
 }
+
+#[cfg(test)]
+mod tests;
