@@ -5,7 +5,7 @@
 //!   load generator ── HTTP ──►  one proxy at a time  ──► backend (fixed answers)
 //! ```
 //!
-//! What counts is the proxy's own user and system CPU, read from /proc before and after: it does not depend on how
+//! What counts of the cost is the proxy's own user and system CPU, read from /proc before and after: it does not depend on how
 //! fast the rest of the machine is. All proxies run at once and are measured in turns, round after round, so that a
 //! slow spell of the machine meets all of them.
 

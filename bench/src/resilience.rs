@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   core 1                          core 0               core 1
-//!   callers, open loop ── HTTP ──►  one proxy  ──► six instances in three zones, 8 slots of 20 ms each
+//!   callers, open loop ── HTTP ──►  one proxy  ──► six instances in three zones, 8 slots of 40 ms each
 //!                                                   one slow · one failing · a zone stopped · a zone killed
 //! ```
 //!
@@ -22,7 +22,8 @@ mod table;
 use crate::gateway::order;
 use crate::peers::Kind;
 use crate::{Outcome, machine};
-use case::Case;
+pub use case::Case;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use run::Run;
 
 /// Busier than this, the machine and not the proxies would be measured.
@@ -61,7 +62,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 5.0)]
     after: f64,
     /// Zone that Tenet is told it lives in; empty for none, which makes all instances alike.
-    #[arg(long, default_value = "a")]
+    #[arg(long, default_value = "")]
     zone: String,
     /// Print each window of half a second.
     #[arg(long)]
@@ -100,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     }
     missing.iter().for_each(|line| eprintln!("{line}"));
-    let mut rows = Vec::new();
+    raise_file_limit()?;
     for case in Case::ALL.into_iter().filter(|case| arguments.case.is_none_or(|only| only == *case)) {
         let empty = |kind: &Kind| Row { case, kind: *kind, runs: Vec::new(), again: 0 };
         let mut of_case: Vec<Row> = kinds.iter().map(empty).collect();
@@ -109,9 +110,16 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 measure(&mut of_case[index], round, arguments)?;
             }
         }
-        rows.extend(of_case);
+        table::report(case, &of_case, &missing, arguments)?;
     }
-    table::report(&rows, &missing, arguments)
+    Ok(())
+}
+
+/// Lets this process and its children open as many files as they may: a call under way is a connection at each of them.
+fn raise_file_limit() -> Outcome {
+    let failed = |error: nix::Error| format!("limit of open files: {error}");
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).map_err(failed)
 }
 
 /// One run that was made on a machine quiet enough.

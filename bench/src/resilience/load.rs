@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 /// How long a caller waits for an answer, from when its call was due.
 pub const CALLER_LIMIT: Duration = Duration::from_secs(1);
-/// Calls under way at a time. At 3 × capacity 7,200 a second are due and none waits longer than a second, so that only a
-/// proxy that answers nobody comes near; the limit of open files is above it, too.
-const MOST_UNDER_WAY: usize = 8000;
+/// Calls under way at a time. At 3 × capacity 3,600 a second are due and none waits longer than a second, so that only who asks for
+/// more by `--overload-percent` comes to it. Limits of open files are above it, too.
+const MOST_UNDER_WAY: usize = 4000;
 
 /// Load that is running.
 pub struct Load {

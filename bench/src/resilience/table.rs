@@ -5,7 +5,6 @@ mod verdict;
 use super::run::Run;
 use super::{Arguments, CPU_MOST, Case, Row};
 use crate::Outcome;
-use crate::peers::Kind;
 use crate::report::Report;
 use crate::statistics::{median, range};
 use std::collections::BTreeMap;
@@ -40,36 +39,29 @@ pub fn progress(row: &Row, round: usize, run: &Run) -> String {
     )
 }
 
-/// Prints everything.
-pub fn report(rows: &[Row], missing: &[String], arguments: &Arguments) -> Outcome {
-    let mut kinds: Vec<Kind> = rows.iter().map(|row| row.kind).collect();
-    kinds.sort();
-    kinds.dedup();
+/// Prints what was found in one case, by rows of its proxies.
+pub fn report(case: Case, rows: &[Row], missing: &[String], arguments: &Arguments) -> Outcome {
     let versions: Vec<String> =
-        kinds.iter().map(|kind| format!("{} {}", kind.title(), kind.version())).collect();
-    let mut report = Report::new("resilience", &versions.join(", "));
+        rows.iter().map(|row| format!("{} {}", row.kind.title(), row.kind.version())).collect();
+    let mut report = Report::new(case.marker(), &versions.join(", "));
     missing.iter().for_each(|line| report.line(line));
+    let during = if case == Case::Overload { arguments.overload } else { arguments.during };
     report.line(&format!(
-        "{} rounds in turns, each with a fresh proxy and fresh instances: {} s as usual, {} s of the failure, {} s after it; overload lasts {} s. \
-         Load is {} % of what six instances can do. Medians, with least – most in brackets.",
-        arguments.rounds, arguments.before, arguments.during, arguments.after, arguments.overload, arguments.load_percent
+        "{}: {} rounds in turns, each with a fresh proxy and fresh instances; {} s as usual, {during} s of it, {} s after. Medians, with least – most.",
+        case.title(),
+        arguments.rounds,
+        arguments.before,
+        arguments.after
     ));
-    let (faults, overload): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.case != Case::Overload);
-    if !faults.is_empty() {
-        report.table(&fault_table(&faults));
-    }
-    if !overload.is_empty() {
-        report.table(&overload_table(&overload));
-    }
+    report.table(&if case == Case::Overload { overload_table(rows) } else { fault_table(rows) });
     verdict::lines(rows).iter().for_each(|line| report.line(line));
     report.line(&quiet(rows));
     report.finish(arguments.write)
 }
 
-fn fault_table(rows: &[&Row]) -> Vec<Vec<String>> {
+fn fault_table(rows: &[Row]) -> Vec<Vec<String>> {
     let mut table = vec![
         [
-            "case",
             "proxy",
             "succeeded %",
             "failed, all rounds",
@@ -91,7 +83,6 @@ fn fault_table(rows: &[&Row]) -> Vec<Vec<String>> {
             |run: &Run| run.phases.after.p50_us,
         ];
         table.push(vec![
-            row.case.title().into(),
             row.kind.title().into(),
             figure(&phases(|run| run.phases.during.success() * 100.0), 2),
             causes(row.runs.iter()),
@@ -112,10 +103,9 @@ fn fault_table(rows: &[&Row]) -> Vec<Vec<String>> {
     table
 }
 
-fn overload_table(rows: &[&Row]) -> Vec<Vec<String>> {
+fn overload_table(rows: &[Row]) -> Vec<Vec<String>> {
     let mut table = vec![
         [
-            "case",
             "proxy",
             "goodput ÷ capacity %",
             "critical succeeded %",
@@ -131,7 +121,6 @@ fn overload_table(rows: &[&Row]) -> Vec<Vec<String>> {
     for row in rows {
         let phases = |pick: fn(&Run) -> f64| of(row, pick);
         table.push(vec![
-            row.case.title().into(),
             row.kind.title().into(),
             figure(&phases(|run| run.goodput * 100.0), 0),
             figure(&phases(|run| run.phases.during.critical_success() * 100.0), 2),
