@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   core 1                          core 0               core 1
-//!   callers, open loop ── HTTP ──►  one proxy  ──► six instances in three zones, 8 slots of 40 ms each
+//!   callers, open loop ── HTTP ──►  one proxy  ──► six instances in three zones, 4 slots of 20 ms each
 //!                                                   one slow · one failing · a zone stopped · a zone killed
 //! ```
 //!

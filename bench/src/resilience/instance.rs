@@ -1,7 +1,7 @@
 //! One instance of the service behind the proxies: a process of its own, so that it can be killed and stopped.
 //!
 //! ```text
-//!   proxy ── HTTP/1.1 or gRPC ──► faults ──► 8 slots of 40 ms, first come first served ──► answer
+//!   proxy ── HTTP/1.1 or gRPC ──► faults ──► 4 slots of 20 ms, first come first served ──► answer
 //!   bench ── a line on stdin ───► faults                  bench ◄── how many calls came, on stdout
 //! ```
 //!
@@ -24,9 +24,9 @@ use tokio::task::LocalSet;
 
 /// Calls an instance works on at a time. Six instances do 1,200 calls a second: little enough for each proxy to carry three times as
 /// much on one core, so that what is measured are policies and not CPU.
-pub const SLOTS: usize = 8;
+pub const SLOTS: usize = 4;
 /// What each takes, ms.
-pub const WORK_MS: u64 = 40;
+pub const WORK_MS: u64 = 20;
 /// Calls that may wait for a slot; one more is refused. A usual bound of servers, and far more than anyone waits for.
 const QUEUE: usize = 1024;
 
