@@ -54,7 +54,8 @@ pub fn serve() -> Outcome {
     }
 }
 
-async fn accept<F: Future<Output = ()> + 'static>(listener: StdListener, serve: impl Fn(TcpStream) -> F) {
+/// Accepts connections and serves each in a task of this thread.
+pub async fn accept<F: Future<Output = ()> + 'static>(listener: StdListener, serve: impl Fn(TcpStream) -> F) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);

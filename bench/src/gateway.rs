@@ -117,7 +117,7 @@ fn measure(case: Case, peers: &[Peer], arguments: &Arguments) -> Outcome<Vec<Row
 }
 
 /// A different one begins each round, so that none always runs in the wake of the same neighbour.
-fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
+pub fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |index| (index + round) % count)
 }
 

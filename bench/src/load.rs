@@ -4,12 +4,13 @@
 //! the moment a request was meant to start, whether or not a connection was free: a proxy that stalls pays for
 //! everyone it made wait.
 
-mod http1;
+pub mod http1;
 mod http2;
-mod schedule;
+pub mod schedule;
 
 use crate::contract::Case;
 use crate::{Outcome, machine};
+use schedule::Step;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -20,6 +21,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
+
+/// Longest a single question may take; under callgrind everything is fifty times slower.
+const ONCE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Whom to ask for what.
 #[derive(Clone, Copy, Debug)]
@@ -47,13 +51,19 @@ pub enum Shape {
     },
 }
 
+/// Asks once on a fresh connection; the body of the 200 that must come.
+pub fn once(address: SocketAddr, request: &[u8]) -> Outcome<Vec<u8>> {
+    let asked = async {
+        let mut connection = http1::Connection::open(address).await?;
+        connection.ask(request, true).await
+    };
+    let limited = async { tokio::time::timeout(ONCE_LIMIT, asked).await };
+    runtime()?.block_on(limited).map_err(|_| format!("{address}: no answer"))?
+}
+
 /// Asks once and checks the answer's status and body.
 pub fn verify(target: Target) -> Outcome {
-    let runtime = runtime()?;
-    let body = runtime.block_on(async {
-        let mut connection = http1::Connection::open(target.address).await?;
-        connection.ask(&target.case.request(), true).await
-    })?;
+    let body = once(target.address, &target.case.request())?;
     let text = String::from_utf8_lossy(&body).into_owned();
     if text.contains(target.case.expected()) {
         Ok(())
@@ -155,7 +165,7 @@ pub struct Fixed {
 pub fn fixed(target: Target, connections: usize, rate: u32, time: Duration) -> Outcome<Fixed> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let thread = on_load_core(move |local, runtime| {
-        let due = schedule::start(rate, time);
+        let due = schedule::start(vec![Step { rate, time }]);
         let queue = Rc::new(Queue::default());
         let found = Rc::new(RefCell::new(Fixed::default()));
         for _ in 0..connections {
@@ -220,7 +230,8 @@ fn runtime() -> Outcome<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())
 }
 
-fn on_load_core(
+/// Runs `work` on a thread of the load core.
+pub fn on_load_core(
     work: impl FnOnce(LocalSet, tokio::runtime::Runtime) + Send + 'static,
 ) -> Outcome<JoinHandle<()>> {
     let runtime = runtime()?;

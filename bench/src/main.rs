@@ -5,7 +5,7 @@
 //!   load generator ── HTTP ──►  one proxy at a time  ──► backend (fixed answers)
 //! ```
 //!
-//! What counts is the proxy's own user and system CPU, read from /proc before and after: it does not depend on how
+//! What counts of the cost is the proxy's own user and system CPU, read from /proc before and after: it does not depend on how
 //! fast the rest of the machine is. All proxies run at once and are measured in turns, round after round, so that a
 //! slow spell of the machine meets all of them.
 
@@ -21,6 +21,7 @@ mod load;
 mod machine;
 mod peers;
 mod report;
+mod resilience;
 mod statistics;
 mod template;
 
@@ -47,6 +48,14 @@ enum Command {
     Allocations(callgrind::Arguments),
     /// How evenly two threads share HTTP/2 load over 1, 4 and 64 connections.
     Connections(connections::Arguments),
+    /// What callers notice when instances fail or are overrun, beside HAProxy and Envoy.
+    Resilience(resilience::Arguments),
+    /// One instance of `resilience`.
+    #[command(hide = true)]
+    Instance(resilience::instance::Arguments),
+    /// Run a program that ends when the bench does.
+    #[command(hide = true)]
+    Attached(resilience::attached::Arguments),
     /// Serve the backends alone, to try a proxy or a tool by hand.
     Backend,
 }
@@ -57,6 +66,9 @@ fn main() -> ExitCode {
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Allocations(arguments) => allocations::run(&arguments),
         Command::Connections(arguments) => connections::run(&arguments),
+        Command::Resilience(arguments) => resilience::run(&arguments),
+        Command::Instance(arguments) => resilience::instance::run(&arguments),
+        Command::Attached(arguments) => resilience::attached::run(&arguments),
         Command::Backend => backend::serve(),
     };
     match result {

@@ -4,6 +4,7 @@ use crate::backend::Backends;
 use crate::contract::{self, Case};
 use crate::load::{self, Target};
 use crate::{Outcome, machine, template};
+use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Longest it may take to end after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// One worker, nothing logged but errors, and no shared memory that a second Envoy on the machine would meet.
+pub const ENVOY_FLAGS: [&str; 5] = ["--concurrency", "1", "--log-level", "error", "--disable-hot-restart"];
 
 /// Which proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +51,7 @@ impl Kind {
     }
 
     /// Its program, or how to get it.
-    fn program(self) -> Outcome<PathBuf> {
+    pub fn program(self) -> Outcome<PathBuf> {
         match self {
             Kind::Tenet => tenet(),
             Kind::Nginx => find("nginx").ok_or_else(|| "not installed (Debian package nginx)".to_owned()),
@@ -133,24 +137,10 @@ pub struct Options {
 impl Peer {
     /// Starts `kind` for `case` and waits for a right answer.
     pub fn start(kind: Kind, case: Case, backends: Backends, options: &Options) -> Outcome<Peer> {
-        let program = kind.program()?;
-        let folder =
-            tempfile::Builder::new().prefix("tenet-bench-").tempdir().map_err(|error| error.to_string())?;
-        let address = free_address()?;
-        let command = command(kind, case, backends, options, &program, folder.path(), address)?;
-        let child = spawn(command, options, folder.path())?;
-        let mut peer = Peer { kind, address, child, folder };
-        let until = Instant::now() + START_LIMIT;
-        loop {
-            let Err(why) = load::verify(Target { address, case }) else { return Ok(peer) };
-            let ended = peer.child.try_wait().ok().flatten();
-            if ended.is_some() || Instant::now() > until {
-                let log = std::fs::read_to_string(peer.folder.path().join("log")).unwrap_or_default();
-                let ended = ended.map_or_else(String::new, |status| format!(" ({status})"));
-                return Err(format!("{} does not answer{ended}: {why}\n{log}", kind.title()));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let start = Start::new(kind)?;
+        let words = words(&start, case, backends, options)?;
+        let target = Target { address: start.address, case };
+        start.run(&words, options, || load::verify(target))
     }
 
     /// Its process id; for nginx that of the master.
@@ -185,15 +175,62 @@ impl Drop for Peer {
     }
 }
 
-fn command(
-    kind: Kind,
-    case: Case,
-    backends: Backends,
-    options: &Options,
-    program: &Path,
-    folder: &Path,
-    address: SocketAddr,
-) -> Outcome<Command> {
+/// A proxy that is about to be started: it has a folder and an address.
+pub struct Start {
+    /// Which.
+    pub kind: Kind,
+    /// Its program.
+    pub program: PathBuf,
+    /// Where its configuration goes.
+    pub folder: tempfile::TempDir,
+    /// Where it is to listen.
+    pub address: SocketAddr,
+}
+
+impl Start {
+    /// Finds the program and makes the folder.
+    pub fn new(kind: Kind) -> Outcome<Start> {
+        let program = kind.program()?;
+        let folder = tempfile::Builder::new().prefix("tenet-bench-").tempdir();
+        Ok(Start {
+            kind,
+            program,
+            folder: folder.map_err(|error| error.to_string())?,
+            address: free_address()?,
+        })
+    }
+
+    /// Starts the program with these arguments, and waits until `verify` is content.
+    pub fn run(
+        self,
+        arguments: &[OsString],
+        options: &Options,
+        verify: impl Fn() -> Outcome,
+    ) -> Outcome<Peer> {
+        let mut words: Vec<OsString> = options.wrapper.iter().map(Into::into).collect();
+        words.push(self.program.into());
+        words.extend_from_slice(arguments);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        let child = spawn(command, options, self.folder.path())?;
+        let mut peer = Peer { kind: self.kind, address: self.address, child, folder: self.folder };
+        let until = Instant::now() + START_LIMIT;
+        loop {
+            let Err(why) = verify() else { return Ok(peer) };
+            let ended = peer.child.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() > until {
+                let log = std::fs::read_to_string(peer.folder.path().join("log")).unwrap_or_default();
+                let ended = ended.map_or_else(String::new, |status| format!(" ({status})"));
+                return Err(format!("{} does not answer{ended}: {why}\n{log}", peer.kind.title()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// The arguments of a proxy for `case`, after its configuration is written.
+fn words(start: &Start, case: Case, backends: Backends, options: &Options) -> Outcome<Vec<OsString>> {
+    let (folder, address) = (start.folder.path(), start.address);
     let values = [
         ("LISTEN", address.port().to_string()),
         ("BACKEND_HTTP", backends.http.port().to_string()),
@@ -201,9 +238,8 @@ fn command(
         ("DIR", folder.display().to_string()),
         ("DESCRIPTORS", folder.join("items.binpb").display().to_string()),
     ];
-    let mut words: Vec<std::ffi::OsString> = options.wrapper.iter().map(Into::into).collect();
-    words.push(program.into());
-    match kind {
+    let mut words: Vec<OsString> = Vec::new();
+    match start.kind {
         Kind::Nginx => {
             let config = template::fill_file("peers/nginx.conf", &values, &folder.join("nginx.conf"))?;
             words.extend(["-p".into(), folder.into(), "-c".into(), config.into()]);
@@ -217,24 +253,17 @@ fn command(
             contract::write_descriptors(&folder.join("items.binpb"))?;
             let config = template::fill_file(&format!("peers/{name}"), &values, &folder.join(name))?;
             words.extend(["-c".into(), config.into()]);
-            words.extend(
-                ["--concurrency", "1", "--log-level", "error", "--disable-hot-restart"].map(Into::into),
-            );
+            words.extend(ENVOY_FLAGS.map(Into::into));
         }
         Kind::Tenet => {
             template::fill_file("tenet/tenet.toml", &values, &folder.join("tenet.toml"))?;
-            let proto = Path::new("proto/bench/items/v1/items.proto");
-            let copy = folder.join(proto);
-            std::fs::create_dir_all(copy.parent().unwrap_or(folder)).map_err(|error| error.to_string())?;
-            std::fs::copy(template::folder().join(proto), copy).map_err(|error| error.to_string())?;
+            template::copy_file("proto/bench/items/v1/items.proto", folder)?;
             words.extend(["gateway".into(), folder.into(), "--listen".into(), address.to_string().into()]);
             let threads = options.threads.max(1).to_string();
             words.extend(["--admin-listen", "127.0.0.1:0", "--threads", &threads].map(Into::into));
         }
     }
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    Ok(command)
+    Ok(words)
 }
 
 /// Starts it pinned: the child inherits the affinity of the thread that starts it, with all threads it will have.
@@ -252,7 +281,7 @@ fn spawn(mut command: Command, options: &Options, folder: &Path) -> Outcome<Chil
 }
 
 /// An address that was free a moment ago: none of the peers can be handed a bound socket.
-fn free_address() -> Outcome<SocketAddr> {
+pub fn free_address() -> Outcome<SocketAddr> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .map_err(|error| error.to_string())

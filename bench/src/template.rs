@@ -21,6 +21,14 @@ pub fn fill_file(relative: &str, values: &[(&str, String)], target: &Path) -> Ou
     Ok(target.to_path_buf())
 }
 
+/// Copies the file `relative` of the bench's folder to the same place below `target`.
+pub fn copy_file(relative: &str, target: &Path) -> Outcome {
+    let copy = target.join(relative);
+    let copied = std::fs::create_dir_all(copy.parent().unwrap_or(target))
+        .and_then(|()| std::fs::copy(folder().join(relative), &copy));
+    copied.map(drop).map_err(|error| format!("{}: {error}", copy.display()))
+}
+
 /// Replaces each `@NAME@`; the error is a name without a value. Comments may say `@NAMES@` of them all.
 fn fill(text: &str, values: &[(&str, String)]) -> Result<String, String> {
     let mut filled = text.to_owned();

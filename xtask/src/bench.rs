@@ -6,7 +6,7 @@ use crate::tools;
 /// What to measure; everything else goes to the harness as it is (`--help` shows it).
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// `gateway`, `instructions`, `allocations` or `connections`.
+    /// `gateway`, `instructions`, `allocations`, `connections` or `resilience`.
     what: String,
     /// Options of the harness, e.g. `--rounds 3 --write`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -23,12 +23,17 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Ok(()) => drop(bench.env("TENET_BIN", binary)),
         Err(why) => eprintln!("tenet is not measured: {why}"),
     }
-    if arguments.what == "gateway" {
+    let peers: &[&str] = match arguments.what.as_str() {
+        "gateway" => &["nginx", "haproxy"],
+        "resilience" => &["haproxy"],
+        _ => &[],
+    };
+    if !peers.is_empty() {
         match tools::python("envoy", tools::PYTHON_ENVOY) {
             Ok(python) => drop(bench.env("TENET_ENVOY_PYTHON", python)),
             Err(why) => eprintln!("Envoy is not measured: {why}"),
         }
-        for peer in ["nginx", "haproxy"] {
+        for peer in peers {
             if let Err(why) = tools::debian(peer, peer) {
                 eprintln!("{peer} is not measured: {why}");
             }

@@ -31,12 +31,22 @@ impl Connection {
 
     /// Sends a request and reads its whole answer, which must be a 200; the body is kept only where `keep` asks.
     pub async fn ask(&mut self, request: &[u8], keep: bool) -> Outcome<Vec<u8>> {
+        let answer = self.exchange(request, keep).await?;
+        if answer.status == 200 {
+            Ok(answer.body)
+        } else {
+            Err(format!("answered {}: {}", answer.status, String::from_utf8_lossy(&answer.body)))
+        }
+    }
+
+    /// Sends a request and reads its whole answer, whatever its status; the error is a broken connection or answer.
+    pub async fn exchange(&mut self, request: &[u8], keep: bool) -> Outcome<Answer> {
         self.stream.write_all(request).await.map_err(|error| format!("send: {error}"))?;
         let mut body = Vec::new();
-        let (status, framing) = loop {
-            if let Some((used, status, framing)) = head(&self.unread)? {
-                self.unread.advance(used);
-                break (status, framing);
+        let Head { status, framing, close, .. } = loop {
+            if let Some(head) = head(&self.unread)? {
+                self.unread.advance(head.length);
+                break head;
             }
             self.read().await?;
         };
@@ -51,11 +61,7 @@ impl Connection {
                 }
             },
         }
-        if status == 200 {
-            Ok(body)
-        } else {
-            Err(format!("answered {status}: {}", String::from_utf8_lossy(&body)))
-        }
+        Ok(Answer { status, body, close })
     }
 
     async fn take(&mut self, mut length: usize, keep: bool, body: &mut Vec<u8>) -> Outcome {
@@ -96,17 +102,36 @@ impl Connection {
     }
 }
 
+/// A whole answer.
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body, where it was asked for.
+    pub body: Vec<u8>,
+    /// Whether the other side closes the connection after it (RFC 9112 §9.6).
+    pub close: bool,
+}
+
+/// What the head of an answer says.
+struct Head {
+    /// Bytes.
+    length: usize,
+    status: u16,
+    framing: Framing,
+    close: bool,
+}
+
 enum Framing {
     Length(usize),
     Chunked,
 }
 
-/// Length of the head, status and framing, once the head is whole.
-fn head(bytes: &[u8]) -> Outcome<Option<(usize, u16, Framing)>> {
+/// The head, once it is whole.
+fn head(bytes: &[u8]) -> Outcome<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
-    let used = match response.parse(bytes) {
-        Ok(httparse::Status::Complete(used)) => used,
+    let length = match response.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(error) => return Err(format!("malformed head: {error}")),
     };
@@ -115,12 +140,13 @@ fn head(bytes: &[u8]) -> Outcome<Option<(usize, u16, Framing)>> {
         std::str::from_utf8(found.value).ok()
     };
     let framing = match value("content-length").map(str::parse) {
-        Some(Ok(length)) => Framing::Length(length),
+        Some(Ok(bytes)) => Framing::Length(bytes),
         Some(Err(_)) => return Err("malformed Content-Length".into()),
         None if value("transfer-encoding").is_some() => Framing::Chunked,
         None => return Err("an answer without a length".into()),
     };
-    Ok(Some((used, response.code.unwrap_or(0), framing)))
+    let close = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    Ok(Some(Head { length, status: response.code.unwrap_or(0), framing, close }))
 }
 
 /// Asks until told to stop or the budget is spent; a failed connection ends this caller and is counted.

@@ -161,6 +161,11 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
                 Event::Ended(outcome, was_second) => {
                     let ended = ended(&outcome);
                     if ended == Ended::Final {
+                        if let Ok(answered) = &outcome
+                            && !answered.verdict.is_fault()
+                        {
+                            out.progress.set_won(answered.latency);
+                        }
                         if was_second && outcome.is_ok() {
                             raise(&lane.counters.hedges_won);
                             out.progress.set_hedge_won();

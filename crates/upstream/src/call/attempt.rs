@@ -30,6 +30,11 @@ use tenet_resilience::orca::Report;
 const LOAD_BINARY: HeaderName = HeaderName::from_static("endpoint-load-metrics-bin");
 const LOAD_TEXT: HeaderName = HeaderName::from_static("endpoint-load-metrics");
 
+/// An attempt that loses the race counts as a failure of its instance when it was silent for this many times what the winner, and calls
+/// on average, took: as much as makes an instance suspect. Else an instance that hangs would be known only by calls that fail: those
+/// that a second attempt saves would be silence about it, and its standing would recover with each of them.
+const OUTRUN: u32 = 4;
+
 /// An answer that was read whole.
 #[derive(Debug, Default)]
 pub(crate) struct Whole {
@@ -190,7 +195,10 @@ impl Drop for Attempt<'_> {
         }
         let now = self.slot.now();
         let latency = now.since(self.began);
-        if self.progress.is_late() && latency > self.lane.typical() {
+        let (late, typical) = (self.progress.is_late(), self.lane.typical());
+        // The same request was answered elsewhere in a fraction of the time that this one has been silent.
+        let outrun = self.progress.won_in().is_some_and(|won| latency > OUTRUN * won.max(typical));
+        if outrun || (late && latency > typical) {
             // It had more time than is usual, and said nothing.
             self.observe(now, latency, Condition::Failing, false);
             self.slot.vote(self.lane, Condition::Failing);

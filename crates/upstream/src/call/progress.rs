@@ -2,6 +2,7 @@
 
 use crate::CallError;
 use std::cell::Cell;
+use std::time::Duration;
 use tenet_error::Failure;
 
 /// How far a call came.
@@ -14,6 +15,8 @@ pub(crate) struct Progress {
     late: Cell<bool>,
     hedged: Cell<bool>,
     hedge_won: Cell<bool>,
+    /// What the attempt that won the race took.
+    won_in: Cell<Option<Duration>>,
 }
 
 /// What one call took.
@@ -61,6 +64,16 @@ impl Progress {
     /// The second attempt answered first.
     pub(crate) fn set_hedge_won(&self) {
         self.hedge_won.set(true);
+    }
+
+    /// One of two attempts answered well, in this time; the other is given up.
+    pub(crate) fn set_won(&self, latency: Duration) {
+        self.won_in.set(Some(latency));
+    }
+
+    /// What the attempt that won took, once one has.
+    pub(crate) fn won_in(&self) -> Option<Duration> {
+        self.won_in.get()
     }
 
     pub(crate) fn effort(&self) -> Effort {

@@ -400,3 +400,24 @@ fn an_instance_that_speaks_something_else_is_not_sent_anything() {
         assert!(error.failure.cause().unwrap().contains("HTTP/2"), "{}", error.failure);
     });
 }
+
+#[test]
+fn an_instance_that_hangs_is_ejected_by_the_calls_that_second_attempts_save() {
+    run(async {
+        let hung = Server::start(Builder::new(), |_, respond| async move {
+            std::future::pending::<()>().await;
+            drop(respond);
+        })
+        .await;
+        let good = [Server::named("good").await, Server::named("good").await];
+        let client = Client::new(H2, &[hung.address, good[0].address, good[1].address], options());
+        // Many at a time, so that some are under way at the hung one before it is suspect.
+        let calls = (0..60).map(|_| client.send_within(get("/x"), Duration::from_millis(800)));
+        for reply in futures_util::future::join_all(calls).await {
+            assert_eq!(text(reply.unwrap().response.into_body()).await.unwrap(), "good");
+        }
+        assert!(hung.requests.get() >= 5, "{}", hung.requests.get());
+        let view = &client.views()[0];
+        assert_eq!((view.health, view.ejections), (Health::Ejected, 1));
+    });
+}
