@@ -161,10 +161,8 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
                 Event::Ended(outcome, was_second) => {
                     let ended = ended(&outcome);
                     if ended == Ended::Final {
-                        if let Ok(answered) = &outcome
-                            && !answered.verdict.is_fault()
-                        {
-                            out.progress.set_won(answered.latency);
+                        if let Some(latency) = outcome.as_ref().ok().and_then(|answered| answered.latency) {
+                            out.progress.set_won(latency);
                         }
                         if was_second && outcome.is_ok() {
                             raise(&lane.counters.hedges_won);
