@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tenet_error::{Code, Failure};
 use tenet_resilience::limit::{Limiter, Outcome, Priority, Sample};
-use tenet_upstream::ServiceHandle;
+use tenet_upstream::{Said, ServiceHandle};
 use tokio::time::{Instant, timeout_at};
 
 /// The rooms of one thread, by the number of their service.
@@ -95,6 +95,19 @@ async fn wait(room: Rc<Room>, priority: Priority, deadline: Instant) -> Result<P
         Ok(Word::Refused(failure)) => Err(failure),
         Err(_) => Err(Failure::from(Code::DeadlineExceeded).with_cause("while waiting to be let through")),
     }
+}
+
+/// What an answered call shows of the service's load.
+pub fn of_answer(said: Said, latency: Duration) -> Sample {
+    let outcome = match said {
+        Said::Ok => Outcome::Ok,
+        // Errors are often found without the work: learnt, they would make a service that fails fast seem fast, and what is well slow
+        // beside it.
+        Said::Error => Outcome::Ignore,
+        // It was refused by every instance that was asked, so the service as a whole has more to do than it can.
+        Said::Refused => Outcome::Dropped,
+    };
+    Sample { latency, outcome }
 }
 
 /// What a failed call shows of the service's load.

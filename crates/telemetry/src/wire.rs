@@ -70,6 +70,7 @@ pub(crate) fn instance_to_wire(instance: &InstanceView) -> wire::Instance {
         pending: instance.pending,
         calls: instance.calls,
         failures: instance.failures,
+        refusals: instance.refusals,
         ejections: instance.ejections,
         latency_us: instance.latency_us,
         utilisation_percent: instance.utilisation_percent,

@@ -73,6 +73,7 @@ fn filled() -> Collector {
         state: "warming".into(),
         calls: 40,
         failures: 3,
+        refusals: 5,
         latency_us: 2500,
         utilisation_percent: Some(70),
         ..InstanceView::default()

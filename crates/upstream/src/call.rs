@@ -13,6 +13,7 @@ pub(crate) use dress::Share;
 pub use progress::Effort;
 pub(crate) use progress::Progress;
 pub use terms::{CallTerms, Meaning};
+pub use verdict::Said;
 pub(crate) use verdict::may_pass;
 
 use crate::fault::Fault;

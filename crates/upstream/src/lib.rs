@@ -40,7 +40,7 @@ mod upkeep;
 mod view;
 mod wire;
 
-pub use call::{CallTerms, Effort, Meaning};
+pub use call::{CallTerms, Effort, Meaning, Said};
 pub use counters::ServiceView;
 pub use discovery::{Discovered, Discovery, DnsEvent, DnsEventKind, DnsQuestion, DnsSource, InvalidSource};
 pub use health::{Checker, HealthChange, HealthCheck, HealthRules};

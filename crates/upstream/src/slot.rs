@@ -21,7 +21,7 @@ use tenet_resilience::Moment;
 use tenet_resilience::backoff::Backoff;
 use tenet_resilience::balance::Standing;
 use tenet_resilience::eject::{Cause, latency_log2};
-use tenet_resilience::ewma::Load;
+use tenet_resilience::ewma::{self, Load};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
@@ -113,13 +113,16 @@ impl Slot {
         if self.can_grow() { Standing::Ready } else { Standing::Busy }
     }
 
-    /// An answered or failed attempt, for the counts.
-    pub(crate) fn finished(&self, latency: Duration, fault: bool) {
+    /// An attempt that ended by itself, for the counts. One that was refused is none of those that judge its instance.
+    pub(crate) fn finished(&self, latency: Duration, outcome: ewma::Outcome) {
+        if outcome == ewma::Outcome::Refused {
+            return raise(&self.counters.refusals);
+        }
         raise(&self.counters.finished);
         let log2 = latency_log2(latency);
         raise_by(&self.counters.latency_log2, log2);
         raise_by(&self.counters.latency_log2_squared, log2 * log2);
-        if fault {
+        if outcome == ewma::Outcome::Failed {
             raise(&self.counters.failures);
         } else {
             raise_by(&self.counters.answered_ns, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
@@ -127,9 +130,12 @@ impl Slot {
     }
 
     /// What the instance's answers say of it, for the whole process.
-    pub(crate) fn vote(&self, lane: &Lane, fault: bool) {
-        if !fault {
-            return self.state.vote.succeeded();
+    pub(crate) fn vote(&self, lane: &Lane, outcome: ewma::Outcome) {
+        match outcome {
+            ewma::Outcome::Ok => return self.state.vote.succeeded(),
+            ewma::Outcome::Failed => {}
+            // That it is full says neither that it is well nor that it is not.
+            ewma::Outcome::Refused | ewma::Outcome::Cancelled => return,
         }
         if let Some(failures) = self.state.vote.failed(&lane.live().rules.ejection)
             && let Some(service) = lane.service()

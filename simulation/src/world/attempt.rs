@@ -106,9 +106,13 @@ impl World {
             Answer::NotRun => (Code::ServiceUnavailable, Ended::NotRun(Pushback::None)),
             Answer::Reset => (Code::ConnectionLost, Ended::Failed(Pushback::None)),
         };
-        let fault = answer != Answer::Ok;
-        self.close(attempt, if fault { Outcome::Failed } else { Outcome::Ok }, true);
-        if !fault {
+        let outcome = match answer {
+            Answer::Ok => Outcome::Ok,
+            Answer::NotRun => Outcome::Refused,
+            Answer::Unavailable | Answer::Reset => Outcome::Failed,
+        };
+        self.close(attempt, outcome, true);
+        if answer == Answer::Ok {
             self.calls[self.attempts[attempt].call].answered = self.attempts[attempt].began;
             self.learn(attempt);
         }
@@ -164,7 +168,7 @@ impl World {
         }
         let local = place < of.local;
         of.balancer.ended(&mut slot.load.borrow_mut(), local, now, Observation { latency, outcome });
-        if outcome == Outcome::Cancelled {
+        if matches!(outcome, Outcome::Cancelled | Outcome::Refused) {
             return;
         }
         let failed = outcome == Outcome::Failed;

@@ -220,6 +220,7 @@ fn instance_view(instance: &InstanceView) -> tenet_telemetry::InstanceView {
         pending: instance.pending,
         calls: instance.calls,
         failures: instance.failures,
+        refusals: instance.refusals,
         ejections: instance.ejections,
         latency_us: instance.latency.map_or(0, |latency| latency.as_micros() as u64),
         utilisation_percent: instance.utilisation.map(|share| (share * 100.0).round() as u32),

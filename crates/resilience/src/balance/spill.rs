@@ -99,8 +99,8 @@ impl Spill {
         }
         let side = if local { &mut self.local } else { &mut self.remote };
         let mut seen = ((observation.latency.as_nanos() as f64).max(1.0) * busyness).log2();
-        if let (Outcome::Failed, Some(Side { mean, .. })) = (observation.outcome, *side) {
-            // Failing fast is no capacity: a failure counts as an answer that took twice as long as usual.
+        if let (Outcome::Failed | Outcome::Refused, Some(Side { mean, .. })) = (observation.outcome, *side) {
+            // Failing or refusing fast is no capacity: it counts as an answer that took twice as long as usual.
             seen = seen.max(mean + 1.0).min(LONGEST);
         }
         *side = Some(Side::with(*side, seen, now));

@@ -106,22 +106,22 @@ impl Attempt<'_> {
         if let Some(utilisation) = utilisation(response.headers(), trailers) {
             out.lane.reported(slot, now, utilisation);
         }
-        let fault = verdict.is_fault();
+        let shown = shown(verdict);
         // The status of an answer that still streams is not known yet, nor what its tree has spent.
         let streams = whole.is_none() && !response.body().is_end_stream();
-        attempt.observe(now, latency, fault, streams);
+        attempt.observe(now, latency, shown, streams);
         if streams {
             let status_follows = out.terms.meaning == Meaning::Grpc;
             if !status_follows {
                 share.settle(&out.lane.local.shared, response.headers(), None);
-                slot.vote(out.lane, fault);
+                slot.vote(out.lane, shown);
             }
             response.body_mut().observe(Observed::new(out.lane, slot, share, status_follows));
         } else {
             share.settle(&out.lane.local.shared, response.headers(), trailers);
-            slot.vote(out.lane, fault);
+            slot.vote(out.lane, shown);
         }
-        if !fault {
+        if shown == ewma::Outcome::Ok {
             out.lane.learn(out.terms.hedge, now, latency);
         }
         let (zone, instance) = (instance.zone, instance.id.clone());
@@ -154,20 +154,23 @@ impl Attempt<'_> {
     }
 
     fn failed(&self, fault: &Fault, now: Moment, latency: Duration) {
-        if fault.is_of_instance() {
-            self.observe(now, latency, true, false);
-            if fault.ended() != Ended::NeverLeft {
-                self.slot.vote(self.lane, true);
-            }
-        } else {
-            self.given_up(now, latency);
+        if !fault.is_of_instance() {
+            return self.given_up(now, latency);
+        }
+        let ended = fault.ended();
+        let outcome = match ended {
+            Ended::NotRun(_) => ewma::Outcome::Refused,
+            _ => ewma::Outcome::Failed,
+        };
+        self.observe(now, latency, outcome, false);
+        if ended != Ended::NeverLeft {
+            self.slot.vote(self.lane, outcome);
         }
     }
 
-    fn observe(&self, now: Moment, latency: Duration, fault: bool, streams: bool) {
-        let outcome = if fault { ewma::Outcome::Failed } else { ewma::Outcome::Ok };
+    fn observe(&self, now: Moment, latency: Duration, outcome: ewma::Outcome, streams: bool) {
         self.lane.ended(self.slot, now, Observation { latency, outcome }, streams);
-        self.slot.finished(latency, fault);
+        self.slot.finished(latency, outcome);
     }
 
     fn given_up(&self, now: Moment, latency: Duration) {
@@ -187,11 +190,20 @@ impl Drop for Attempt<'_> {
         let latency = now.since(self.began);
         if self.progress.is_late() && latency > self.lane.typical() {
             // It had more time than is usual, and said nothing.
-            self.observe(now, latency, true, false);
-            self.slot.vote(self.lane, true);
+            self.observe(now, latency, ewma::Outcome::Failed, false);
+            self.slot.vote(self.lane, ewma::Outcome::Failed);
         } else {
             self.given_up(now, latency);
         }
+    }
+}
+
+/// What an answer shows of its instance.
+fn shown(verdict: Verdict) -> ewma::Outcome {
+    match verdict {
+        _ if verdict.is_refusal() => ewma::Outcome::Refused,
+        _ if verdict.is_fault() => ewma::Outcome::Failed,
+        _ => ewma::Outcome::Ok,
     }
 }
 
@@ -267,19 +279,19 @@ impl Observed {
         if let Some(utilisation) = utilisation(&none, Some(trailers)) {
             self.lane.reported(&self.slot, self.slot.now(), utilisation);
         }
-        self.vote(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers)).is_fault());
+        self.vote(shown(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers))));
     }
 
     /// The answer broke off because of the instance.
     pub(crate) fn broke(self) {
-        self.vote(true);
+        self.vote(ewma::Outcome::Failed);
     }
 
-    fn vote(&self, fault: bool) {
-        if fault {
+    fn vote(&self, outcome: ewma::Outcome) {
+        if outcome == ewma::Outcome::Failed {
             raise(&self.slot.counters.failures);
         }
-        self.slot.vote(&self.lane, fault);
+        self.slot.vote(&self.lane, outcome);
     }
 }
 

@@ -6,5 +6,6 @@ mod faults;
 mod h1_calls;
 mod h1_streams;
 mod h2_calls;
+mod overload;
 mod sharing;
 mod support;
