@@ -42,7 +42,8 @@ const LONGEST: f64 = 40.0;
 /// When the local zone gives load away.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpillRules {
-    /// How many times as long as the others' the answers of the local zone may take; 1.5.
+    /// How many times as long as the others' the answers of the local zone may take; 1.5. At 2 the lone instance of a zone with many
+    /// callers has a p99 of 370 ms in `balance/simulation.rs`, where 1.5 keeps it within its bound.
     pub ratio: f64,
     /// Time in which the share goes from nothing to everything when the local zone takes twice as long as it may; 3 s.
     pub pace: Duration,

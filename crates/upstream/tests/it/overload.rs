@@ -57,7 +57,7 @@ fn always(_: usize) -> bool {
 }
 
 fn every_other(number: usize) -> bool {
-    number % 2 == 0
+    number.is_multiple_of(2)
 }
 
 /// Rules under which every failure but one would eject soon, and repetitions are not scarce.
@@ -92,7 +92,7 @@ fn check(by: By, refuses: fn(usize) -> bool, gets: std::ops::RangeInclusive<usiz
         for number in 0..CALLS {
             let reply = call(&client).await.unwrap();
             assert_eq!((reply.said, &reply.body[..]), (Said::Ok, &b"well"[..]), "call {number}");
-            if number % 20 == 0 {
+            if number.is_multiple_of(20) {
                 judgement.pass(&client.shared);
                 sleep(Duration::from_millis(1)).await;
             }
