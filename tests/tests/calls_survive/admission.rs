@@ -49,6 +49,10 @@ fn a_burst_waits_for_its_turn_and_loses_nobody() {
     for one in burst {
         assert_eq!(one.join().unwrap(), 200);
     }
+    eventually("how long they waited is told", || {
+        let waited = stage.gateway.metric("tenet_upstream_queue_time_seconds_count", &["service=\"shop\""]);
+        (waited >= 1.0).then_some(())
+    });
 }
 
 #[test]
