@@ -101,6 +101,7 @@ impl Reporter {
         );
         let open: u64 = instances.iter().map(|instance| instance.open_connections).sum();
         collector.set_gauge(GaugeId::UpstreamConnections, open as i64);
+        collector.set_gauge(GaugeId::TreeCeiling, 1 + i64::from(process.current().allowance));
     }
 
     fn service(&mut self, process: &Process, service: &ServiceView, all: &[InstanceView]) -> UpstreamView {
