@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tenet_resilience::capacity::{Capacity, InstanceSecond};
 use tenet_telemetry::{
-    Alarm, CapacityView, CounterId, Event, EventKind, GaugeId, RefusedBy, Severity, UpstreamView,
+    Alarm, CapacityView, CounterId, DnsView, Event, EventKind, GaugeId, RefusedBy, Severity, UpstreamView,
 };
-use tenet_upstream::{Checker, Happening, HealthChange, InstanceView, Judgement, ServiceView};
+use tenet_upstream::{Checker, Happening, HealthChange, InstanceView, Judgement, LookupsView, ServiceView};
 
 /// How often instances are judged at most: the shortest interval of ejection that can be configured.
 const JUDGE_PAUSE: Duration = Duration::from_millis(100);
@@ -122,6 +122,8 @@ impl Reporter {
             limit: if limit.is_adaptive() { limit.limit() } else { 0 },
             queue_time: counts.take_waited(),
             shed,
+            health_checks: service.checks.clone(),
+            dns: process.lookups(&service.name).map(dns_view),
             ejections: service.ejections,
             ejected: service.ejected,
             panic: service.panic,
@@ -194,6 +196,11 @@ impl Before {
     fn of(instance: &InstanceView) -> Before {
         Before { finished: instance.finished, failures: instance.failures, answered: instance.answered }
     }
+}
+
+fn dns_view(view: LookupsView) -> DnsView {
+    let LookupsView { answered, empty, away, age } = view;
+    DnsView { answered, empty, away, age }
 }
 
 fn refused(by: tenet_resilience::call::RefusedBy) -> RefusedBy {

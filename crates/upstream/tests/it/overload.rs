@@ -115,7 +115,8 @@ fn an_instance_that_always_refuses_loses_its_load_and_is_not_ejected() {
 
 #[test]
 fn an_instance_that_refuses_half_gets_less_and_goes_on() {
-    check(By::Status, every_other, 20..=190);
+    // One call at a time finds the others idle, so they take nearly everything; it is asked again as its refusals are forgotten.
+    check(By::Status, every_other, 2..=190);
 }
 
 #[test]
