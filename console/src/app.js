@@ -57,7 +57,7 @@ export function App() {
       <${Tiles} model=${model} />
       <${ScopePanel} model=${model} scope=${scope} numbers=${numbers} codes=${codes} onScope=${setScope} window=${window} />
       <${Table} model=${model} scope=${scope} onScope=${setScope} window=${window} />
-      <${Services} upstreams=${model.live?.upstreams ?? []} window=${model.live?.window ?? window} />
+      <${Services} upstreams=${model.live?.upstreams ?? []} trees=${model.live?.trees} window=${model.live?.window ?? window} />
       <div class="columns">
         <${Instances} instances=${model.live?.instances ?? []} />
         <${Events} events=${model.events} />

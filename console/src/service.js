@@ -1,6 +1,6 @@
 // What is worked out of the numbers of a service before they are drawn.
 
-/** @import { Upstream, Capacity } from './types.js' */
+/** @import { Upstream, Capacity, Trees } from './types.js' */
 
 /** Priorities as they are shed: what may go first stands last. */
 export const PRIORITIES = /** @type {const} */ (['critical', 'normal', 'sheddable']);
@@ -10,6 +10,17 @@ export const PRIORITIES = /** @type {const} */ (['critical', 'normal', 'sheddabl
  * @param {{ calls: number, attempts: number }} numbers
  */
 export const amplification = ({ calls, attempts }) => (calls === 0 ? null : attempts / calls);
+
+/**
+ * Attempts per call at the edge over whole call trees, beside what they cannot pass: empty without calls.
+ * @param {Trees | undefined} trees
+ */
+export function treeWords(trees) {
+  if (!trees?.calls) return '';
+  const amplified = 1 + trees.extra_attempts / trees.calls;
+  // Rounded up: what repeats never reads as if nothing did.
+  return `whole call trees: ${(Math.ceil(amplified * 100 - 1e-9) / 100).toFixed(2)} attempts per call at the edge, at most ${trees.ceiling}`;
+}
 
 /**
  * The sum of what is counted by name.

@@ -26,13 +26,16 @@ export interface Instance {
   /** The gravest state that a gateway sees it in, empty if none says; how many see it so, and why. */
   state: string; state_by: number; cause: string;
   open_connections: number; idle_connections: number; pending: number; in_flight: number;
-  calls: number; failures: number; ejections: number;
+  calls: number; failures: number; refusals: number; ejections: number;
   /** 0 if unknown. */
   latency_us: number; utilisation_percent: number | null;
 }
 
 /** The N−1 gauge, as the gateway with the least left sees it. */
 export interface Capacity { share: number; lost: string; basis: string; peak_rps: number; left_rps: number; process: string }
+
+/** The call trees that began at any gateway in the last ten seconds: calls at the edge, and the extra attempts in their whole trees. */
+export interface Trees { calls: number; extra_attempts: number; ceiling: number }
 
 /** A service as all gateways together call it: counts of the window, and how it is now. */
 export interface Upstream {
@@ -64,7 +67,7 @@ export interface Hello {
 
 export interface Live {
   boot: number; second: number; window: number; revision: number; total: Numbers; groups: Group[]; endpoints: Endpoint[];
-  upstreams: Upstream[]; instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
+  trees: Trees; upstreams: Upstream[]; instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
   alarms: Alarm[]; events: Event[];
 }
 

@@ -10,7 +10,7 @@ const event = (number) => ({ number, process: 'p', kind: 'scale', at: number, su
 
 const hello = (over = {}) => ({ project: 'feed', boot: 1, codes: [], counters: [], events: [], sparks: [], second: 10, ...over });
 const live = (second, over = {}) => ({
-  boot: 1, second, window: 10, revision: 0, total: numbers(1), groups: [], endpoints: [], upstreams: [], instances: [], processes: [], counters: [], alarms: [], events: [], ...over,
+  boot: 1, second, window: 10, revision: 0, total: numbers(1), groups: [], endpoints: [], trees: { calls: 0, extra_attempts: 0, ceiling: 4 }, upstreams: [], instances: [], processes: [], counters: [], alarms: [], events: [], ...over,
 });
 
 test('sparks begin with the past and grow by one a second, not by the second they already hold', () => {

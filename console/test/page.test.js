@@ -83,9 +83,12 @@ describe('the page', { skip }, () => {
     assert.match(capacity, /≥ ?at least 1\.08 without zone b/);
     assert.deepEqual(rest, ['300', '1.00', '0', '1.00 won / 4.00 sent', '60', '12 of 64', '0 queued, waited at the 99th percentile: 90.0 µs', '0', '0 of 2']);
     assert.equal(await page.$eval('.services tbody tr:nth-of-type(3)', (row) => row.innerText.includes('no limit')), true);
+    const trees = () => page.$eval('.facts.trees', (line) => line.textContent);
+    assert.equal(await trees(), 'whole call trees: 1.00 attempts per call at the edge, at most 4');
     server.fail(true);
     server.second();
     await page.waitForSelector('.services .gauge.short');
+    assert.match(await trees(), /: 1\.19 attempts/);
     const trouble = await cells();
     assert.match(trouble[0], /^0\.99 without zone b$/, 'nearly enough is not enough');
     assert.deepEqual(trouble.slice(1, 4), ['300', '1.20', '56.0 CONNECTION_LOST +1']);

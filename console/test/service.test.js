@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { standing, tone } from '../src/instance.js';
-import { amplification, capacityWords, gauge, shareOf, shed, sum } from '../src/service.js';
+import { amplification, capacityWords, gauge, shareOf, shed, sum, treeWords } from '../src/service.js';
 
 test('attempts per call, retries in sum and sheds in the order of priorities', () => {
   assert.equal(amplification({ calls: 0, attempts: 0 }), null);
@@ -11,6 +11,14 @@ test('attempts per call, retries in sum and sheds in the order of priorities', (
   assert.equal(sum([['a', 3], ['b', 4]]), 7);
   assert.equal(sum([]), 0);
   assert.deepEqual(shed(/** @type {any} */ ({ shed: [['sheddable', 9], ['normal', 2], ['new', 1]] })), [0, 2, 9]);
+});
+
+test('whole call trees are told beside their ceiling, and repetitions never round away', () => {
+  assert.equal(treeWords(undefined), '');
+  assert.equal(treeWords({ calls: 0, extra_attempts: 0, ceiling: 4 }), '');
+  assert.equal(treeWords({ calls: 200, extra_attempts: 0, ceiling: 4 }), 'whole call trees: 1.00 attempts per call at the edge, at most 4');
+  assert.match(treeWords({ calls: 1000, extra_attempts: 1, ceiling: 4 }), /: 1\.01 attempts/);
+  assert.match(treeWords({ calls: 100, extra_attempts: 300, ceiling: 4 }), /: 4\.00 attempts/);
 });
 
 test('a share that is not enough never reads as enough, and the gauge keeps to its box', () => {

@@ -60,11 +60,11 @@ function Tile({ instance }) {
 
 /** All that is known of it, for who points at it. @param {Instance} instance */
 function everything(instance) {
-  const { id, address, cause, open_connections, idle_connections, pending, in_flight, calls, failures, ejections } = instance;
+  const { id, address, cause, open_connections, idle_connections, pending, in_flight, calls, failures, refusals, ejections } = instance;
   return [
     `${id} at ${address}: ${standing(instance)}${cause ? ` (${cause})` : ''}`,
     `${open_connections} connections, ${idle_connections} idle, ${pending} calls waiting for one`,
     `${in_flight} calls in flight`,
-    `${calls} attempts, ${failures} failed, ejected ${ejections} times since the gateways started`,
+    `${calls} attempts, ${failures} failed, ${refusals} refused for want of room, ejected ${ejections} times since the gateways started`,
   ].join('\n');
 }

@@ -3,10 +3,10 @@
 import { useState } from '../../vendor/preact-hooks.js';
 import { duration, rate, ratio, windowName } from '../format.js';
 import { html } from '../html.js';
-import { PRIORITIES, amplification, capacityWords, gauge, shareOf, shed, sum } from '../service.js';
+import { PRIORITIES, amplification, capacityWords, gauge, shareOf, shed, sum, treeWords } from '../service.js';
 import { ServiceDetail } from './service.js';
 
-/** @import { Capacity, Upstream } from '../types.js' */
+/** @import { Capacity, Trees, Upstream } from '../types.js' */
 
 /** Heading, what it says on pointing, and the class that sets its width. @type {[string, string, string][]} */
 const COLUMNS = [
@@ -22,8 +22,9 @@ const COLUMNS = [
   ['ejected', 'Instances left out for how they answered, of all', 'number ejected'],
 ];
 
-/** @param {{ upstreams: Upstream[], window: number }} props */
-export function Services({ upstreams, window }) {
+/** @param {{ upstreams: Upstream[], trees?: Trees, window: number }} props */
+export function Services({ upstreams, trees, window }) {
+  const amplified = treeWords(trees);
   const [open, setOpen] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
   const turn = (/** @type {string} */ service) =>
     setOpen((open) => new Set(open.has(service) ? [...open].filter((other) => other !== service) : [...open, service]));
@@ -32,6 +33,7 @@ export function Services({ upstreams, window }) {
       <div class="bar">
         <h2>Services</h2>
         <span class="facts">last ${windowName(window)} · shed: critical · normal · sheddable</span>
+        ${amplified && html`<span class="facts trees" title="Extra attempts anywhere below the calls of the last ten seconds at the edge; of what did not tell, all it was granted">${amplified}</span>`}
       </div>
       <div class="scroll">
         <table class="services">

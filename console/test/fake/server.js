@@ -31,7 +31,7 @@ const ENDPOINTS = [
 
 const instance = (id, zone, healthy_by) => ({
   service: 'feed', id, address: '127.0.0.1:1', zone, seen_by: 2, healthy_by, state: healthy_by ? 'up' : 'ejected', state_by: 2,
-  cause: healthy_by ? '' : '5 errors in a row', open_connections: 4, idle_connections: 3, pending: 0, in_flight: 1, calls: 900, failures: 2,
+  cause: healthy_by ? '' : '5 errors in a row', open_connections: 4, idle_connections: 3, pending: 0, in_flight: 1, calls: 900, failures: 2, refusals: 0,
   ejections: healthy_by ? 0 : 1, latency_us: 2100, utilisation_percent: 40,
 });
 
@@ -68,6 +68,7 @@ export async function start() {
     boot: 1, second, window: 10, revision: 0, total: numbers(3950, 5, 3),
     groups: [{ name: 'payments', ...numbers(50, 5, 80) }, { name: 'user-data', ...numbers(3900, 0, 3) }],
     endpoints: ENDPOINTS.map(([key, ...rest]) => ({ ...key, ...numbers(...rest) })),
+    trees: { calls: 3000, extra_attempts: failing ? 560 : 0, ceiling: 4 },
     upstreams: [upstream(failing), QUIET],
     instances: [instance('feed-1', 'a', 2), instance('feed-2', 'b', failing ? 0 : 2)],
     processes: [process('gateway-1', true), process('gateway-2', !failing)],

@@ -37,6 +37,9 @@ pub struct MethodPolicy {
     /// Whether a second attempt is made beside one that is silent for long.
     #[prost(bool, tag = "7")]
     pub hedge: bool,
+    /// The field of the request whose value chooses the instance (`user.id`); empty for none.
+    #[prost(string, tag = "8")]
+    pub hash_by: String,
 }
 
 /// The methods that an encoded `google.protobuf.FileDescriptorSet` describes, in its order.
@@ -124,8 +127,12 @@ mod tests {
 
     #[test]
     fn options_are_read_and_what_has_none_gets_the_defaults() {
-        let hedged =
-            MethodPolicy { deadline: Some(Duration { seconds: 1, nanos: 5 }), priority: 9, hedge: true };
+        let hedged = MethodPolicy {
+            deadline: Some(Duration { seconds: 1, nanos: 5 }),
+            priority: 9,
+            hedge: true,
+            hash_by: "user.id".into(),
+        };
         let rows = [
             ("A", None, false, MethodPolicy::default()),
             ("B", Some((0, None)), false, MethodPolicy::default()),

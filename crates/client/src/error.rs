@@ -32,6 +32,18 @@ pub enum Error {
         /// What the decoder said.
         source: prost::DecodeError,
     },
+    /// The descriptor set names a field to hash by that it does not describe.
+    #[error(
+        "{method} of {service} is hashed by {field:?}, which is no single scalar in the messages of its descriptor set: expected a set with all its imports"
+    )]
+    HashBy {
+        /// The service.
+        service: String,
+        /// The method's path.
+        method: String,
+        /// The field its policy names.
+        field: String,
+    },
     /// A thread could not be started.
     #[error("no thread for the client: {0}")]
     Thread(#[from] std::io::Error),

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, Request, Response, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_error::{Code, Failure};
-use tenet_resilience::timeout;
+use tenet_resilience::{affinity, timeout};
 use tenet_upstream::{CallTerms, Meaning, Outgoing};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -21,6 +21,9 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The longest any call waits for the head of its answer, a stream without deadline included; the gateway's default is the same.
 const LONGEST: Duration = Duration::from_secs(300);
+
+/// Bytes before a message: whether it is compressed, and its length (gRPC over HTTP/2, Length-Prefixed-Message).
+const PREFIX: usize = 5;
 
 /// What all calls of a client have in common.
 #[derive(Debug)]
@@ -61,7 +64,7 @@ impl Job {
         let headers = request.headers();
         let tree = Tree::read(headers, defaults.allowance);
         let within = within(headers, &method, defaults)?;
-        let terms = CallTerms {
+        let mut terms = CallTerms {
             deadline: Instant::now() + within.unwrap_or(LONGEST),
             tell_deadline: within.is_some(),
             meaning: Meaning::Grpc,
@@ -71,8 +74,16 @@ impl Job {
             allowance: tree.allowance.clone(),
         };
         let request = request.map(|body| request::outgoing(body, method.one_in));
+        terms.affinity = affinity(&method, request.body());
         Ok(Box::new(Job { request, method, terms, tree, reply, place }))
     }
+}
+
+/// What chooses the instance: the hash of the field that the contract names, where the message is there, whole and not compressed.
+fn affinity(method: &Method, body: &Outgoing<Upload>) -> Option<u64> {
+    let (Some(locator), Outgoing::Full(framed)) = (&method.hash_by, body) else { return None };
+    let (prefix, message) = framed.split_at_checked(PREFIX)?;
+    (prefix[0] == 0).then(|| locator.find(message).map(affinity::hash)).flatten()
 }
 
 /// The time a call has: the smallest of what the caller, the contract and, for unary calls, the client says.

@@ -25,7 +25,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(2);
 
 /// What an instance says to whoever called it, and not to the caller's caller: that this attempt did not run, how busy it is.
 const OF_THE_ATTEMPT: [HeaderName; 3] = [
-    HeaderName::from_static("tenet-not-run"),
+    HeaderName::from_static(tenet_resilience::call::NOT_RUN),
     HeaderName::from_static("endpoint-load-metrics-bin"),
     HeaderName::from_static("endpoint-load-metrics"),
 ];

@@ -202,6 +202,9 @@ fn happen(
 ) {
     collector.set_instances(upstreams::instances(second, trouble, quiet, dice));
     collector.set_upstreams(services.second(calls, trouble, dice));
+    collector.count(CounterId::TreeCalls, calls as u64);
+    collector.count(CounterId::TreeExtraAttempts, if trouble { calls as u64 / 5 } else { 0 });
+    collector.set_gauge(GaugeId::TreeCeiling, 4);
     collector.set_gauge(GaugeId::InFlight, if quiet { 0 } else { (dice.unit() * 20.0) as i64 });
     match second % 90 {
         61 => {

@@ -120,6 +120,7 @@ impl Fleet {
             total: summary.total,
             groups: summary.groups,
             endpoints: summary.endpoints,
+            trees: state.processes.trees(),
             upstreams: state.upstreams.views(second, window_seconds, &latest),
             instances: instances::merged(&latest),
             processes: state.processes.views(unix_ms(SystemTime::now())),

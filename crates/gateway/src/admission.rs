@@ -8,7 +8,7 @@
 //!            room of this thread: by importance; the newest first under overload ──▶ refused: OVERLOADED, Retry-After
 //! ```
 //!
-//! The limit counts calls of all threads; a room belongs to one. A permit that this thread gives back lets the next of its own room in at
+//! The limit counts calls of all threads; a room belongs to one, and the places of all rooms are together those of the process. A permit that this thread gives back lets the next of its own room in at
 //! once; those of other threads are found by a tick, which runs only while somebody waits.
 
 mod counts;
@@ -18,14 +18,14 @@ pub use counts::Counts;
 
 use crate::exchange::Exchange;
 use crate::program::Policy;
-use room::{Room, Word};
+use room::{Part, Room, Word};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_error::{Code, Failure};
 use tenet_resilience::limit::{Limiter, Outcome, Priority, Sample};
-use tenet_upstream::ServiceHandle;
+use tenet_upstream::{Said, ServiceHandle};
 use tokio::time::{Instant, timeout_at};
 
 /// The rooms of one thread, by the number of their service.
@@ -42,13 +42,19 @@ impl Admission {
             return room.clone();
         }
         let process = &exchange.worker.process;
-        let room = Room::new(&process.upstream, service, process.admission(number));
+        let part = Part { thread: exchange.worker.index(), threads: process.open.len() };
+        let room = Room::new(&process.upstream, service, process.admission(number), part);
         let mut rooms = self.rooms.borrow_mut();
         if rooms.len() <= number {
             rooms.resize(number + 1, None);
         }
         rooms[number] = Some(room.clone());
         room
+    }
+
+    /// Hands in what this thread has seen of those who wait. Called once a second.
+    pub fn flush(&self) {
+        self.rooms.borrow().iter().flatten().for_each(|room| room.flush());
     }
 }
 
@@ -95,6 +101,19 @@ async fn wait(room: Rc<Room>, priority: Priority, deadline: Instant) -> Result<P
         Ok(Word::Refused(failure)) => Err(failure),
         Err(_) => Err(Failure::from(Code::DeadlineExceeded).with_cause("while waiting to be let through")),
     }
+}
+
+/// What an answered call shows of the service's load.
+pub fn of_answer(said: Said, latency: Duration) -> Sample {
+    let outcome = match said {
+        Said::Ok => Outcome::Ok,
+        // Errors are often found without the work: learnt, they would make a service that fails fast seem fast, and what is well slow
+        // beside it.
+        Said::Error => Outcome::Ignore,
+        // It was refused by every instance that was asked, so the service as a whole has more to do than it can.
+        Said::Refused => Outcome::Dropped,
+    };
+    Sample { latency, outcome }
 }
 
 /// What a failed call shows of the service's load.

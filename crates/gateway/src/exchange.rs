@@ -155,6 +155,7 @@ impl Exchange {
         }
         self.code.set(code);
         self.worker.in_flight(-1);
+        self.tree.count(&self.worker, self.attempts.get());
         self.worker.record(
             &self.program,
             &Sample {

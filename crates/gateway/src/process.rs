@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tenet_release::roster::RosterInstance;
 use tenet_release::{NodeFacts, ReleaseDir, Roster};
 use tenet_telemetry::Collector;
-use tenet_upstream::Shared;
+use tenet_upstream::{Lookups, LookupsView, Shared};
 use tokio::sync::watch;
 
 /// How far a drain has come. Public callers go first: what they wait for may need calls between services, which come in
@@ -67,6 +67,8 @@ pub struct Process {
     roster: Mutex<Roster>,
     /// What DNS says of the services that are found by it.
     discovered: Mutex<BTreeMap<String, Vec<RosterInstance>>>,
+    /// How the questions to DNS end, of the services that are found by it; asked once a second.
+    lookups: Mutex<BTreeMap<String, Arc<Lookups>>>,
     /// The failure domain this process lives in; empty for none.
     zone: String,
     /// Delays injected into attempts, each with the moment it ends by itself.
@@ -99,6 +101,7 @@ impl Process {
             prepared: Mutex::new(None),
             roster: Mutex::new(roster),
             discovered: Mutex::default(),
+            lookups: Mutex::default(),
             zone: facts.zone.clone(),
             faults: Faults::default(),
             adopting: Mutex::new(()),
@@ -133,6 +136,20 @@ impl Process {
     pub fn admission(&self, number: usize) -> Arc<Counts> {
         let mut admission = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
         admission.entry(number).or_default().clone()
+    }
+
+    /// How DNS is asked for the instances of a service; `None` where it is not.
+    pub fn lookups(&self, service: &str) -> Option<LookupsView> {
+        let all = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(service).map(|lookups| lookups.view())
+    }
+
+    fn set_lookups(&self, service: &str, lookups: Option<Arc<Lookups>>) {
+        let mut all = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        match lookups {
+            Some(lookups) => _ = all.insert(service.to_owned(), lookups),
+            None => _ = all.remove(service),
+        }
     }
 
     /// Connections open over all threads.

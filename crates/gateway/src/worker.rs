@@ -142,6 +142,7 @@ impl Worker {
 
     /// Hands what was recorded to the process's collector. Called once a second.
     pub fn flush(&self) {
+        self.admission.flush();
         // A thread without requests learns of a new program here.
         let current = self.program();
         let mut recordings = self.recordings.borrow_mut();

@@ -174,6 +174,26 @@ resilience = { health = { check = "grpc" } }
 }
 
 #[test]
+fn what_fits_no_bound_says_which_there_is() {
+    let rows = [
+        ("retry.allowance = 64", ""),
+        ("retry.allowance = 65", "resilience.retry.allowance: found 65, expected 0 to 64"),
+        ("ejection.success_rate_deviation_percent = 0", ""),
+        ("ejection.success_rate_deviation_percent = 250", ""),
+        ("ejection.success_rate_deviation_percent = 50", "found 50, expected 0 (off) or 100 to 1000"),
+        ("balance.error_penalty = 10", "unknown key `error_penalty`"),
+    ];
+    for (toml, expected) in rows {
+        match load(&format!("{SERVICES}[resilience]\n{toml}\n")) {
+            Ok(_) => assert_eq!(expected, "", "{toml}"),
+            Err(problems) => {
+                assert!(!expected.is_empty() && problems.contains(expected), "{toml}: {problems}")
+            }
+        }
+    }
+}
+
+#[test]
 fn unknown_keys_name_the_nearest() {
     insta::assert_snapshot!(
         load("[resilience]\nretri = {}\n[resilience.retry]\natempts = 3\n[resilience.health]\ncheck = \"htpp\"\n\

@@ -17,6 +17,10 @@
 //!
 //! The same machine is driven by the pools of `tenet-upstream` and by the simulation.
 
+mod refusal;
+
+pub use refusal::NOT_RUN;
+
 use crate::Moment;
 use crate::allowance::Allowance;
 use crate::backoff::Backoff;

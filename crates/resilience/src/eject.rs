@@ -52,7 +52,7 @@ pub struct EjectionRules {
     pub success_rate_requests: u64,
     /// Share of failures, in percent, with which an instance goes whose fellows together fail half as often or less; 50. 100 turns the rule off.
     pub failure_percent: u8,
-    /// How many times the median of the others an instance takes; 3. Zero turns the rule off.
+    /// How many times the median of the others' typical latencies (geometric means) an instance's own is; 3. Zero turns the rule off.
     pub latency_factor: f64,
     /// How much longer than that it takes at least; 10 ms.
     pub latency_difference: Duration,

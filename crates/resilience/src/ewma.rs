@@ -5,7 +5,7 @@
 //! latency × attempts in flight, and the lower one wins:
 //!
 //! ```text
-//!   score = max(latency, age) · (in flight / weight + 1) · (1 + PENALTY · failing² · pressure) / (1 − utilisation)
+//!   score = max(latency, age) · (in flight / weight + 1) · (1 + 4 · (failing² + refusing²) · pressure) / (1 − utilisation)
 //! ```
 //!
 //! - `age`: time since which attempts run and none was answered. What has run for 2 s will have taken at least 2 s, so a hung instance loses
@@ -13,6 +13,8 @@
 //! - `failing`: the recent share of failures. `pressure`: what is in flight at the others. An instance that fails fast has nothing in flight
 //!   and would win every comparison; the penalty grows with what the others carry, so it stays behind however busy they are. Squared,
 //!   because a rare error says little and an error rate says much.
+//! - `refusing`: the recent share of attempts that it refused because it is full. That is no failure, since nothing of it ran and the instance is
+//!   well, and it is forgotten within a second; meanwhile what it is spared goes to those that have room.
 //! - `utilisation`: as reported (ORCA); waiting grows as 1/(1 − u) in a queue.
 //!
 //! A latency nobody refreshes falls to half the service's average within `decay`, however high it was. So an instance that hung for a
@@ -20,18 +22,14 @@
 //! minute after it healed. It never falls so low that it would draw a flood.
 
 mod average;
+mod trouble;
 
 pub use average::Average;
 
 use crate::Moment;
 use std::time::Duration;
+use trouble::Trouble;
 
-/// Weight of a failed attempt against the latency of the others, at one attempt in flight.
-const FAILURE_PENALTY: f64 = 4.0;
-/// Share of each attempt in the recent share of failures: three failures in a row make it more than one half.
-const FAILURE_STEP: f64 = 0.25;
-/// Above this recent share of failures an instance is suspect.
-const FAILING: f64 = 0.5;
 /// An instance is suspect when it answered nothing for this many times the peak latency of its answers.
 const STALLED_PEAKS: f64 = 4.0;
 /// Where an unrefreshed latency falls to, as a share of the service's average.
@@ -72,9 +70,9 @@ impl Default for LoadRules {
 pub enum Outcome {
     /// It answered, and not with a failure of its own.
     Ok,
-    /// It failed: refused, reset, timed out, or answered with an error that is the instance's.
+    /// It failed: could not be reached, reset, timed out, or answered with an error that is the instance's.
     Failed,
-    /// It did nothing of it because it has too much to do. For the instance's account a failure; for its zone a sign that it is full.
+    /// The instance did nothing of it because it has too much to do: it is well, and had better get less. How fast it says so is no latency.
     Refused,
     /// We stopped waiting (the caller went away, another attempt won): it would have taken at least this long.
     Cancelled,
@@ -96,8 +94,8 @@ pub struct Load {
     latency: Option<f64>,
     /// The same as of the last answer: what was given up since makes it a worse choice, but nobody may wait longer for a sign of life.
     answered: Option<f64>,
-    failing: f64,
     measured: Moment,
+    trouble: Trouble,
     in_flight: u32,
     streams: u32,
     /// Since when attempts run and none was answered; meaningful while `in_flight > 0`.
@@ -115,8 +113,8 @@ impl Load {
         Load {
             latency: None,
             answered: None,
-            failing: 0.0,
             measured: Moment::START,
+            trouble: Trouble::default(),
             in_flight: 0,
             streams: 0,
             unanswered_since: Moment::START,
@@ -135,7 +133,7 @@ impl Load {
     pub fn returned(&mut self, now: Moment) {
         self.latency = None;
         self.answered = None;
-        self.failing = 0.0;
+        self.trouble = Trouble::default();
         self.utilisation = None;
         self.warming_since = Some(now);
     }
@@ -157,15 +155,16 @@ impl Load {
         let seen = match observation.outcome {
             Outcome::Ok => latency,
             // Failing faster than the others answer is no virtue.
-            Outcome::Failed | Outcome::Refused => latency.max(average.latency()),
+            Outcome::Failed => latency.max(average.latency()),
             Outcome::Cancelled if latency > known => latency,
             Outcome::Cancelled => return,
+            Outcome::Refused => {
+                self.unanswered_since = now;
+                return self.trouble.ended(now, Outcome::Refused, average);
+            }
         };
         self.latency = Some(if seen >= known { seen } else { seen + (known - seen) * fade });
-        let failed =
-            if matches!(observation.outcome, Outcome::Failed | Outcome::Refused) { 1.0 } else { 0.0 };
-        let failing = self.failing * fade;
-        self.failing = failing + FAILURE_STEP * (failed - failing);
+        self.trouble.ended(now, observation.outcome, average);
         self.measured = now;
         if observation.outcome == Outcome::Ok {
             self.unanswered_since = now;
@@ -204,12 +203,9 @@ impl Load {
 
     /// What the next attempt would meet, in nanoseconds and penalties; the lower the better, always finite.
     pub fn score(&self, now: Moment, average: &Average) -> f64 {
-        let fade = average.fade(self.measured, now);
-        let failing = self.failing * fade;
-        let penalty = 1.0 + FAILURE_PENALTY * failing * failing * average.pressure();
         let latency = self.latency_now(now, average).max(self.age(now));
         let queue = f64::from(self.in_flight()) / self.weight + 1.0;
-        latency * queue * penalty * self.busyness(now, average)
+        latency * queue * self.trouble.penalty(now, average) * self.busyness(now, average)
     }
 
     /// 1/(1 − u) for the reported utilisation u, that of the service on average where it reports none.
@@ -222,11 +218,10 @@ impl Load {
     }
 
     /// Whether it had better get nothing while there are others: attempts run and none was answered for several times its peak latency,
-    /// or most of the last ones failed.
+    /// or most of the last ones failed, or nearly all were refused.
     pub fn is_suspect(&self, now: Moment, average: &Average) -> bool {
-        let fade = average.fade(self.measured, now);
         let usual = self.answered.unwrap_or(average.latency()).min(self.latency_now(now, average));
-        self.failing * fade > FAILING || self.age(now) > STALLED_PEAKS * usual
+        self.trouble.is_suspect(now, average) || self.age(now) > STALLED_PEAKS * usual
     }
 
     /// The share of draws it takes part in, against `heaviest`, the largest weight of the service: its weight, less in its slow start.

@@ -19,7 +19,6 @@
 mod metrics;
 mod place;
 mod refusal;
-mod room;
 #[cfg(test)]
 mod tests;
 
@@ -30,18 +29,21 @@ pub(crate) use refusal::{NOT_RUN_TRAILER, refusal};
 use crate::Limits;
 use metrics::Counts;
 use place::Waiter;
-use room::Room;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tenet_resilience::Moment;
 use tenet_resilience::limit::{LimitRules, Limiter, Outcome, Priority, Sample};
-use tenet_resilience::queue::{Key, QueueRules};
+use tenet_resilience::queue::{Key, QueueRules, WaitQueue};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// What a call shows that says nothing of the load.
 const NOTHING: Sample = Sample { latency: Duration::ZERO, outcome: Outcome::Ignore };
+
+/// Those who wait: each knows its priority, because a place may only be taken for the one that will get it, and has the means to be
+/// given that. Who is refused learns it from the end of its channel.
+type Room = WaitQueue<(Priority, oneshot::Sender<()>)>;
 
 /// A call was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +104,10 @@ impl Admission {
         let (give, given) = oneshot::channel();
         let key = {
             let mut room = self.lock();
-            let key = room.push(self.now(), priority, give).ok_or(Refused)?;
+            // Who has to make room is refused by being dropped.
+            let pushed = room.push(self.now(), priority, (priority, give)).map_err(|_| Refused)?;
             self.waiting.store(room.len(), Ordering::Relaxed);
-            key
+            pushed.key
         };
         let mut waiter = Waiter::new(self, key, given);
         // A place may have come free between the first look and the push, with nobody left to pass it on.
@@ -124,12 +127,12 @@ impl Admission {
         }
         let mut room = self.lock();
         let now = self.now();
-        room.expire(now);
-        while let Some(priority) = room.next_priority() {
+        while room.expired(now).is_some() {}
+        while let Some(priority) = room.first(|(priority, _)| *priority) {
             if self.limiter.try_acquire(priority).is_err() {
                 break;
             }
-            let next = room.pop(now).map(|(give, waited)| give.send(()).map(|()| waited));
+            let next = room.pop(now).map(|((_, give), waited)| give.send(()).map(|()| waited));
             match next {
                 Some(Ok(waited)) => self.counts.waited(waited),
                 // It has just gone away; the place is for the next.

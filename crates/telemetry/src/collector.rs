@@ -202,13 +202,18 @@ impl Collector {
         let mut snapshot = {
             let mut inbox = self.inbox();
             let deltas = std::mem::take(&mut inbox.deltas);
+            let trees = (self.counter(CounterId::TreeCalls), self.counter(CounterId::TreeExtraAttempts));
+            books.recent.close(&inbox.upstreams, trees);
             let upstreams = tell_upstreams(&mut books, &mut inbox.upstreams);
+            let (recent_tree_calls, recent_tree_extra_attempts) = books.recent.trees();
             let snapshot = Snapshot {
                 process: Some(wire::process_to_wire(&inbox.process)),
                 instances: inbox.instances.iter().map(wire::instance_to_wire).collect(),
                 events: std::mem::take(&mut inbox.events).iter().map(wire::event_to_wire).collect(),
                 alarms: inbox.alarms.raised().map(wire::alarm_to_wire).collect(),
                 upstreams,
+                recent_tree_calls,
+                recent_tree_extra_attempts,
                 ..Snapshot::default()
             };
             drop(inbox);
@@ -306,7 +311,6 @@ fn metric(name: &str, value: i64) -> Metric {
 /// The services as they are told. What was waited for belongs to this second, so it is told once, also where nobody replaces the
 /// views before the next.
 fn tell_upstreams(books: &mut Books, upstreams: &mut [UpstreamView]) -> Vec<Upstream> {
-    books.recent.close(upstreams);
     let mut tell = |upstream: &mut UpstreamView| {
         if upstream.queue_time.count() > 0 {
             books.totals.add_queue_time(&upstream.service, &upstream.queue_time);

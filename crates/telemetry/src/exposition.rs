@@ -23,11 +23,22 @@ pub fn write(totals: &Totals, processes: &[&Snapshot], out: &mut String) {
     for id in GaugeId::ALL {
         write_plain(id.family(), "gauge", "", processes, |snapshot| &snapshot.gauges, &mut text);
     }
+    write_trees(processes, &mut text);
     upstreams::write(totals, processes, &mut text);
     instances::write(processes, &mut text);
     write_processes(processes, &mut text);
     write_devices(processes, &mut text);
     text.eof();
+}
+
+/// The amplification of whole call trees. Without calls there is none.
+fn write_trees(processes: &[&Snapshot], text: &mut Text<'_>) {
+    let family = families::TREE_AMPLIFICATION;
+    text.family(&family);
+    for snapshot in processes.iter().filter(|snapshot| snapshot.recent_tree_calls > 0) {
+        let extra = snapshot.recent_tree_extra_attempts as f64 / snapshot.recent_tree_calls as f64;
+        text.sample(family.name, "", &[("process", process_name(snapshot))], 1.0 + extra);
+    }
 }
 
 /// A family whose only label is the process.

@@ -57,6 +57,8 @@ families! {
     UpstreamConnects "tenet_upstream_connects" "Connections opened to instances.";
     UpstreamConnectFailures "tenet_upstream_connect_failures" "Connections to instances that could not be opened.";
     Attempts "tenet_attempts" "Attempts made at instances; more than the calls if some were repeated.";
+    TreeCalls "tenet_tree_calls" "Calls that began a call tree at this process and caused an attempt: those at the edge.";
+    TreeExtraAttempts "tenet_tree_extra_attempts" "Extra attempts in the whole trees of those calls, below them too; of a tree that was not told of, all it was granted.";
     Panics "tenet_panics" "Panics caught; each ended one request.";
     ReleasesApplied "tenet_releases_applied" "Releases switched on.";
     ReleasesRefused "tenet_releases_refused" "Releases refused whole; the one before went on.";
@@ -71,6 +73,7 @@ families! {
     InFlight "tenet_requests_in_flight" "Requests being served.";
     Streams "tenet_http2_streams" "HTTP/2 streams open on the public and private listeners.";
     UpstreamConnections "tenet_upstream_connections" "Connections open to instances, idle ones included.";
+    TreeCeiling "tenet_tree_amplification_ceiling" "What tenet_tree_amplification_ratio cannot pass: 1 and the allowance of a call tree.";
     Draining "tenet_draining" "1 while the process drains.";
 }
 
@@ -127,6 +130,11 @@ pub const RESPONSE_BYTES: Declared = Declared {
 pub const REQUEST_ATTEMPTS: Declared = Declared::counter(
     "tenet_request_attempts",
     "Attempts that requests caused, by the requests' outcome; beside tenet_request_duration_seconds it tells what retries cost.",
+);
+/// Amplification of whole call trees now.
+pub const TREE_AMPLIFICATION: Declared = Declared::gauge(
+    "tenet_tree_amplification_ratio",
+    "1 and the extra attempts in whole call trees per call at the edge, over the last ten seconds; absent without calls.",
 );
 /// Who measures.
 pub const PROCESS_INFO: Declared =
@@ -189,6 +197,7 @@ const DECLARED: &[Declared] = &[
     REQUEST_BYTES,
     RESPONSE_BYTES,
     REQUEST_ATTEMPTS,
+    TREE_AMPLIFICATION,
     PROCESS_INFO,
     CPU,
     RESIDENT,

@@ -29,6 +29,8 @@ pub struct InstanceView {
     pub calls: u64,
     /// Those of them that failed, by its fault or on the way.
     pub failures: u64,
+    /// Attempts that it refused because it had too much to do.
+    pub refusals: u64,
     /// Times it was ejected.
     pub ejections: u64,
     /// Its latency as the balancer knows it, a peak-sensitive moving average, in microseconds; 0 if unknown.

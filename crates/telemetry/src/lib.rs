@@ -44,6 +44,6 @@ pub use openmetrics::CONTENT_TYPE;
 pub use process::{DeviceStats, ProcessInfo, ProcessStats, process_stats};
 pub use recorder::{Delta, DeltaRow, ROWS_MAX, Recorder};
 pub use totals::{Counts, HISTOGRAMS_MAX, SERIES_MAX, Totals};
-pub use upstream::{CapacityView, PRIORITIES, RefusedBy, UpstreamView};
+pub use upstream::{CapacityView, DnsView, PRIORITIES, RefusedBy, UpstreamView};
 pub use watch::{Watch, watch_service};
 pub use wire::{sketch_of_wire, sketch_to_wire};

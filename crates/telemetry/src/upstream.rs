@@ -1,6 +1,7 @@
 //! One service as this process calls it: what was attempted, repeated, held back and left out, and what would be left
 //! of it were its largest zone gone.
 
+use std::time::Duration;
 use tenet_error::Code;
 use tenet_sketch::Sketch;
 
@@ -33,6 +34,10 @@ pub struct UpstreamView {
     pub queue_time: Sketch,
     /// Calls refused for overload, by priority: CRITICAL, NORMAL, SHEDDABLE.
     pub shed: [u64; 3],
+    /// Health checks of its instances, by how they ended.
+    pub health_checks: Vec<(&'static str, u64)>,
+    /// How DNS is asked for its instances; `None` where it is not.
+    pub dns: Option<DnsView>,
     /// Ejections of its instances.
     pub ejections: u64,
     /// Its instances that are ejected now.
@@ -41,6 +46,19 @@ pub struct UpstreamView {
     pub panic: bool,
     /// The N−1 gauge; `None` while nothing is known.
     pub capacity: Option<CapacityView>,
+}
+
+/// How DNS is asked for the instances of a service. Counts are of questions, since the source is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DnsView {
+    /// Answered with records.
+    pub answered: u64,
+    /// Answered with the word that there are none.
+    pub empty: u64,
+    /// Not answered: the source is away, or could not tell.
+    pub away: u64,
+    /// Time since the last answer with records; `None` before the first.
+    pub age: Option<Duration>,
 }
 
 /// What a service could carry if its largest zone, or a third of its instances, vanished now.

@@ -1,8 +1,8 @@
 //! Between our types and those of `tenet.telemetry.v1`.
 
 use crate::{
-    Alarm, CapacityView, DeviceStats, Event, EventKind, InstanceView, PRIORITIES, ProcessInfo, ProcessStats,
-    RefusedBy, Severity, UpstreamView,
+    Alarm, CapacityView, DeviceStats, DnsView, Event, EventKind, InstanceView, PRIORITIES, ProcessInfo,
+    ProcessStats, RefusedBy, Severity, UpstreamView,
 };
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -70,6 +70,7 @@ pub(crate) fn instance_to_wire(instance: &InstanceView) -> wire::Instance {
         pending: instance.pending,
         calls: instance.calls,
         failures: instance.failures,
+        refusals: instance.refusals,
         ejections: instance.ejections,
         latency_us: instance.latency_us,
         utilisation_percent: instance.utilisation_percent,
@@ -102,6 +103,9 @@ pub(crate) fn upstream_to_wire(upstream: &UpstreamView, recent: (u64, u64)) -> w
         limit: upstream.limit,
         queue_time: (waited.count() > 0).then(|| sketch_to_wire(waited)),
         shed: PRIORITIES.iter().zip(upstream.shed).map(|(priority, n)| tally(priority, n)).collect(),
+        health_checks: upstream.health_checks.iter().map(|(result, n)| tally(result, *n)).collect(),
+        dns_lookups: upstream.dns.iter().flat_map(dns_tallies).map(|(result, n)| tally(result, n)).collect(),
+        dns_answer_age_ms: upstream.dns.and_then(|dns| dns.age).map(|age| age.as_millis() as u64),
         ejections: upstream.ejections,
         ejected: upstream.ejected,
         panic: upstream.panic,
@@ -109,6 +113,10 @@ pub(crate) fn upstream_to_wire(upstream: &UpstreamView, recent: (u64, u64)) -> w
         recent_calls: recent.0,
         recent_attempts: recent.1,
     }
+}
+
+fn dns_tallies(dns: &DnsView) -> [(&'static str, u64); 3] {
+    [("answered", dns.answered), ("empty", dns.empty), ("away", dns.away)]
 }
 
 fn capacity_to_wire(capacity: &CapacityView) -> wire::Capacity {

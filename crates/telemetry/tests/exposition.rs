@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use strict::Document;
 use tenet_error::Code;
 use tenet_telemetry::{
-    CapacityView, Collector, CounterId, EndpointName, GaugeId, InstanceView, Key, Names, ProcessInfo,
-    Recorder, RefusedBy, Sample, UpstreamView, families,
+    CapacityView, Collector, CounterId, DnsView, EndpointName, GaugeId, InstanceView, Key, Names,
+    ProcessInfo, Recorder, RefusedBy, Sample, UpstreamView, families,
 };
 
 fn process() -> ProcessInfo {
@@ -73,11 +73,15 @@ fn filled() -> Collector {
         state: "warming".into(),
         calls: 40,
         failures: 3,
+        refusals: 5,
         latency_us: 2500,
         utilisation_percent: Some(70),
         ..InstanceView::default()
     }]);
     collector.set_upstreams(vec![upstream()]);
+    collector.count(CounterId::TreeCalls, 15);
+    collector.count(CounterId::TreeExtraAttempts, 6);
+    collector.set_gauge(GaugeId::TreeCeiling, 4);
     collector.tick(SystemTime::now());
     collector
 }
@@ -97,6 +101,8 @@ fn upstream() -> UpstreamView {
         queued: 3,
         queue_time: (1..=100u64).map(|ms| ms * 1_000_000).collect(),
         shed: [0, 1, 7],
+        health_checks: vec![("passed", 30), ("silent", 2)],
+        dns: Some(DnsView { answered: 6, empty: 1, away: 3, age: Some(Duration::from_millis(4500)) }),
         ejected: 1,
         panic: true,
         capacity: Some(CapacityView {
@@ -119,13 +125,18 @@ fn upstreams_and_instances_are_told_with_their_labels() {
     collector.openmetrics(&mut text);
     let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     type Row = (&'static str, &'static [(&'static str, &'static str)], f64);
-    let rows: [Row; 17] = [
+    let rows: [Row; 23] = [
         ("tenet_upstream_calls_total", &[], 100.0),
         ("tenet_upstream_attempts_total", &[], 130.0),
         ("tenet_amplification_ratio", &[], 1.3),
         ("tenet_upstream_retries_total", &[("cause", "CONNECTION_LOST")], 17.0),
         ("tenet_upstream_retries_total", &[("cause", "UNAVAILABLE")], 8.0),
         ("tenet_upstream_retries_refused_total", &[("by", "budget")], 4.0),
+        ("tenet_upstream_health_checks_total", &[("result", "passed")], 30.0),
+        ("tenet_upstream_health_checks_total", &[("result", "silent")], 2.0),
+        ("tenet_upstream_dns_lookups_total", &[("result", "answered")], 6.0),
+        ("tenet_upstream_dns_lookups_total", &[("result", "away")], 3.0),
+        ("tenet_upstream_dns_answer_age_seconds", &[], 4.5),
         ("tenet_upstream_retries_refused_total", &[("by", "pushback")], 0.0),
         ("tenet_upstream_hedges_won_total", &[], 2.0),
         ("tenet_upstream_shed_total", &[("priority", "sheddable")], 7.0),
@@ -134,6 +145,7 @@ fn upstreams_and_instances_are_told_with_their_labels() {
         ("tenet_upstream_limit", &[], 64.0),
         ("tenet_upstream_panic", &[], 1.0),
         ("tenet_capacity_n1_ratio", &[("lost", "zone b"), ("basis", "measured")], 0.75),
+        ("tenet_instance_refusals_total", &[], 5.0),
         ("tenet_instance_state", &[("state", "warming")], 1.0),
         ("tenet_instance_latency_seconds", &[], 0.0025),
         ("tenet_instance_utilisation_ratio", &[], 0.7),
@@ -142,6 +154,9 @@ fn upstreams_and_instances_are_told_with_their_labels() {
         let labels: Vec<_> = labels.iter().copied().chain([("service", "accounts")]).collect();
         assert_eq!(document.value(name, &labels), expected, "{name}");
     }
+    // 1 and 6 extra attempts in 15 trees.
+    assert_eq!(document.value("tenet_tree_amplification_ratio", &[]), 1.4);
+    assert_eq!(document.value("tenet_tree_amplification_ceiling", &[]), 4.0);
     for family in families::declared() {
         assert!(
             text.contains(&format!("# TYPE {} {}\n", family.name, family.kind)),

@@ -6,13 +6,14 @@ mod attempt;
 mod dress;
 mod progress;
 mod terms;
-pub(crate) mod verdict;
+mod verdict;
 
 pub(crate) use attempt::{Answered, Observed, Whole};
 pub(crate) use dress::Share;
 pub use progress::Effort;
 pub(crate) use progress::Progress;
 pub use terms::{CallTerms, Meaning};
+pub use verdict::Said;
 pub(crate) use verdict::may_pass;
 
 use crate::fault::Fault;
@@ -161,8 +162,10 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
                 Event::Ended(outcome, was_second) => {
                     let ended = ended(&outcome);
                     if ended == Ended::Final {
-                        if let Some(latency) = outcome.as_ref().ok().and_then(|answered| answered.latency) {
-                            out.progress.set_won(latency);
+                        if let Ok(answered) = &outcome
+                            && !answered.verdict.is_fault()
+                        {
+                            out.progress.set_won(answered.latency);
                         }
                         if was_second && outcome.is_ok() {
                             raise(&lane.counters.hedges_won);

@@ -78,6 +78,8 @@ pub struct ServiceView {
     pub refused: [(RefusedBy, u64); RefusedBy::ALL.len()],
     /// Repetitions the budget would pay for now.
     pub budget_left: u64,
+    /// Health checks of its instances, by how they ended; only the ends that there were.
+    pub checks: Vec<(&'static str, u64)>,
     /// Instances taken out because of how they answered, since the process began.
     pub ejections: u64,
     /// Instances that are out now.
@@ -102,6 +104,7 @@ impl ServiceView {
             hedges_won: value(&sum.hedges_won),
             refused: RefusedBy::ALL.map(|by| (by, value(&sum.refused[by as usize]))),
             budget_left,
+            checks: service.checks.counted(),
             ejections: 0,
             ejected: 0,
             panic: false,

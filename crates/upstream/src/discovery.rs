@@ -15,12 +15,14 @@ mod event;
 mod follow;
 mod held;
 mod known;
+mod lookups;
 mod resolver;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use event::{DnsEvent, DnsEventKind};
+pub use lookups::{Lookups, LookupsView};
 pub use source::{Discovered, DnsQuestion, DnsSource, InvalidSource};
 
 use crate::task::Task;
@@ -38,6 +40,7 @@ type Tell = Arc<dyn Fn(DnsEvent) + Send + Sync>;
 #[must_use = "discovery ends when this is dropped"]
 pub struct Discovery {
     instances: watch::Receiver<Vec<Discovered>>,
+    lookups: Arc<Lookups>,
     _task: Task,
 }
 
@@ -62,12 +65,18 @@ impl Discovery {
     fn ask(source: DnsSource, ask: impl Ask, tell: Tell) -> Result<Discovery, InvalidSource> {
         let known = Known::new(source)?;
         let (sender, instances) = watch::channel(Vec::new());
-        let task = Task::spawn(follow::run(known, Arc::new(ask), sender, tell));
-        Ok(Discovery { instances, _task: task })
+        let lookups = Arc::new(Lookups::new());
+        let task = Task::spawn(follow::run(known, Arc::new(ask), lookups.clone(), sender, tell));
+        Ok(Discovery { instances, lookups, _task: task })
     }
 
     /// The instances as they are known, ordered by address; marked as changed whenever they do. None before the first answer.
     pub fn instances(&self) -> watch::Receiver<Vec<Discovered>> {
         self.instances.clone()
+    }
+
+    /// How its questions end; still readable when the discovery has ended.
+    pub fn lookups(&self) -> Arc<Lookups> {
+        self.lookups.clone()
     }
 }

@@ -8,6 +8,7 @@
 //! This only reports. Whether an unhealthy instance is left out, and what happens when too few are left, is for balancing to
 //! decide: a check has its own connections, which count in no pool, and its own path through the instance.
 
+mod counts;
 mod fault;
 mod grpc;
 mod http;
@@ -19,6 +20,7 @@ mod tests;
 mod watch;
 mod wire;
 
+pub(crate) use counts::CheckCounts;
 pub use rules::{HealthCheck, HealthRules};
 
 use crate::Shared;

@@ -17,8 +17,10 @@ pub(crate) struct Counters {
     pub(crate) open: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) calls: AtomicU64,
-    /// Attempts that ended by themselves, answered or failed.
+    /// Attempts that ended by themselves, answered or failed; without those that were refused.
     pub(crate) finished: AtomicU64,
+    /// Attempts of which it did nothing because it had too much to do.
+    pub(crate) refusals: AtomicU64,
     /// Those of them in which the instance was to blame.
     pub(crate) failures: AtomicU64,
     /// Nanoseconds that the answered ones took together.
@@ -218,6 +220,7 @@ impl InstanceState {
             (&self.past.calls, &counters.calls),
             (&self.past.finished, &counters.finished),
             (&self.past.failures, &counters.failures),
+            (&self.past.refusals, &counters.refusals),
             (&self.past.answered_ns, &counters.answered_ns),
             (&self.past.latency_log2, &counters.latency_log2),
             (&self.past.latency_log2_squared, &counters.latency_log2_squared),
@@ -295,6 +298,7 @@ impl InstanceState {
             calls: self.sum(|part| &part.calls),
             finished: self.sum(|part| &part.finished),
             failures: self.sum(|part| &part.failures),
+            refusals: self.sum(|part| &part.refusals),
             answered: Duration::from_nanos(self.sum(|part| &part.answered_ns)),
             latency: self.latency(),
             utilisation: utilisation.map(|thousandths| f64::from(thousandths) / 1000.0),

@@ -40,9 +40,12 @@ mod upkeep;
 mod view;
 mod wire;
 
-pub use call::{CallTerms, Effort, Meaning};
+pub use call::{CallTerms, Effort, Meaning, Said};
 pub use counters::ServiceView;
-pub use discovery::{Discovered, Discovery, DnsEvent, DnsEventKind, DnsQuestion, DnsSource, InvalidSource};
+pub use discovery::{
+    Discovered, Discovery, DnsEvent, DnsEventKind, DnsQuestion, DnsSource, InvalidSource, Lookups,
+    LookupsView,
+};
 pub use health::{Checker, HealthChange, HealthCheck, HealthRules};
 pub use incoming::Incoming;
 pub use judgement::Judgement;

@@ -4,7 +4,7 @@ use crate::call::{self, CallTerms, Head, Outbound, Progress, Want};
 use crate::lane::{Lane, Slots};
 use crate::local::{Calling, Local};
 use crate::outgoing::Payload;
-use crate::{Effort, Incoming, Outgoing, ServiceHandle, Shared, upkeep};
+use crate::{Effort, Incoming, Outgoing, Said, ServiceHandle, Shared, upkeep};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body;
@@ -26,9 +26,10 @@ pub struct Reply {
     pub instance: Arc<str>,
     /// What it took to be answered.
     pub effort: Effort,
-    /// What the attempt that answered took until its head, without those before it; `None` where the instance failed or refused, which
-    /// says nothing on how long its work takes.
-    pub latency: Option<Duration>,
+    /// What the attempt that answered took until its head, without those before it.
+    pub latency: Duration,
+    /// What the head says of the instance. Of an answer that streams, its end may say otherwise.
+    pub said: Said,
 }
 
 /// An instance's answer, all of it.
@@ -46,9 +47,10 @@ pub struct WholeReply {
     pub instance: Arc<str>,
     /// What it took to be answered.
     pub effort: Effort,
-    /// What the attempt that answered took, without those before it; `None` where the instance failed or refused, which says nothing on
-    /// how long its work takes.
-    pub latency: Option<Duration>,
+    /// What the attempt that answered took, without those before it.
+    pub latency: Duration,
+    /// What it says of the instance.
+    pub said: Said,
 }
 
 /// Why a call has no answer.
@@ -145,8 +147,8 @@ impl Pool {
         terms: CallTerms,
     ) -> Result<Reply, CallError> {
         let (answered, effort) = self.attempts(service, &head, &payload, &terms, Want::Head).await?;
-        let call::Answered { response, zone, instance, latency, .. } = answered;
-        Ok(Reply { response, zone, instance, effort, latency })
+        let call::Answered { response, zone, instance, latency, verdict, .. } = answered;
+        Ok(Reply { response, zone, instance, effort, latency, said: verdict.said() })
     }
 
     async fn call_payload_whole(
@@ -159,10 +161,10 @@ impl Pool {
     ) -> Result<WholeReply, CallError> {
         let want = Want::Whole(limit);
         let (answered, effort) = self.attempts(service, &head, &payload, &terms, want).await?;
-        let call::Answered { response, whole, zone, instance, latency, .. } = answered;
+        let call::Answered { response, whole, zone, instance, latency, verdict } = answered;
         let (head, _) = response.into_parts();
         let call::Whole { body, trailers } = whole.unwrap_or_default();
-        Ok(WholeReply { head, body, trailers, zone, instance, effort, latency })
+        Ok(WholeReply { head, body, trailers, zone, instance, effort, latency, said: verdict.said() })
     }
 
     async fn attempts(

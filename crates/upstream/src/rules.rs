@@ -9,7 +9,7 @@ use tenet_resilience::eject::EjectionRules;
 use tenet_resilience::limit::LimitRules;
 use tenet_resilience::queue::QueueRules;
 
-/// The rules of one service. All defaults are those of `[resilience]` in `tenet.toml`.
+/// The rules of one service. All defaults are those of `[resilience]` in `tenet.toml`, which a test of the gateway holds them to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRules {
     /// Its connections, for each thread.

@@ -1,6 +1,7 @@
 //! One service as the whole process knows it: its instances, its rules, what its calls share, and what was counted of them.
 
 use crate::counters::{LaneCounters, ServiceView};
+use crate::health::CheckCounts;
 use crate::instance::InstanceState;
 use crate::shared::{Happening, Known, Shared};
 use crate::{Instance, Protocol, ServiceRules};
@@ -40,6 +41,8 @@ pub(crate) struct ServiceState {
     generation: AtomicU64,
     /// Names of followed methods; a method keeps its number.
     methods: Mutex<Vec<String>>,
+    /// How the health checks of its instances ended.
+    pub(crate) checks: Arc<CheckCounts>,
     threads: Mutex<Vec<Arc<LaneCounters>>>,
     /// What threads that ended had counted.
     past: LaneCounters,
@@ -104,6 +107,7 @@ impl ServiceState {
             ejections: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             methods: Mutex::default(),
+            checks: Arc::default(),
             threads: Mutex::default(),
             past: LaneCounters::default(),
         }

@@ -3,7 +3,6 @@
 //! A connect is a task of its own, so that a call that gives up does not undo what others wait for and what the next
 //! call needs. Waiting calls re-check after every wake; whoever finds a free connection first takes it.
 
-use crate::call::verdict::Condition;
 use crate::fault::Fault;
 use crate::h1;
 use crate::h2::{self, H2Connection};
@@ -22,7 +21,7 @@ use tenet_resilience::Moment;
 use tenet_resilience::backoff::Backoff;
 use tenet_resilience::balance::Standing;
 use tenet_resilience::eject::{Cause, latency_log2};
-use tenet_resilience::ewma::Load;
+use tenet_resilience::ewma::{self, Load};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
@@ -114,16 +113,16 @@ impl Slot {
         if self.can_grow() { Standing::Ready } else { Standing::Busy }
     }
 
-    /// An answered or failed attempt, for the counts. A refusal is neither: it says nothing on how well or how fast the work is done.
-    pub(crate) fn finished(&self, latency: Duration, condition: Condition) {
-        if condition == Condition::Busy {
-            return;
+    /// An attempt that ended by itself, for the counts. One that was refused is none of those that judge its instance.
+    pub(crate) fn finished(&self, latency: Duration, outcome: ewma::Outcome) {
+        if outcome == ewma::Outcome::Refused {
+            return raise(&self.counters.refusals);
         }
         raise(&self.counters.finished);
         let log2 = latency_log2(latency);
         raise_by(&self.counters.latency_log2, log2);
         raise_by(&self.counters.latency_log2_squared, log2 * log2);
-        if condition == Condition::Failing {
+        if outcome == ewma::Outcome::Failed {
             raise(&self.counters.failures);
         } else {
             raise_by(&self.counters.answered_ns, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
@@ -131,11 +130,12 @@ impl Slot {
     }
 
     /// What the instance's answers say of it, for the whole process.
-    pub(crate) fn vote(&self, lane: &Lane, condition: Condition) {
-        match condition {
-            Condition::Well => return self.state.vote.succeeded(),
-            Condition::Busy => return,
-            Condition::Failing => {}
+    pub(crate) fn vote(&self, lane: &Lane, outcome: ewma::Outcome) {
+        match outcome {
+            ewma::Outcome::Ok => return self.state.vote.succeeded(),
+            ewma::Outcome::Failed => {}
+            // That it is full says neither that it is well nor that it is not.
+            ewma::Outcome::Refused | ewma::Outcome::Cancelled => return,
         }
         if let Some(failures) = self.state.vote.failed(&lane.live().rules.ejection)
             && let Some(service) = lane.service()

@@ -70,10 +70,12 @@ pub struct InstanceView {
     pub pending: u64,
     /// Attempts sent.
     pub calls: u64,
-    /// Attempts that ended by themselves, answered or failed; refusals are neither.
+    /// Attempts that ended by themselves, answered or failed; without those that were refused.
     pub finished: u64,
     /// Those of them in which the instance was to blame.
     pub failures: u64,
+    /// Attempts of which it did nothing because it had too much to do.
+    pub refusals: u64,
     /// The time that all answered attempts took together.
     pub answered: Duration,
     /// Smoothed latency, where known: the mean over threads.

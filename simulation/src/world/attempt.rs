@@ -106,14 +106,13 @@ impl World {
             Answer::NotRun => (Code::ServiceUnavailable, Ended::NotRun(Pushback::None)),
             Answer::Reset => (Code::ConnectionLost, Ended::Failed(Pushback::None)),
         };
-        let fault = answer != Answer::Ok;
         let outcome = match answer {
             Answer::Ok => Outcome::Ok,
             Answer::NotRun => Outcome::Refused,
             Answer::Unavailable | Answer::Reset => Outcome::Failed,
         };
         self.close(attempt, outcome, true);
-        if !fault {
+        if answer == Answer::Ok {
             self.calls[self.attempts[attempt].call].answered = self.attempts[attempt].began;
             self.learn(attempt);
         }

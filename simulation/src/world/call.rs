@@ -55,6 +55,7 @@ impl World {
             last: None,
             owed: false,
             answered: self.now,
+            refused: false,
             reached: 0,
             over: false,
         });
@@ -201,6 +202,7 @@ impl World {
         let of = &mut self.calls[call];
         if of.last.is_none() || ended != Ended::NeverLeft {
             of.last = Some(code);
+            of.refused = matches!(ended, Ended::NotRun(_));
         }
         let last = of.last.unwrap_or(code);
         match next {
@@ -280,6 +282,7 @@ impl World {
         let outcome = match code {
             Code::Ok => Outcome::Ok,
             Code::Overloaded => Outcome::Dropped,
+            Code::ServiceUnavailable if of.refused => Outcome::Dropped,
             _ => Outcome::Ignore,
         };
         // The latency of the attempt that answered, without what was waited before it.

@@ -72,6 +72,8 @@ pub struct Call {
     pub owed: bool,
     /// When the attempt began that answered.
     pub answered: u64,
+    /// Whether the failure in `last` was a refusal for want of room.
+    pub refused: bool,
     pub last: Option<Code>,
     /// Attempts that reached an instance.
     pub reached: u32,

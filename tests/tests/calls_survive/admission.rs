@@ -1,6 +1,8 @@
 //! What is refused when there is too much: at once, with when to come back, the unimportant first, and without a call upstream.
 
 use crate::stage::{Stage, scripted};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tenet_tests::{Answer, eventually, http1};
 
@@ -47,6 +49,10 @@ fn a_burst_waits_for_its_turn_and_loses_nobody() {
     for one in burst {
         assert_eq!(one.join().unwrap(), 200);
     }
+    eventually("how long they waited is told", || {
+        let waited = stage.gateway.metric("tenet_upstream_queue_time_seconds_count", &["service=\"shop\""]);
+        (waited >= 1.0).then_some(())
+    });
 }
 
 #[test]
@@ -61,4 +67,36 @@ fn a_call_that_waits_ends_at_its_deadline() {
     assert!([503, 504].contains(&answer.status), "{}", answer.text());
     assert_eq!(stage.calls("/survive.v1.Shop/Quick"), 0, "it never left");
     assert_eq!(held.join().unwrap(), 200);
+}
+
+#[test]
+fn errors_that_cost_no_work_do_not_make_the_work_seem_slow() {
+    const CALLERS: usize = 40;
+    let works = Arc::new(AtomicBool::new(false));
+    let script = works.clone();
+    let service = scripted(move |call| match script.load(Relaxed) {
+        false => Answer::grpc_failure(5, "nothing here"),
+        true => Answer::grpc(&call.message()).after(Duration::from_millis(50)),
+    });
+    let stage = Stage::open(vec![service], "[resilience.admission]\nmin = 4");
+    let public = stage.gateway.public;
+    let calls = |each: usize, expected: u16| {
+        std::thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(move || {
+                    for _ in 0..each {
+                        assert_eq!(http1::get(public, "/v1/read").status, expected);
+                    }
+                });
+            }
+        });
+    };
+    calls(20, 404);
+    works.store(true, Relaxed);
+    // About a second: ten windows, in which a limit that took the errors for the work's own time would fall by half.
+    calls(20, 200);
+    eventually("the limit of the service is as it was, or more", || {
+        (stage.gateway.metric("tenet_upstream_limit", &["service=\"shop\""]) >= 60.0).then_some(())
+    });
+    assert_eq!(stage.gateway.metric("tenet_upstream_shed_total", &[]), 0.0);
 }

@@ -1,8 +1,10 @@
 //! One allowance for the whole call tree: carried, divided, reported back, and never more than was given.
 
 use crate::stage::{READ, Stage, good, scripted};
+use std::net::SocketAddr;
+use tenet_tests::gateway::sample_sum;
 use tenet_tests::h2c::H2;
-use tenet_tests::{Answer, http1};
+use tenet_tests::{Answer, Up, eventually, example, http1};
 
 fn allowance(headers: Option<&str>) -> Option<u32> {
     let member = headers?.split(',').find_map(|member| member.trim().strip_prefix("tenet-allowance="))?;
@@ -81,4 +83,59 @@ fn who_only_copies_its_baggage_shares_what_it_was_given() {
         let _ = client.grpc(READ, &[("baggage", baggage.as_str())], b"").await.unwrap();
     });
     assert_eq!(stage.calls(READ), 3 + given + 1);
+}
+
+#[test]
+fn the_edge_knows_what_its_whole_trees_spent() {
+    const CALLS: usize = 12;
+    let settings = "\n[resilience.ejection]\ncap_percent = 0\n[resilience.retry]\nbackoff = \"1ms\"\nmax_backoff = \"1ms\"\n";
+    let project = example::project(|text| text + settings);
+    let up = Up::start(&project, &["--no-build", "--fault-points"]);
+    let instance = |service: &str| -> SocketAddr {
+        let all = up.state["instances"].as_array().unwrap();
+        let one = all.iter().find(|one| one["id"].as_str().is_some_and(|id| id.starts_with(service)));
+        one.unwrap()["address"].as_str().unwrap().parse().unwrap()
+    };
+    let accounts = instance("accounts");
+    let read = || {
+        for _ in 0..CALLS {
+            http1::get(up.public, "/v1/users/u7/timeline");
+        }
+    };
+    let counted = |calls: usize| {
+        eventually("the trees to be counted", || {
+            (up.metric("tenet_tree_calls_total", &[]) as usize == calls).then_some(())
+        });
+        up.metric("tenet_tree_extra_attempts_total", &[]) as usize
+    };
+    // Whatever asked before, to find out whether all is up, reached no instance.
+    let before = counted(0);
+    read();
+    assert_eq!(counted(CALLS) - before, 0, "all went well at once");
+
+    // accounts fails, two hops below the edge: timeline repeats its call, and the gateway its own.
+    let asked = || service_sum(accounts, "tenet_service_call_duration_seconds_count", "UNAVAILABLE");
+    let fault = br#"{"error":{"code":"UNAVAILABLE"},"for_ms":60000}"#;
+    let json = [("content-type", "application/json")];
+    assert_eq!(http1::call(accounts, "PUT", "/-/faults", &json, fault).status, 200);
+    let asked_before = asked();
+    read();
+    let extra = counted(2 * CALLS);
+    assert_eq!(extra, asked() - asked_before - CALLS, "each extra attempt anywhere came to accounts once");
+    assert!(extra > CALLS, "{extra}: more than one layer repeats");
+    assert!(extra <= 3 * CALLS, "{extra}: the allowance is three");
+    for admin in up.admins() {
+        let text = http1::get(admin, "/metrics").text();
+        let (ratio, ceiling) = (
+            sample_sum(&text, "tenet_tree_amplification_ratio", &[]),
+            sample_sum(&text, "tenet_tree_amplification_ceiling", &[]),
+        );
+        assert_eq!(ceiling, 4.0);
+        assert!(ratio <= ceiling, "{ratio}");
+    }
+}
+
+/// The sum of a metric of a service of the SDK, of the samples with this code.
+fn service_sum(address: SocketAddr, metric: &str, code: &str) -> usize {
+    sample_sum(&http1::get(address, "/metrics").text(), metric, &[&format!("code=\"{code}\"")]) as usize
 }

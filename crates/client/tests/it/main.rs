@@ -5,6 +5,7 @@
 
 mod bounds;
 mod failures;
+mod hashing;
 mod roster;
 mod runtimes;
 mod stage;

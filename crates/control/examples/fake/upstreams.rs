@@ -151,6 +151,7 @@ pub fn instances(second: u64, trouble: bool, quiet: bool, dice: &mut Dice) -> Ve
                 in_flight: (dice.unit() * 5.0 * busy) as u64,
                 calls: second * 20,
                 failures: second / 10,
+                refusals: if state == "warming" { second / 4 } else { 0 },
                 ejections: u64::from(out),
                 latency_us: (nature.latency_us * slow * (0.9 + 0.2 * dice.unit())) as u64,
                 utilisation_percent: (nature.service != "legacy")

@@ -25,6 +25,7 @@ pub(super) fn merged(latest: &[&Snapshot]) -> Vec<view::Instance> {
         entry.in_flight += instance.in_flight;
         entry.calls += instance.calls;
         entry.failures += instance.failures;
+        entry.refusals += instance.refusals;
         entry.ejections += instance.ejections;
         // The slowest view: a mean with a gateway that has not called it lately would hide what callers feel.
         entry.latency_us = entry.latency_us.max(instance.latency_us);

@@ -121,6 +121,20 @@ impl Processes {
         CounterId::ALL.iter().map(sum).filter(|counter| counter.value != 0).collect()
     }
 
+    /// The call trees that began at any of those that are up.
+    pub(super) fn trees(&self) -> view::Trees {
+        let ceiling = GaugeId::TreeCeiling.family().name;
+        self.latest().iter().fold(view::Trees::default(), |sum, snapshot| {
+            let held =
+                snapshot.gauges.iter().filter(|metric| metric.name == ceiling).map(|metric| metric.value);
+            view::Trees {
+                calls: sum.calls.saturating_add(snapshot.recent_tree_calls),
+                extra_attempts: sum.extra_attempts.saturating_add(snapshot.recent_tree_extra_attempts),
+                ceiling: held.fold(sum.ceiling, i64::max),
+            }
+        })
+    }
+
     pub(super) fn alarms(&self) -> Vec<view::Alarm> {
         let of = |snapshot: &&Snapshot| {
             let name = snapshot.process.as_ref().map_or("", |process| &process.name).to_owned();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tenet_error::Code;
 use tenet_telemetry::{
-    CapacityView, Collector, EndpointName, Event, EventKind, GaugeId, InstanceView, Key, Names, ProcessInfo,
-    Recorder, Sample, UpstreamView,
+    CapacityView, Collector, CounterId, EndpointName, Event, EventKind, GaugeId, InstanceView, Key, Names,
+    ProcessInfo, Recorder, Sample, UpstreamView,
 };
 
 /// Noon of some day: all times in these tests are near it.
@@ -239,6 +239,22 @@ fn instances_are_seen_through_all_gateways_that_are_up() {
     let two = &live.processes[1];
     assert_eq!((two.name.as_str(), two.up, two.why.as_str()), ("two", false, "connection refused"));
     assert_eq!((two.connections, two.resident_bytes), (0, 0));
+}
+
+#[test]
+fn call_trees_are_added_up_over_the_gateways_that_are_up() {
+    let fleet = fleet();
+    for (address, calls, extra, ceiling) in [("one", 40, 3, 4), ("two", 10, 30, 6)] {
+        let mut gateway = Gateway::new(address, 0);
+        gateway.collector.count(CounterId::TreeCalls, calls);
+        gateway.collector.count(CounterId::TreeExtraAttempts, extra);
+        gateway.collector.set_gauge(GaugeId::TreeCeiling, ceiling);
+        fleet.absorb(address, gateway.close(1), at(1));
+    }
+    let trees = |calls, extra_attempts, ceiling| view::Trees { calls, extra_attempts, ceiling };
+    assert_eq!(fleet.live(second(1), 1, 0).trees, trees(50, 33, 6));
+    fleet.lost("two", "connection refused");
+    assert_eq!(fleet.live(second(2), 1, 0).trees, trees(40, 3, 4));
 }
 
 #[test]

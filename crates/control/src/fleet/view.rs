@@ -67,12 +67,24 @@ pub(crate) struct Live {
     pub(crate) total: Numbers,
     pub(crate) groups: Vec<Group>,
     pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) trees: Trees,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) processes: Vec<Process>,
     pub(crate) counters: Vec<Counter>,
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) events: Vec<Event>,
+}
+
+/// The call trees that began at any gateway in the last ten seconds, whatever the window.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Trees {
+    /// Calls at the edge.
+    pub(crate) calls: u64,
+    /// Extra attempts in their whole trees.
+    pub(crate) extra_attempts: u64,
+    /// What attempts per call at the edge cannot pass, the highest of all gateways; 0 if none says.
+    pub(crate) ceiling: i64,
 }
 
 /// All subjects over one window.
@@ -218,6 +230,8 @@ pub(crate) struct Instance {
     pub(crate) in_flight: u64,
     pub(crate) calls: u64,
     pub(crate) failures: u64,
+    /// Attempts that it refused because it was full.
+    pub(crate) refusals: u64,
     pub(crate) ejections: u64,
     /// As the balancer knows it that sees it slowest, in microseconds; 0 if unknown.
     pub(crate) latency_us: u64,

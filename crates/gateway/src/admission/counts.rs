@@ -13,7 +13,8 @@ pub type Shed = [u64; Priority::REFUSABLE.len()];
 pub struct Counts {
     shed: [AtomicU64; Priority::REFUSABLE.len()],
     queued: AtomicU64,
-    /// How long those that were let through had waited, since it was last taken. Only those who waited touch it.
+    /// How long those that were let through had waited, since it was last taken. Each thread hands in its own once a second; a call
+    /// never comes here.
     waited: Mutex<Sketch>,
 }
 
@@ -32,8 +33,9 @@ impl Counts {
         self.queued.fetch_sub(1, Relaxed);
     }
 
-    pub(super) fn waited(&self, nanos: u64) {
-        self.waited.lock().unwrap_or_else(PoisonError::into_inner).record(nanos);
+    /// Takes in what one thread has seen since it did so last.
+    pub(super) fn add_waited(&self, nanos: &Sketch) {
+        self.waited.lock().unwrap_or_else(PoisonError::into_inner).merge(nanos);
     }
 
     /// Refused since the process began.

@@ -11,7 +11,8 @@ use std::time::Duration;
 use tenet_error::{Code, Failure};
 use tenet_resilience::Moment;
 use tenet_resilience::limit::{Limiter, Outcome, Priority, Sample};
-use tenet_resilience::queue::{Full, Key, WaitQueue};
+use tenet_resilience::queue::{Full, Key, QueueRules, WaitQueue};
+use tenet_sketch::Sketch;
 use tenet_upstream::{ServiceHandle, Shared};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
@@ -37,7 +38,29 @@ pub struct Room {
     /// Whether the tick runs.
     ticks: Cell<bool>,
     counts: Arc<Counts>,
+    /// How long those that were let in had waited, in nanoseconds, until it is handed in.
+    waited: RefCell<Sketch>,
+    /// Which part of the places of the process are this room's.
+    part: Part,
     itself: Weak<Room>,
+}
+
+/// One thread of how many: the places to wait are the process's, and each room has its part of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// The number of the thread.
+    pub thread: usize,
+    /// How many there are.
+    pub threads: usize,
+}
+
+impl Part {
+    /// The rules with the thread's part of the places; the parts of all threads are together what there is.
+    fn of(self, rules: QueueRules) -> QueueRules {
+        let threads = self.threads.max(1);
+        let one_more = usize::from(self.thread < rules.capacity % threads);
+        QueueRules { capacity: rules.capacity / threads + one_more, ..rules }
+    }
 }
 
 struct Waiter {
@@ -53,14 +76,16 @@ pub struct Place {
 }
 
 impl Room {
-    pub fn new(shared: &Arc<Shared>, service: &ServiceHandle, counts: Arc<Counts>) -> Rc<Room> {
+    pub fn new(shared: &Arc<Shared>, service: &ServiceHandle, counts: Arc<Counts>, part: Part) -> Rc<Room> {
         Rc::new_cyclic(|itself| Room {
             shared: shared.clone(),
             generation: Cell::new(service.generation()),
             limiter: RefCell::new(service.limiter()),
-            queue: RefCell::new(WaitQueue::new(service.queue_rules())),
+            queue: RefCell::new(WaitQueue::new(part.of(service.queue_rules()))),
             ticks: Cell::new(false),
             counts,
+            waited: RefCell::default(),
+            part,
             itself: itself.clone(),
         })
     }
@@ -70,7 +95,7 @@ impl Room {
         let generation = service.generation();
         if self.generation.replace(generation) != generation {
             *self.limiter.borrow_mut() = service.limiter();
-            self.queue.borrow_mut().set_rules(service.queue_rules());
+            self.queue.borrow_mut().set_rules(self.part.of(service.queue_rules()));
         }
     }
 
@@ -134,9 +159,18 @@ impl Room {
             let Some(permit) = self.permit(priority) else { return };
             let Some((waiter, waited)) = self.queue.borrow_mut().pop(now) else { return };
             self.counts.left();
-            self.counts.waited(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX));
+            self.waited.borrow_mut().record(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX));
             // Somebody who just went away gives the permit back by dropping it, which advances again.
             let _ = waiter.tell.send(Word::Come(permit));
+        }
+    }
+
+    /// Hands in how long calls have waited. Called once a second.
+    pub fn flush(&self) {
+        let mut waited = self.waited.borrow_mut();
+        if waited.count() > 0 {
+            self.counts.add_waited(&waited);
+            waited.clear();
         }
     }
 
@@ -183,6 +217,23 @@ impl Drop for Place {
     fn drop(&mut self) {
         if self.room.queue.borrow_mut().remove(self.key).is_some() {
             self.room.counts.left();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_places_of_all_threads_are_those_of_the_process() {
+        for (capacity, threads) in [(1024, 1), (1024, 2), (1024, 8), (1023, 8), (3, 8), (1, 2), (0, 4)] {
+            let places = (0..threads).map(|thread| {
+                Part { thread, threads }.of(QueueRules { capacity, ..QueueRules::default() }).capacity
+            });
+            let places: Vec<usize> = places.collect();
+            assert_eq!(places.iter().sum::<usize>(), capacity, "{places:?}");
+            assert!(places.iter().max().unwrap() - places.iter().min().unwrap() <= 1, "{places:?}");
         }
     }
 }

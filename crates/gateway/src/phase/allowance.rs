@@ -14,6 +14,7 @@ use crate::worker::Worker;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tenet_resilience::allowance::baggage::{self, Carried};
 use tenet_resilience::allowance::{Allowance, EntryId, MAX, SPENT};
+use tenet_telemetry::CounterId;
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -26,6 +27,8 @@ pub struct Tree {
     pub allowance: Allowance,
     /// Taken from a place that several calls share.
     shared: Option<(EntryId, u32)>,
+    /// Whether it begins here: then this process knows what all of it spent.
+    begins: bool,
     /// Whether the caller divides what it has: then it has to hear also that nothing was spent, or it must take it that all was.
     divided: bool,
 }
@@ -33,23 +36,36 @@ pub struct Tree {
 impl Tree {
     /// The tree of a request through `door`.
     pub fn begin(worker: &Worker, program: &Program, door: Door, head: &Head) -> Tree {
-        let anew = || Tree { allowance: Allowance::new(program.allowance), shared: None, divided: false };
+        let anew = || Tree { begins: true, ..Tree::of(program.allowance) };
         if door == Door::Public {
             return anew();
         }
         let text = head.headers.get(BAGGAGE).and_then(|value| value.to_str().ok());
         match text.and_then(baggage::read) {
-            Some(Carried::Exclusive(amount)) => {
-                Tree { allowance: Allowance::new(amount), shared: None, divided: true }
-            }
+            Some(Carried::Exclusive(amount)) => Tree { divided: true, ..Tree::of(amount) },
             Some(Carried::Shared { id, .. }) => {
                 let taken = worker.process.upstream.ledger().take(id, MAX);
-                Tree { allowance: Allowance::new(taken), shared: Some((id, taken)), divided: false }
+                Tree { shared: Some((id, taken)), ..Tree::of(taken) }
             }
-            None if head.headers.contains_key(TRACEPARENT) => {
-                Tree { allowance: Allowance::new(0), shared: None, divided: false }
-            }
+            None if head.headers.contains_key(TRACEPARENT) => Tree::of(0),
             None => anew(),
+        }
+    }
+
+    fn of(amount: u32) -> Tree {
+        Tree { allowance: Allowance::new(amount), shared: None, begins: false, divided: false }
+    }
+
+    /// Counts the tree once it is over, where it began here: what it spent at this gateway and below. What was granted to attempts that
+    /// did not tell, because they broke or nobody waited for them, is spent. A call that made no attempt has no tree.
+    pub fn count(&self, worker: &Worker, attempts: u32) {
+        if !self.begins {
+            return;
+        }
+        let extra = self.allowance.close();
+        if attempts > 0 || extra > 0 {
+            worker.count(CounterId::TreeCalls, 1);
+            worker.count(CounterId::TreeExtraAttempts, extra.into());
         }
     }
 

@@ -8,8 +8,7 @@ use crate::program::Policy;
 use http::{HeaderMap, Request};
 use std::time::Duration;
 use tenet_error::Failure;
-use tenet_resilience::limit::{Outcome, Sample};
-use tenet_upstream::{CallError, CallTerms, Effort, Meaning, Outgoing, Reply, WholeReply};
+use tenet_upstream::{CallError, CallTerms, Effort, Meaning, Outgoing, Reply, Said, WholeReply};
 use tokio::time::Instant;
 
 /// The client's own promise that a repeated request has the effect of one.
@@ -54,7 +53,13 @@ pub async fn send(
     };
     let calling = exchange.worker.pool.call(&policy.service, request, terms(exchange, policy, &ask));
     let result = calling.await;
-    settle(exchange, permit, result.as_ref().map(|reply| (reply.zone, reply.effort, reply.latency)));
+    let learnt = |reply: &Reply| Learnt {
+        zone: reply.zone,
+        effort: reply.effort,
+        said: reply.said,
+        latency: reply.latency,
+    };
+    settle(exchange, permit, result.as_ref().map(learnt));
     result.map_err(|error| error.failure)
 }
 
@@ -72,7 +77,13 @@ pub async fn send_whole(
     let permit = Some(admission::admit(exchange, policy, ask.deadline).await?);
     let terms = terms(exchange, policy, &ask);
     let result = exchange.worker.pool.call_whole(&policy.service, request, terms, limit).await;
-    settle(exchange, permit, result.as_ref().map(|reply| (reply.zone, reply.effort, reply.latency)));
+    let learnt = |reply: &WholeReply| Learnt {
+        zone: reply.zone,
+        effort: reply.effort,
+        said: reply.said,
+        latency: reply.latency,
+    };
+    settle(exchange, permit, result.as_ref().map(learnt));
     result.map_err(|error| error.failure)
 }
 
@@ -88,18 +99,20 @@ fn terms(exchange: &Exchange, policy: &Policy, ask: &Ask) -> CallTerms {
     }
 }
 
-type Learnt<'a> = Result<(u16, Effort, Option<Duration>), &'a CallError>;
+/// What an answer teaches, whatever was waited for.
+struct Learnt {
+    zone: u16,
+    effort: Effort,
+    said: Said,
+    latency: Duration,
+}
 
-fn settle(exchange: &Exchange, permit: Option<Permit>, learnt: Learnt<'_>) {
+fn settle(exchange: &Exchange, permit: Option<Permit>, learnt: Result<Learnt, &CallError>) {
     let sample = match learnt {
-        Ok((zone, effort, latency)) => {
-            exchange.zone.set(zone);
-            exchange.note(effort);
-            match latency {
-                Some(latency) => Sample { latency, outcome: Outcome::Ok },
-                // An error may come fast because nothing was done: as a latency it would make everything else look like waiting.
-                None => Sample { latency: Duration::ZERO, outcome: Outcome::Ignore },
-            }
+        Ok(learnt) => {
+            exchange.zone.set(learnt.zone);
+            exchange.note(learnt.effort);
+            admission::of_answer(learnt.said, learnt.latency)
         }
         Err(error) => {
             exchange.zone.set(error.zone.unwrap_or(0));

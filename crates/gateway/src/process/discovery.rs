@@ -42,6 +42,7 @@ impl Sources {
             .collect();
         for name in gone {
             self.running.remove(&name);
+            process.set_lookups(&name, None);
             adopt(process, name, None);
         }
         for (name, service) in services {
@@ -86,6 +87,7 @@ fn start(process: &Arc<Process>, name: &str, dns: &Dns) -> Result<JoinHandle<()>
         process.collector.event(Event { kind, at: SystemTime::now(), subject, text });
     })
     .map_err(|error| error.to_string())?;
+    process.set_lookups(name, Some(discovery.lookups()));
     let (process, name) = (Arc::downgrade(process), name.to_owned());
     Ok(tokio::spawn(async move {
         let mut found = discovery.instances();

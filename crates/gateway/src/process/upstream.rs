@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tenet_resilience::capacity::{Capacity, InstanceSecond};
 use tenet_telemetry::{
-    Alarm, CapacityView, CounterId, Event, EventKind, GaugeId, RefusedBy, Severity, UpstreamView,
+    Alarm, CapacityView, CounterId, DnsView, Event, EventKind, GaugeId, RefusedBy, Severity, UpstreamView,
 };
-use tenet_upstream::{Checker, Happening, HealthChange, InstanceView, Judgement, ServiceView};
+use tenet_upstream::{Checker, Happening, HealthChange, InstanceView, Judgement, LookupsView, ServiceView};
 
 /// How often instances are judged at most: the shortest interval of ejection that can be configured.
 const JUDGE_PAUSE: Duration = Duration::from_millis(100);
@@ -101,6 +101,7 @@ impl Reporter {
         );
         let open: u64 = instances.iter().map(|instance| instance.open_connections).sum();
         collector.set_gauge(GaugeId::UpstreamConnections, open as i64);
+        collector.set_gauge(GaugeId::TreeCeiling, 1 + i64::from(process.current().allowance));
     }
 
     fn service(&mut self, process: &Process, service: &ServiceView, all: &[InstanceView]) -> UpstreamView {
@@ -121,6 +122,8 @@ impl Reporter {
             limit: if limit.is_adaptive() { limit.limit() } else { 0 },
             queue_time: counts.take_waited(),
             shed,
+            health_checks: service.checks.clone(),
+            dns: process.lookups(&service.name).map(dns_view),
             ejections: service.ejections,
             ejected: service.ejected,
             panic: service.panic,
@@ -195,6 +198,11 @@ impl Before {
     }
 }
 
+fn dns_view(view: LookupsView) -> DnsView {
+    let LookupsView { answered, empty, away, age } = view;
+    DnsView { answered, empty, away, age }
+}
+
 fn refused(by: tenet_resilience::call::RefusedBy) -> RefusedBy {
     use tenet_resilience::call::RefusedBy as By;
     match by {
@@ -220,6 +228,7 @@ fn instance_view(instance: &InstanceView) -> tenet_telemetry::InstanceView {
         pending: instance.pending,
         calls: instance.calls,
         failures: instance.failures,
+        refusals: instance.refusals,
         ejections: instance.ejections,
         latency_us: instance.latency.map_or(0, |latency| latency.as_micros() as u64),
         utilisation_percent: instance.utilisation.map(|share| (share * 100.0).round() as u32),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tenet_contract::{Body, Endpoint, Idempotency, Router};
 use tenet_release::config::{self, Cidr, Config};
 use tenet_release::{Release, Roster};
+use tenet_resilience::allowance;
 use tenet_resilience::limit::Priority;
 use tenet_telemetry::{EndpointName, Names};
 use tenet_transcode::{Binding, BodyRule, Codec, ParseOptions, PrintOptions, Variable};
@@ -88,7 +89,7 @@ pub fn build(
         prefixes,
         reference: Reference::new(release),
         reference_endpoint,
-        allowance: config.resilience("").retry.allowance,
+        allowance: config.resilience("").retry.allowance.min(allowance::MAX),
         head_limits: tenet_http1::Limits {
             head: limits.head.bytes(),
             target: limits.target.bytes(),

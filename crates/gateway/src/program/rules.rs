@@ -54,6 +54,7 @@ pub fn of(values: &Resilience) -> ServiceRules {
             longest: ejection.max.duration(),
             cap_percent: percent(ejection.cap_percent),
             panic_percent: percent(ejection.panic_percent),
+            success_rate_sigmas: f64::from(ejection.success_rate_deviation_percent) / 100.0,
             failure_percent: if ejection.failure_percent == 0 {
                 100
             } else {
@@ -98,4 +99,21 @@ pub fn of(values: &Resilience) -> ServiceRules {
 
 fn percent(value: u32) -> u8 {
     u8::try_from(value.min(100)).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenet_release::config::resilience::Health;
+
+    /// Clients without a gateway and the simulations go by the defaults of the rules themselves.
+    #[test]
+    fn what_tenet_toml_says_without_a_word_is_what_the_policies_do_by_themselves() {
+        // How health is checked follows what a service speaks, so it is said for each.
+        let values = Resilience {
+            health: Health { check: Check::Grpc, ..Health::default() },
+            ..Resilience::default()
+        };
+        assert_eq!(of(&values), ServiceRules::default());
+    }
 }

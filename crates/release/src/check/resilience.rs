@@ -7,6 +7,7 @@ use super::Check;
 use crate::config::resilience::{HealthCheck, Resilience, ResilienceKeys};
 use crate::config::{Millis, Protocol};
 use std::fmt::Display;
+use tenet_resilience::allowance;
 
 const MINUTE: Millis = Millis(60_000);
 const HOUR: Millis = Millis(3_600_000);
@@ -66,7 +67,7 @@ fn of_calls(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
             ("attempts", &retry.attempts, 1, 10),
             ("budget_percent", &retry.budget_percent, 0, 100),
             ("budget_floor", &retry.budget_floor, 0, 10_000),
-            ("allowance", &retry.allowance, 0, 100),
+            ("allowance", &retry.allowance, 0, allowance::MAX),
         ],
     );
     within(
@@ -76,14 +77,7 @@ fn of_calls(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
     );
     within(check, (at, "hedge"), &[("percentile", &hedge.percentile, 50, 99)]);
     within(check, (at, "hedge"), &[("min_delay", &hedge.min_delay, ms(1), MINUTE)]);
-    within(
-        check,
-        (at, "balance"),
-        &[
-            ("spill_percent", &balance.spill_percent, 100, 1_000),
-            ("error_penalty", &balance.error_penalty, 1, 1_000),
-        ],
-    );
+    within(check, (at, "balance"), &[("spill_percent", &balance.spill_percent, 100, 1_000)]);
     within(
         check,
         (at, "balance"),
@@ -174,12 +168,19 @@ fn of_load(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
 
 /// What no range says.
 fn odd_ones(check: &mut Check<'_>, at: &[&str], keys: &ResilienceKeys) {
-    if let Some(factor) = keys.ejection.latency_factor_percent
-        && factor != 0
-        && !(101..=10_000).contains(&factor)
-    {
-        let message = format!("found {factor}, expected 0 (off) or 101 to 10000");
-        check.wrong(&[at, &["ejection", "latency_factor_percent"]].concat(), &message);
+    let ejection = &keys.ejection;
+    for (key, value, least, most) in [
+        // Nearer to the mean than one deviation lie most instances there are.
+        ("success_rate_deviation_percent", ejection.success_rate_deviation_percent, 100, 1_000),
+        ("latency_factor_percent", ejection.latency_factor_percent, 101, 10_000),
+    ] {
+        if let Some(value) = value
+            && value != 0
+            && !(least..=most).contains(&value)
+        {
+            let message = format!("found {value}, expected 0 (off) or {least} to {most}");
+            check.wrong(&[at, &["ejection", key]].concat(), &message);
+        }
     }
     if let Some(path) = &keys.health.path
         && (!path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()))

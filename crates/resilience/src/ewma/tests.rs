@@ -40,7 +40,7 @@ fn check(rows: &[(u64, u64, Outcome)], ms: u64, low: f64, high: f64) {
 
 #[test]
 fn the_score_follows_what_was_seen() {
-    use Outcome::{Cancelled, Failed, Ok};
+    use Outcome::{Cancelled, Failed, Ok, Refused};
     // Never seen: the service's average.
     check(&[], 0, 10.0, 10.0);
     check(&[(100, 20, Ok)], 100, 20.0, 20.0);
@@ -60,6 +60,9 @@ fn the_score_follows_what_was_seen() {
     check(&[(100, 1, Failed)], 100, 12.5, 12.5);
     check(&[(100, 1, Failed), (101, 1, Failed), (102, 1, Failed)], 102, 23.0, 24.0);
     check(&[(100, 1, Failed), (200, 10, Ok), (300, 10, Ok), (400, 10, Ok)], 400, 10.0, 10.5);
+    // A refusal is no latency, costs as much as a failure at first, and is forgotten within a second.
+    check(&[(100, 20, Ok), (101, 1, Refused)], 101, 24.9, 25.0);
+    check(&[(100, 20, Ok), (101, 1, Refused)], 1_101, 17.9, 18.1);
     // Cancelled after longer than usual it took at least that; before, nothing is known.
     check(&[(200, 10, Ok), (300, 50, Cancelled)], 300, 50.0, 50.0);
     check(&[(200, 20, Ok), (201, 1, Cancelled)], 201, 19.9, 20.0);
@@ -127,16 +130,32 @@ fn three_failures_in_a_row_are_suspect_until_time_or_an_answer_says_otherwise() 
     assert!(!load.is_suspect(at(400), &average));
 }
 
-/// However busy the others are, an instance that fails at once is the worse choice.
+#[test]
+fn one_that_takes_nothing_is_suspect_for_a_moment_at_a_time() {
+    let average = average(1);
+    let refused = |count: u64| (0..count).map(|n| (100 + n, 1, Outcome::Refused)).collect::<Vec<_>>();
+    assert!(!after(&refused(4), &average).is_suspect(at(104), &average));
+    assert!(after(&refused(5), &average).is_suspect(at(105), &average));
+    let always = after(&refused(100), &average);
+    assert!(always.is_suspect(at(450), &average), "one that takes nothing is asked rarely");
+    assert!(!always.is_suspect(at(550), &average), "and soon again");
+    let outcome = |n| if n % 2 == 0 { Outcome::Refused } else { Outcome::Ok };
+    let half: Vec<_> = (0..101).map(|n| (100 + n, 1, outcome(n))).collect();
+    assert!(!after(&half, &average).is_suspect(at(201), &average), "one that takes half goes on");
+}
+
+/// However busy the others are, an instance that fails or refuses at once is the worse choice.
 #[test]
 fn the_penalty_grows_with_what_the_others_carry() {
-    for pressure in [1, 10, 100] {
-        let average = average(pressure);
-        let rows: Vec<_> = (0..8).map(|n| (100 + n, 1, Outcome::Failed)).collect();
-        let failing = after(&rows, &average).score(at(110), &average);
-        let mut busy = after(&[(100, 10, Outcome::Ok)], &average);
-        (0..pressure).for_each(|_| busy.began(at(110)));
-        assert!(failing > busy.score(at(110), &average) * 1.2, "at {pressure} in flight");
+    for outcome in [Outcome::Failed, Outcome::Refused] {
+        for pressure in [1, 10, 100] {
+            let average = average(pressure);
+            let rows: Vec<_> = (0..8).map(|n| (100 + n, 1, outcome)).collect();
+            let troubled = after(&rows, &average).score(at(110), &average);
+            let mut busy = after(&[(100, 10, Outcome::Ok)], &average);
+            (0..pressure).for_each(|_| busy.began(at(110)));
+            assert!(troubled > busy.score(at(110), &average) * 1.2, "{outcome:?} at {pressure} in flight");
+        }
     }
 }
 
@@ -170,18 +189,18 @@ fn slow_start_comes_up_in_its_time() {
 proptest! {
     /// Whatever comes, in whatever order, scores stay finite and above zero and counts do not wrap.
     #[test]
-    fn scores_are_always_numbers(events in prop::collection::vec((0u8..7, 0u64..u64::MAX, 0u64..u64::MAX), 0..100)) {
+    fn scores_are_always_numbers(events in prop::collection::vec((0u8..8, 0u64..u64::MAX, 0u64..u64::MAX), 0..100)) {
         let mut average = Average::new(LoadRules::default());
         let mut load = Load::new(1.0, None);
         for (kind, when, nanos) in events {
             let now = Moment::from_nanos(when);
-            let outcome = [Outcome::Ok, Outcome::Failed, Outcome::Cancelled][usize::from(kind) % 3];
+            let outcome = [Outcome::Ok, Outcome::Failed, Outcome::Cancelled, Outcome::Refused][usize::from(kind) % 4];
             let observation = Observation { latency: Duration::from_nanos(nanos), outcome };
             match kind {
-                0..3 => { load.ended(now, observation, &average); average.ended(observation, load.in_flight()) }
-                3 => load.began(now),
-                4 => load.streaming(now, observation, &average),
-                5 => load.stream_ended(),
+                0..4 => { load.ended(now, observation, &average); average.ended(observation, load.in_flight()) }
+                4 => load.began(now),
+                5 => load.streaming(now, observation, &average),
+                6 => load.stream_ended(),
                 _ => load.reported(now, f64::from_bits(nanos)),
             }
             let score = load.score(now, &average);

@@ -5,12 +5,7 @@ use http::HeaderName;
 use std::time::Duration;
 use tonic::Status;
 
-/// Response metadata of a call that provably did not run: it was refused before its handler, so it has had no effect and may be
-/// repeated at another instance, whatever the method. Its value is `1`; it stands in a head that is the whole answer. Where it
-/// is missing nothing is said.
-///
-/// UNAVAILABLE alone does not say this: a handler may return it half-way.
-pub const NOT_RUN: &str = "tenet-not-run";
+pub use tenet_resilience::call::NOT_RUN;
 
 /// The same as a header's name.
 pub(crate) const NOT_RUN_TRAILER: HeaderName = HeaderName::from_static(NOT_RUN);

@@ -85,6 +85,32 @@ async fn a_full_room_refuses_the_lowest_and_a_long_wait_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_standing_queue_serves_the_newest_and_sends_away_who_waited_long() {
+    let admission = ten();
+    let mut places = Vec::new();
+    for _ in 0..10 {
+        places.push(admission.place(Normal).await.unwrap());
+    }
+    let mut waiting = JoinSet::new();
+    // Somebody has been waiting for 100 ms and more when a place comes free.
+    for (name, then_ms) in [("first", 90), ("second", 20), ("third", 5), ("fourth", 5)] {
+        let admission = admission.clone();
+        waiting.spawn(async move {
+            let place = admission.place(Normal).await.map(std::mem::forget);
+            (name, place.is_ok())
+        });
+        settle().await;
+        tokio::time::advance(Duration::from_millis(then_ms)).await;
+    }
+    places.pop();
+    settle().await;
+    let mut ended: Vec<_> = std::iter::from_fn(|| waiting.try_join_next()).map(Result::unwrap).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [("first", false), ("fourth", true), ("second", false)], "the third still waits");
+    assert_eq!(state(&admission), (10, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_goes_away_leaves_neither_seat_nor_place() {
     let admission = ten();
     let mut places = Vec::new();

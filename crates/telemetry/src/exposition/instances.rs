@@ -19,9 +19,10 @@ pub(super) fn write(processes: &[&Snapshot], text: &mut Text<'_>) {
     for (family, value) in gauges {
         each(&family, "", processes, text, |instance| Some(value(instance)));
     }
-    let counters: [Column<Instance>; 3] = [
+    let counters: [Column<Instance>; 4] = [
         (instance::CALLS, |instance| instance.calls),
         (instance::FAILURES, |instance| instance.failures),
+        (instance::REFUSALS, |instance| instance.refusals),
         (instance::EJECTIONS, |instance| instance.ejections),
     ];
     for (family, value) in counters {

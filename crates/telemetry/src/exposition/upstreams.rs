@@ -31,10 +31,12 @@ pub(super) fn write(totals: &Totals, processes: &[&Snapshot], text: &mut Text<'_
     for (family, value) in gauges {
         write_column(&family, "", processes, value, text);
     }
-    let tallied: [Tallied; 3] = [
+    let tallied: [Tallied; 5] = [
         (upstream::RETRIES, "cause", |upstream| &upstream.retries),
         (upstream::RETRIES_REFUSED, "by", |upstream| &upstream.retries_refused),
         (upstream::SHED, "priority", |upstream| &upstream.shed),
+        (upstream::HEALTH_CHECKS, "result", |upstream| &upstream.health_checks),
+        (upstream::DNS_LOOKUPS, "result", |upstream| &upstream.dns_lookups),
     ];
     for (family, label, tallies) in tallied {
         text.family(&family);
@@ -66,13 +68,20 @@ fn write_column(
     }
 }
 
-/// What is not known has no value: no calls, no amplification; no capacity, no share of it.
+/// What is not known has no value: no calls, no amplification; no answer, no age; no capacity, no share of it.
 fn write_ratios(processes: &[&Snapshot], text: &mut Text<'_>) {
     text.family(&upstream::AMPLIFICATION);
     for (process, upstream) in all(processes).filter(|(_, upstream)| upstream.recent_calls > 0) {
         let labels = [("process", process), ("service", upstream.service.as_str())];
         let ratio = upstream.recent_attempts as f64 / upstream.recent_calls as f64;
         text.sample(upstream::AMPLIFICATION.name, "", &labels, ratio);
+    }
+    text.family(&upstream::DNS_ANSWER_AGE);
+    for (process, upstream) in all(processes) {
+        if let Some(age_ms) = upstream.dns_answer_age_ms {
+            let labels = [("process", process), ("service", upstream.service.as_str())];
+            text.sample(upstream::DNS_ANSWER_AGE.name, "", &labels, age_ms as f64 / 1e3);
+        }
     }
     text.family(&upstream::CAPACITY);
     for (process, upstream) in all(processes) {

@@ -33,6 +33,11 @@ pub const FAILURES: Declared = Declared::counter(
     "tenet_instance_failures",
     "Attempts that failed by the instance's fault or on the way to it.",
 );
+/// Attempts that it was too busy for.
+pub const REFUSALS: Declared = Declared::counter(
+    "tenet_instance_refusals",
+    "Attempts of which the instance did nothing because it had too much to do; they are no failures.",
+);
 /// Ejections.
 pub const EJECTIONS: Declared =
     Declared::counter("tenet_instance_ejections", "Times the instance was ejected.");
@@ -59,6 +64,7 @@ pub(super) const DECLARED: &[Declared] = &[
     IN_FLIGHT,
     CALLS,
     FAILURES,
+    REFUSALS,
     EJECTIONS,
     LATENCY,
     UTILISATION,

@@ -55,6 +55,23 @@ pub const QUEUE_TIME: Declared = Declared {
 /// By `priority`.
 pub const SHED: Declared =
     Declared::counter("tenet_upstream_shed", "Calls refused for overload, by priority.");
+/// By `result`.
+pub const HEALTH_CHECKS: Declared = Declared::counter(
+    "tenet_upstream_health_checks",
+    "Health checks of instances of the service, by how they ended: passed, or what was wrong.",
+);
+/// By `result`.
+pub const DNS_LOOKUPS: Declared = Declared::counter(
+    "tenet_upstream_dns_lookups",
+    "Questions to DNS for instances of the service: answered with records, empty, or the source was away.",
+);
+/// How old what DNS said is.
+pub const DNS_ANSWER_AGE: Declared = Declared {
+    name: "tenet_upstream_dns_answer_age_seconds",
+    kind: "gauge",
+    unit: "seconds",
+    help: "Time since DNS last answered with records for the service; what it said then holds until it says something else.",
+};
 /// Ejections.
 pub const EJECTIONS: Declared =
     Declared::counter("tenet_upstream_ejections", "Ejections of instances of the service.");
@@ -87,6 +104,9 @@ pub(super) const DECLARED: &[Declared] = &[
     LIMIT,
     QUEUE_TIME,
     SHED,
+    HEALTH_CHECKS,
+    DNS_LOOKUPS,
+    DNS_ANSWER_AGE,
     EJECTIONS,
     EJECTED,
     PANIC,

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The families looked at, without `_total`, and the label that divides them; what else there is on `/metrics` is passed over.
-const FAMILIES: [(&str, &str); 7] = [
+const FAMILIES: [(&str, &str); 9] = [
     ("tenet_requests", ""),
     ("tenet_attempts", ""),
     ("tenet_upstream_calls", ""),
@@ -13,6 +13,8 @@ const FAMILIES: [(&str, &str); 7] = [
     ("tenet_upstream_retries", "cause"),
     ("tenet_upstream_shed", "priority"),
     ("tenet_upstream_ejections", ""),
+    ("tenet_tree_calls", ""),
+    ("tenet_tree_extra_attempts", ""),
 ];
 /// When the process began: one that differs is another process.
 const STARTED: &str = "process_start_time_seconds";

@@ -104,6 +104,8 @@ pub struct FleetRow {
     pub attempts: Option<u64>,
     /// Attempts for each call.
     pub amplification: Option<f64>,
+    /// 1 and the extra attempts in whole call trees for each call at the edge; of a tree that was not told of, all it was granted.
+    pub tree_amplification: Option<f64>,
     /// Retries by cause.
     pub retries: Option<BTreeMap<String, u64>>,
     /// Calls shed, by priority.
@@ -129,10 +131,15 @@ impl FleetRow {
             (Some(calls @ 1..), Some(attempts)) => Some(rounded(attempts as f64 / calls as f64)),
             _ => None,
         };
+        let tree_amplification = match (sum("tenet_tree_calls"), sum("tenet_tree_extra_attempts")) {
+            (Some(calls @ 1..), Some(extra)) => Some(rounded(1.0 + extra as f64 / calls as f64)),
+            _ => None,
+        };
         FleetRow {
             calls,
             attempts,
             amplification,
+            tree_amplification,
             retries: parts("tenet_upstream_retries"),
             shed: parts("tenet_upstream_shed"),
             ejections: sum("tenet_upstream_ejections"),
@@ -186,15 +193,15 @@ impl fmt::Display for Report {
         writeln!(f, "\ndrill {}: {}", self.drill, meant.join(", "))?;
         writeln!(
             f,
-            "\n            calls   failed   success       p50       p99       max   attempts per call"
+            "\n            calls   failed   success       p50       p99       max   attempts per call · at the edge"
         )?;
         let ms = |value: Option<f64>| value.map_or("–".to_owned(), |ms| format!("{ms:.1} ms"));
         for (name, row) in self.rows() {
-            let amplification =
-                row.fleet.amplification.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+            let ratio = |ratio: Option<f64>| ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+            let (amplification, tree) = (ratio(row.fleet.amplification), ratio(row.fleet.tree_amplification));
             writeln!(
                 f,
-                "  {name:<7} {:>8} {:>8} {:>7.2} % {:>9} {:>9} {:>9}   {amplification}",
+                "  {name:<7} {:>8} {:>8} {:>7.2} % {:>9} {:>9} {:>9}   {amplification} · {tree}",
                 row.calls,
                 row.failed,
                 row.success_percent,
@@ -279,7 +286,7 @@ mod tests {
 
     #[test]
     fn attempts_are_compared_with_calls_of_the_same_kind() {
-        let check = |upstream: (u32, u32), expected: (u64, u64, f64)| {
+        let check = |upstream: (u32, u32), trees: (u32, u32), expected: (u64, u64, f64, Option<f64>)| {
             let text = |factor: u32| {
                 let row = |name: &str, value: u32| {
                     format!("# TYPE {name} counter\n{name}_total {}\n", value * factor)
@@ -288,6 +295,8 @@ mod tests {
                     + &row("tenet_attempts", 15)
                     + &row("tenet_upstream_calls", upstream.0)
                     + &row("tenet_upstream_attempts", upstream.1)
+                    + &row("tenet_tree_calls", trees.0)
+                    + &row("tenet_tree_extra_attempts", trees.1)
             };
             let mut counters = Counters::default();
             counters.absorb("one", &text(0));
@@ -296,9 +305,10 @@ mod tests {
             let row = FleetRow::between(&counters, &from, &counters.sums());
             assert_eq!((row.calls, row.attempts), (Some(expected.0), Some(expected.1)));
             assert_eq!(row.amplification, Some(expected.2));
+            assert_eq!(row.tree_amplification, expected.3);
             assert_eq!(row.retries, None);
         };
-        check((8, 10), (8, 10, 1.25));
-        check((0, 0), (10, 15, 1.5));
+        check((8, 10), (4, 1), (8, 10, 1.25, Some(1.25)));
+        check((0, 0), (0, 0), (10, 15, 1.5, None));
     }
 }

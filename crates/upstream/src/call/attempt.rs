@@ -2,7 +2,7 @@
 
 use super::dress::Share;
 use super::progress::Progress;
-use super::verdict::{Condition, Verdict};
+use super::verdict::Verdict;
 use super::{Meaning, Outbound, Want};
 use crate::fault::Fault;
 use crate::instance::raise;
@@ -51,8 +51,8 @@ pub(crate) struct Answered {
     pub(crate) verdict: Verdict,
     pub(crate) zone: u16,
     pub(crate) instance: Arc<str>,
-    /// From the attempt's begin until what was wanted of the answer was there; `None` where the instance failed or refused.
-    pub(crate) latency: Option<Duration>,
+    /// From the attempt's begin until what was wanted of the answer was there.
+    pub(crate) latency: Duration,
 }
 
 /// How an attempt ended.
@@ -111,26 +111,25 @@ impl Attempt<'_> {
         if let Some(utilisation) = utilisation(response.headers(), trailers) {
             out.lane.reported(slot, now, utilisation);
         }
-        let condition = verdict.condition();
+        let shown = shown(verdict);
         // The status of an answer that still streams is not known yet, nor what its tree has spent.
         let streams = whole.is_none() && !response.body().is_end_stream();
-        attempt.observe(now, latency, condition, streams);
+        attempt.observe(now, latency, shown, streams);
         if streams {
             let status_follows = out.terms.meaning == Meaning::Grpc;
             if !status_follows {
                 share.settle(&out.lane.local.shared, response.headers(), None);
-                slot.vote(out.lane, condition);
+                slot.vote(out.lane, shown);
             }
             response.body_mut().observe(Observed::new(out.lane, slot, share, status_follows));
         } else {
             share.settle(&out.lane.local.shared, response.headers(), trailers);
-            slot.vote(out.lane, condition);
+            slot.vote(out.lane, shown);
         }
-        if condition == Condition::Well {
+        if shown == ewma::Outcome::Ok {
             out.lane.learn(out.terms.hedge, now, latency);
         }
         let (zone, instance) = (instance.zone, instance.id.clone());
-        let latency = (condition == Condition::Well).then_some(latency);
         Ok(Answered { response, whole, verdict, zone, instance, latency })
     }
 
@@ -160,24 +159,23 @@ impl Attempt<'_> {
     }
 
     fn failed(&self, fault: &Fault, now: Moment, latency: Duration) {
-        if fault.is_of_instance() {
-            self.observe(now, latency, Condition::Failing, false);
-            if fault.ended() != Ended::NeverLeft {
-                self.slot.vote(self.lane, Condition::Failing);
-            }
-        } else {
-            self.given_up(now, latency);
+        if !fault.is_of_instance() {
+            return self.given_up(now, latency);
+        }
+        let ended = fault.ended();
+        let outcome = match ended {
+            Ended::NotRun(_) => ewma::Outcome::Refused,
+            _ => ewma::Outcome::Failed,
+        };
+        self.observe(now, latency, outcome, false);
+        if ended != Ended::NeverLeft {
+            self.slot.vote(self.lane, outcome);
         }
     }
 
-    fn observe(&self, now: Moment, latency: Duration, condition: Condition, streams: bool) {
-        let outcome = match condition {
-            Condition::Well => ewma::Outcome::Ok,
-            Condition::Busy => ewma::Outcome::Refused,
-            Condition::Failing => ewma::Outcome::Failed,
-        };
+    fn observe(&self, now: Moment, latency: Duration, outcome: ewma::Outcome, streams: bool) {
         self.lane.ended(self.slot, now, Observation { latency, outcome }, streams);
-        self.slot.finished(latency, condition);
+        self.slot.finished(latency, outcome);
     }
 
     fn given_up(&self, now: Moment, latency: Duration) {
@@ -200,11 +198,20 @@ impl Drop for Attempt<'_> {
         let outrun = self.progress.won_in().is_some_and(|won| latency > OUTRUN * won.max(typical));
         if outrun || (late && latency > typical) {
             // It had more time than is usual, and said nothing.
-            self.observe(now, latency, Condition::Failing, false);
-            self.slot.vote(self.lane, Condition::Failing);
+            self.observe(now, latency, ewma::Outcome::Failed, false);
+            self.slot.vote(self.lane, ewma::Outcome::Failed);
         } else {
             self.given_up(now, latency);
         }
+    }
+}
+
+/// What an answer shows of its instance.
+fn shown(verdict: Verdict) -> ewma::Outcome {
+    match verdict {
+        _ if verdict.is_refusal() => ewma::Outcome::Refused,
+        _ if verdict.is_fault() => ewma::Outcome::Failed,
+        _ => ewma::Outcome::Ok,
     }
 }
 
@@ -280,19 +287,19 @@ impl Observed {
         if let Some(utilisation) = utilisation(&none, Some(trailers)) {
             self.lane.reported(&self.slot, self.slot.now(), utilisation);
         }
-        self.vote(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers)).condition());
+        self.vote(shown(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers))));
     }
 
     /// The answer broke off because of the instance.
     pub(crate) fn broke(self) {
-        self.vote(Condition::Failing);
+        self.vote(ewma::Outcome::Failed);
     }
 
-    fn vote(&self, condition: Condition) {
-        if condition == Condition::Failing {
+    fn vote(&self, outcome: ewma::Outcome) {
+        if outcome == ewma::Outcome::Failed {
             raise(&self.slot.counters.failures);
         }
-        self.slot.vote(&self.lane, condition);
+        self.slot.vote(&self.lane, outcome);
     }
 }
 

@@ -4,14 +4,25 @@ use super::terms::Meaning;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use std::time::{Duration, SystemTime};
 use tenet_error::{Blame, Code, GrpcCode, Retry};
-use tenet_resilience::call::{Ended, Pushback};
+use tenet_resilience::call::{self, Ended, Pushback};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// Whether and when a gRPC server wants to be asked again (gRFC A6).
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 /// An instance that refused a call says with this field that it provably did nothing of it, so that any method may be sent to
 /// another one.
-const NOT_RUN: HeaderName = HeaderName::from_static("tenet-not-run");
+const NOT_RUN: HeaderName = HeaderName::from_static(call::NOT_RUN);
+
+/// What an answer says of the instance that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It did what was asked: what it took says how busy it is.
+    Ok,
+    /// An error of whatever kind. Many are found without the work, so what it took says nothing.
+    Error,
+    /// It did nothing, because it has more to do than it can.
+    Refused,
+}
 
 /// What became of an attempt that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,18 +31,6 @@ pub(crate) struct Verdict {
     pub(crate) code: Code,
     /// Whether the answer is the call's, or another attempt may be made instead.
     pub(crate) ended: Ended,
-}
-
-/// What an answer says of the instance that gave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
-    /// It did its work, whatever the caller thinks of the result.
-    Well,
-    /// It did nothing of it, because it has too much to do. Load should go elsewhere, but it is not ill: if refusals were votes to leave
-    /// it out, its load would overrun the next one, and so on until nobody is left.
-    Busy,
-    /// It is to blame, in a way that another one may do better.
-    Failing,
 }
 
 impl Verdict {
@@ -64,12 +63,23 @@ impl Verdict {
         Verdict { code, ended }
     }
 
-    /// What the answer says of the instance.
-    pub(crate) fn condition(self) -> Condition {
-        match self.ended {
-            Ended::NotRun(_) => Condition::Busy,
-            _ if may_pass(self.code) => Condition::Failing,
-            _ => Condition::Well,
+    /// Whether the instance is to blame, in a way that another one may do better. One that refuses is well: were it ejected for that, the
+    /// others would be given what it refused and be next.
+    pub(crate) fn is_fault(self) -> bool {
+        may_pass(self.code) && !self.is_refusal()
+    }
+
+    /// Whether the instance refused it for want of room.
+    pub(crate) fn is_refusal(self) -> bool {
+        matches!(self.ended, Ended::NotRun(_))
+    }
+
+    /// What is passed on of it.
+    pub(crate) fn said(self) -> Said {
+        match self.code {
+            _ if self.is_refusal() => Said::Refused,
+            Code::Ok => Said::Ok,
+            _ => Said::Error,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::Tell;
 use super::ask::{Ask, Family, Reply, Service};
 use super::known::Known;
+use super::lookups::Lookups;
 use super::source::{Discovered, Name};
 use crate::random::Random;
 use std::collections::VecDeque;
@@ -29,12 +30,13 @@ enum Answer {
 pub(super) async fn run<A: Ask>(
     mut known: Known,
     ask: Arc<A>,
+    lookups: Arc<Lookups>,
     instances: watch::Sender<Vec<Discovered>>,
     tell: Tell,
 ) {
     let random = Random::new(Arc::as_ptr(&ask) as usize);
     while !instances.is_closed() {
-        round(&mut known, &ask, &instances, &tell).await;
+        round(&mut known, &ask, &lookups, &instances, &tell).await;
         sleep(known.pause(random.next())).await;
     }
 }
@@ -43,6 +45,7 @@ pub(super) async fn run<A: Ask>(
 async fn round<A: Ask>(
     known: &mut Known,
     ask: &Arc<A>,
+    lookups: &Lookups,
     instances: &watch::Sender<Vec<Discovered>>,
     tell: &Tell,
 ) {
@@ -60,15 +63,18 @@ async fn round<A: Ask>(
         let events = match asked.join_next().await {
             None => break,
             Some(Ok(Answer::Services(reply))) => {
+                lookups.count(&reply);
                 let events = known.take_services(Instant::now(), reply);
                 waiting.extend(hosts(known));
                 events
             }
             Some(Ok(Answer::Addresses(host, family, reply))) => {
+                lookups.count(&reply);
                 known.take_addresses(Instant::now(), &host, family, reply)
             }
             Some(Err(error)) => {
                 tracing::error!(%error, "a question to DNS ended by a panic");
+                lookups.count_away();
                 known.unanswered();
                 Vec::new()
             }

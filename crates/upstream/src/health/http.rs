@@ -23,6 +23,7 @@ pub(super) async fn run(target: &Target, path: &PathAndQuery, deadline: Instant)
     let status = timeout_at(deadline, exchange(&mut stream, request))
         .await
         .map_err(|_| Fault::Silent(target.rules.timeout))??;
+    // As HAProxy and Kubernetes take it, and not 200 alone as Envoy does: whoever redirects, to a log-in or to TLS, is there.
     if status.is_success() || status.is_redirection() {
         Ok(())
     } else {

@@ -1,5 +1,6 @@
 //! Who is to be checked, and by which rules.
 
+use super::CheckCounts;
 use super::rules::{HealthCheck, HealthRules};
 use crate::Shared;
 use crate::instance::InstanceState;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub(super) struct Target {
     pub(super) state: Arc<InstanceState>,
     pub(super) rules: HealthRules,
+    /// Where the checks of its service are counted.
+    pub(super) checks: Arc<CheckCounts>,
 }
 
 impl Target {
@@ -33,7 +36,11 @@ pub(super) fn all(shared: &Shared) -> Vec<Target> {
             continue;
         }
         let instances = service.instances();
-        targets.extend(instances.iter().map(|state| Target { state: state.clone(), rules: rules.clone() }));
+        targets.extend(instances.iter().map(|state| Target {
+            state: state.clone(),
+            rules: rules.clone(),
+            checks: service.checks.clone(),
+        }));
     }
     targets
 }

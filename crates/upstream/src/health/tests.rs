@@ -32,7 +32,7 @@ fn http_rules() -> HealthRules {
 fn target(id: &str, address: SocketAddr, rules: &HealthRules) -> Target {
     let instance = Instance { id: id.into(), address, zone: 1, zone_name: "a".into(), weight_percent: 100 };
     let state = InstanceState::new(1, "feed".into(), instance, Moment::START, Ejection::new().join());
-    Target { state: Arc::new(state), rules: rules.clone() }
+    Target { state: Arc::new(state), rules: rules.clone(), checks: Arc::default() }
 }
 
 /// A checker over targets that the test may exchange.

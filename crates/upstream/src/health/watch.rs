@@ -30,6 +30,7 @@ pub(super) async fn run(target: Target, gate: Arc<Semaphore>, tell: Tell) {
         }
         let result = check.run(&target, Instant::now() + rules.timeout).await;
         drop(permit);
+        target.checks.count(&result);
         if target.state.is_removed() {
             return;
         }

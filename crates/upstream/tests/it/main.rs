@@ -6,6 +6,6 @@ mod faults;
 mod h1_calls;
 mod h1_streams;
 mod h2_calls;
-mod refusals;
+mod overload;
 mod sharing;
 mod support;

@@ -19,7 +19,7 @@ section! {
         backoff: Millis = Millis(25),
         /// What doubling `backoff` stops at. Default: 1s.
         max_backoff: Millis = Millis(1_000),
-        /// Extra attempts that one call at the public door may cause in its whole tree, at most 100. For the whole fleet. Default: 3.
+        /// Extra attempts that one call at the public door may cause in its whole tree, at most 64. For the whole fleet. Default: 3.
         allowance: u32 = 3,
     }
 }
@@ -45,18 +45,17 @@ section! {
         decay: Millis = Millis(10_000),
         /// How long a new instance's share grows to the full one; "0s" turns it off. Default: 10s, the time of a cold cache or JIT.
         slow_start: Millis = Millis(10_000),
-        /// How loaded local instances must be for one in another zone to be chosen, in percent of its load. Default: 200: a remote
-        /// instance must be twice as good.
-        spill_percent: u32 = 200,
-        /// The multiple of the average latency that a failed attempt counts as at least. Default: 10, so that failing fast attracts no load.
-        error_penalty: u32 = 10,
+        /// How long answers of the caller's own zone may take, in percent of those of the other zones, before calls are sent there.
+        /// Default: 150; at 200 a zone's lone instance is overrun before its callers turn away (`balance/simulation.rs`).
+        spill_percent: u32 = 150,
     }
 }
 
 section! {
     /// Asking instances whether they are well.
     Health / HealthKeys in "health" {
-        /// How: `grpc` (`grpc.health.v1`), `http` (a GET of `path` that answers 2xx), `connect` (a TCP connection), `off`.
+        /// How: `grpc` (`grpc.health.v1`), `http` (a GET of `path` that answers 2xx or 3xx, as
+        /// HAProxy and Kubernetes take it: whoever redirects is there), `connect` (a TCP connection), `off`.
         /// Default: `grpc` for services that speak gRPC, `connect` for others.
         check: HealthCheck = HealthCheck::Connect,
         /// What `http` asks for. Default: `/healthz`.
@@ -79,13 +78,17 @@ section! {
         consecutive: u32 = 5,
         /// Failures in percent of an interval's attempts that eject an instance; 0 turns it off. Default: 50.
         failure_percent: u32 = 50,
-        /// Median latency in percent of the other instances' that ejects an instance; 0 turns it off, else at least 100. Default: 300.
+        /// How far below the mean of the instances' success rates an instance's own ejects it, in percent of their standard deviation,
+        /// where five and more have 100 attempts each; 0 turns it off. Default: 190, as in Envoy.
+        success_rate_deviation_percent: u32 = 190,
+        /// Typical latency (geometric mean) in percent of the median of the other instances' that ejects an instance which has it twice
+        /// running; 0 turns it off, else at least 101. Default: 300.
         latency_factor_percent: u32 = 300,
         /// How often failures and latency are judged. Default: 1s.
         interval: Millis = Millis(1_000),
-        /// How long the first ejection lasts; each further one twice as long. Default: 5s.
+        /// How long the first ejection lasts, and how much longer each further one without a pause between them. Default: 5s.
         base: Millis = Millis(5_000),
-        /// What doubling `base` stops at. Default: 60s.
+        /// The longest ejection. Default: 60s.
         max: Millis = Millis(60_000),
         /// The share of instances that may be ejected at a time, in percent. Default: 34, one zone of three.
         cap_percent: u32 = 34,
@@ -105,7 +108,7 @@ section! {
         streams: u32 = 1_000,
         /// Calls in flight to one service from one process. Default: 10000, the gateway's own bound.
         in_flight: u32 = 10_000,
-        /// Calls to one service that wait in one process to be admitted; 0 lets none wait. Default: 1024.
+        /// Calls to one service that wait in one process to be admitted, divided among its threads; 0 lets none wait. Default: 1024.
         queue: u32 = 1_024,
         /// The longest such a wait. Default: 1s: later answers find nobody waiting.
         queue_time: Millis = Millis(1_000),
@@ -138,7 +141,7 @@ section! {
 pub enum HealthCheck {
     /// `grpc.health.v1.Health/Check`.
     Grpc,
-    /// A GET that answers 2xx.
+    /// A GET that answers 2xx or 3xx.
     Http,
     /// A TCP connection that is made.
     Connect,

@@ -92,6 +92,29 @@ async fn pass(seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_questions_end_is_counted_and_how_old_the_answer_is() {
+    let script = Script::default();
+    script.set(|lines| lines.v4 = found(&["10.0.0.1"], 60));
+    let discovery = script.start(plain());
+    let lookups = discovery.lookups();
+    assert_eq!(lookups.view(), LookupsView::default());
+    pass(1).await;
+    let view = lookups.view();
+    assert_eq!((view.answered, view.empty, view.away), (1, 1, 0), "A has a record, AAAA has none");
+    assert_eq!(view.age, Some(Duration::from_secs(1)));
+    script.set(|lines| (lines.v4, lines.v6) = (away(), away()));
+    pass(300).await;
+    let view = lookups.view();
+    assert!((view.answered, view.empty) == (1, 1) && view.away > 2, "{view:?}");
+    assert_eq!(view.age, Some(Duration::from_secs(301)), "what it said then still holds");
+    script.set(|lines| lines.panics = true);
+    pass(60).await;
+    assert!(lookups.view().away > view.away + 1, "a flaw counts, too");
+    drop(discovery);
+    assert_eq!(lookups.view().answered, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_is_away_at_the_start_is_asked_until_it_answers() {
     let script = Script::default();
     script.set(|lines| (lines.v4, lines.v6) = (away(), away()));
