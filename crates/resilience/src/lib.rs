@@ -6,8 +6,8 @@
 //!   one process   limit ── how many at once ──▶ queue ── who waits, who is refused     capacity ── what is left after N−1
 //! ```
 //!
-//! Nothing here reads a clock, rolls dice or does IO, so that every policy can be simulated (`tests/simulation`). What threads of
-//! a process share is made of atomics and states its bound; what one thread owns is plain.
+//! Nothing here reads a clock, rolls dice or does IO, so that every policy can be simulated, alone in its own tests and with all others in
+//! `simulation/`. What threads of a process share is made of atomics and states its bound; what one thread owns is plain.
 
 pub mod affinity;
 pub mod allowance;
