@@ -124,7 +124,17 @@ fn drill(case: &Case, fleet: &Fleet, arguments: &Arguments, project: &Path) -> O
     let rps = fleet.capacity() * arguments.load_percent.unwrap_or(case.load_percent) / 100;
     let mut drill = command(target_dir().join(PROFILE).join("tenet"));
     drill.arg("drill").args(case.drill).arg(project).args(["--rps", &rps.to_string(), "--json"]);
-    drill.args(["--before", "5s", "--during", case.during, "--after", "10s", "--only-stated-limits"]);
+    drill.args([
+        "--warm-up",
+        "3s",
+        "--before",
+        "5s",
+        "--during",
+        case.during,
+        "--after",
+        "10s",
+        "--only-stated-limits",
+    ]);
     let output = drill.stderr(Stdio::inherit()).output().map_err(|error| error.to_string())?;
     serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("no report ({error}): {}", String::from_utf8_lossy(&output.stdout)))

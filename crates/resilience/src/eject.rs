@@ -3,7 +3,7 @@
 //! ```text
 //!   each attempt ──▶ Vote: failures in a row ──────────────┐
 //!                                                          ├─▶ Ejection::try_eject ──▶ left out, for longer each time, never more than the cap
-//!   each second  ──▶ Judge: each instance beside the others┘
+//!   each interval──▶ Judge: each instance beside the others┘
 //! ```
 //!
 //! The rules are those of Envoy's outlier detection (consecutive failures, success rate beside the others, growing time, cap, panic
@@ -32,7 +32,7 @@ use std::time::Duration;
 pub struct EjectionRules {
     /// Failures in a row, over all threads; 5. Zero turns the rule off.
     pub consecutive_failures: u32,
-    /// How often the judge is asked; 1 s.
+    /// How often the judge is asked; 500 ms.
     pub interval: Duration,
     /// How long the first ejection lasts, and how much longer each further one; 5 s.
     pub base: Duration,
@@ -56,7 +56,7 @@ pub struct EjectionRules {
     pub latency_factor: f64,
     /// How much longer than that it takes at least; 10 ms.
     pub latency_difference: Duration,
-    /// Judgements running that find it slow; 2. Each needs requests of its own.
+    /// Judgements running that find it slow; 2. Each needs requests of its own. One that comes back from it is on trial: the next is enough.
     pub latency_judgements: u32,
     /// Requests that a share of failures or a latency needs; 20.
     pub requests: u64,
@@ -66,7 +66,7 @@ impl Default for EjectionRules {
     fn default() -> EjectionRules {
         EjectionRules {
             consecutive_failures: 5,
-            interval: Duration::from_secs(1),
+            interval: Duration::from_millis(500),
             base: Duration::from_secs(5),
             longest: Duration::from_secs(60),
             forgive: Duration::from_secs(10),

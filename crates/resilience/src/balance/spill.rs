@@ -17,7 +17,13 @@
 //!
 //! An instance of the zone that refuses a call because it has too much to do ([`Outcome::Refused`]) says the same without a doubt, and
 //! before latency can: each such refusal moves one part in [`REFUSALS`] of what is left over to the others at once. A process that starts in
-//! a full zone, or takes over the calls of one that died, has found the others after a hundred refusals instead of after seconds.
+//! a full zone, or takes over the calls of one that died, has found the others after a hundred refusals instead of after seconds. A refusal
+//! of the others moves as much back: a zone whose share went away with the last overload is not left idle while the others are overrun.
+//! For the same reason the share comes back at full pace where the zone is not only fast enough but [`FASTER`].
+//!
+//! Where callers are many and the capacity nearly used up, the share still swings, and what a side was overrun by waits there. So where the
+//! side that was decided for takes too long by the same measure ([`Spill::doubts`]), its instance is put beside one of the other side by score, and the
+//! other takes the call where it is better by far.
 //!
 //! It is the integral part of a controller, and not a comparison of two scores, because a comparison sends all or nothing: the local
 //! zone would swing between empty and overrun. And it compares what calls take and not scores, because a thread that sends everything to
@@ -29,6 +35,9 @@ use std::time::Duration;
 
 /// The share that always goes to the other side, so that its latency is known: one call in 64.
 const TRICKLE: f64 = 1.0 / 64.0;
+/// The share to begin with. A process that starts knows nothing of its zone, and its zone nothing of it: half leaves a zone that is
+/// full already with less than it would refuse, and goes back within some seconds where the zone is not.
+const FIRST: f64 = 0.5;
 /// The least share of an answer in the mean of its side, when they come quickly.
 const STEP_LEAST: f64 = 1.0 / 16.0;
 /// The largest, when they come rarely.
@@ -38,6 +47,9 @@ const MEMORY: Duration = Duration::from_secs(1);
 /// How many times slower the share is taken back than given away: 12 s for all of it by default. Of 1, 2, 3, 4 and 8 the largest that
 /// keeps nine of ten calls in their zone where latencies are spread so widely that noise moves the share (σ = 1.5 of the logarithm).
 const BACK: f64 = 4.0;
+/// By so much, as log₂, the local zone's answers must come sooner than the others' for the share to be taken back as fast as it is given
+/// away: then it is not near what it carries.
+const FASTER: f64 = 2.0;
 /// Refusals of the local zone after which about two thirds of the calls go elsewhere.
 const REFUSALS: f64 = 64.0;
 /// What the controller takes for the time between two answers at most, so that a lone answer after silence does not move everything.
@@ -88,7 +100,7 @@ impl Side {
 
 impl Spill {
     pub(super) fn new(rules: SpillRules) -> Spill {
-        Spill { rules, local: None, remote: None, share: TRICKLE, moved: Moment::START }
+        Spill { rules, local: None, remote: None, share: FIRST, moved: Moment::START }
     }
 
     /// The share of calls that goes to other zones, 0 to 1.
@@ -100,12 +112,20 @@ impl Spill {
         unit < self.share
     }
 
+    /// Whether the side that was decided for takes longer than it may beside the other one.
+    pub(super) fn doubts(&self, remote: bool) -> bool {
+        let (Some(local), Some(far)) = (self.local, self.remote) else { return false };
+        let longer = if remote { far.mean - local.mean } else { local.mean - far.mean };
+        longer > self.rules.ratio.max(1.0).log2()
+    }
+
     pub(super) fn ended(&mut self, local: bool, now: Moment, observation: Observation, busyness: f64) {
         if observation.outcome == Outcome::Cancelled {
             return;
         }
-        if local && observation.outcome == Outcome::Refused {
-            self.share = (self.share + (1.0 - self.share) / REFUSALS).min(1.0 - TRICKLE);
+        if observation.outcome == Outcome::Refused {
+            let moved = if local { 1.0 - self.share } else { -self.share } / REFUSALS;
+            self.share = (self.share + moved).clamp(TRICKLE, 1.0 - TRICKLE);
         }
         let side = if local { &mut self.local } else { &mut self.remote };
         let mut seen = ((observation.latency.as_nanos() as f64).max(1.0) * busyness).log2();
@@ -116,10 +136,64 @@ impl Spill {
         *side = Some(Side::with(*side, seen, now));
         let (Some(local), Some(remote)) = (self.local, self.remote) else { return };
         let error = (local.mean - remote.mean - self.rules.ratio.max(1.0).log2()).clamp(-1.0, 1.0);
-        let error = if error < 0.0 { error / BACK } else { error };
+        let creeps = error < 0.0 && local.mean > remote.mean - FASTER;
+        let error = if creeps { error / BACK } else { error };
         let step =
             now.since(self.moved).min(LONGEST_STEP).as_secs_f64() / self.rules.pace.as_secs_f64().max(0.001);
         self.share = (self.share + error * step).clamp(TRICKLE, 1.0 - TRICKLE);
         self.moved = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The share of one that sees, a hundred times a second for so long, an answer of each side.
+    fn after(
+        spill: &mut Spill,
+        from_s: u64,
+        seconds: u64,
+        local: (u64, Outcome),
+        remote: (u64, Outcome),
+    ) -> f64 {
+        for n in 0..seconds * 100 {
+            let now = Moment::from_nanos(from_s * 1_000_000_000 + (n + 1) * 10_000_000);
+            for (is_local, (ms, outcome)) in [(true, local), (false, remote)] {
+                let observation = Observation { latency: Duration::from_millis(ms), outcome };
+                spill.ended(is_local, now, observation, 1.0);
+            }
+        }
+        spill.share()
+    }
+
+    const WELL: (u64, Outcome) = (20, Outcome::Ok);
+
+    #[test]
+    fn a_process_that_starts_gives_half_away_and_takes_it_back() {
+        let mut spill = Spill::new(SpillRules::default());
+        assert_eq!(spill.share(), 0.5);
+        assert!((0.3..0.5).contains(&after(&mut spill, 0, 2, WELL, WELL)), "{}", spill.share());
+        assert_eq!(after(&mut spill, 2, 12, WELL, WELL), TRICKLE);
+    }
+
+    #[test]
+    fn refusals_move_the_share_to_the_other_side() {
+        let mut spill = Spill::new(SpillRules::default());
+        after(&mut spill, 0, 20, WELL, WELL);
+        assert!(after(&mut spill, 20, 2, (20, Outcome::Refused), WELL) > 0.9);
+        assert!(after(&mut spill, 22, 2, WELL, (20, Outcome::Refused)) < 0.1);
+    }
+
+    #[test]
+    fn the_share_comes_back_at_full_pace_only_to_a_zone_that_is_far_from_full() {
+        let mut back = |local_ms: u64| {
+            let mut spill = Spill::new(SpillRules::default());
+            after(&mut spill, 0, 10, (200, Outcome::Ok), WELL);
+            assert_eq!(spill.share(), 1.0 - TRICKLE);
+            after(&mut spill, 10, 3, (local_ms, Outcome::Ok), (200, Outcome::Ok))
+        };
+        assert!(back(150) > 0.6, "{}", back(150));
+        assert!(back(20) < 0.3, "{}", back(20));
     }
 }

@@ -74,10 +74,10 @@ fn the_shares_are_those_of_the_rule() {
     // Ready before busy before down, whatever the score.
     check(3, None, &[(1, Busy, 1.0, 1.0), (1, Ready, 9.0, 1.0), (1, Down, 0.0, 1.0)], &[0.0, 1.0, 0.0]);
     check(2, None, &[(1, Busy, 2.0, 1.0), (1, Busy, 1.0, 1.0)], &[0.0, 1.0]);
-    // The local zone gets all but the trickle of 1/64, also where it scores worse; the others only when it has nothing ready.
-    check(1, None, &[(1, Ready, 9.0, 1.0), (2, Ready, 1.0, 1.0)], &[0.984, 0.016]);
+    // Before anything is known half goes to the local zone, also where it scores worse; all only when one has nothing ready.
+    check(1, None, &[(1, Ready, 9.0, 1.0), (2, Ready, 1.0, 1.0)], &[0.5, 0.5]);
     check(1, None, &[(1, Busy, 1.0, 1.0), (2, Ready, 9.0, 1.0)], &[0.0, 1.0]);
-    check(1, None, &[(1, Busy, 9.0, 1.0), (2, Busy, 1.0, 1.0)], &[0.984, 0.016]);
+    check(1, None, &[(1, Busy, 9.0, 1.0), (2, Busy, 1.0, 1.0)], &[0.5, 0.5]);
     check(0, None, &[(2, Ready, 1.0, 1.0), (3, Ready, 1.0, 1.0)], &[0.5, 0.5]);
     // A retry goes to another zone where one is ready, and stays otherwise.
     check(1, Some(1), &[(1, Ready, 1.0, 1.0), (2, Ready, 9.0, 1.0)], &[0.0, 1.0]);

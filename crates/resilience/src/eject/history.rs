@@ -4,7 +4,7 @@ use super::Interval;
 
 /// Intervals that are kept. Where an instance has too few requests for a judgement in one interval, as many of the last as it takes are
 /// judged together, up to this many.
-pub(super) const WINDOW: usize = 10;
+pub(super) const WINDOW: usize = 20;
 
 /// One instance as the judge remembers it.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct History {
     fresh: usize,
     /// Judgements running that found it slow.
     slow: u32,
+    /// They were enough once, and none has found it sound since: the next one is enough.
+    convicted: bool,
 }
 
 impl History {
@@ -25,6 +27,11 @@ impl History {
         }
         self.sums[0] = interval;
         self.fresh = (self.fresh + 1).min(WINDOW);
+    }
+
+    /// What is kept of it while it is ejected.
+    pub(super) fn left_out(&self) -> History {
+        History { convicted: self.convicted, ..History::default() }
     }
 
     /// The sum of the last `count` intervals, 1 to [`WINDOW`].
@@ -42,16 +49,18 @@ impl History {
         self.enough(requests).filter(|count| *count <= self.fresh)
     }
 
-    /// A judgement found it slow; how many have, running.
-    pub(super) fn found_slow(&mut self) -> u32 {
+    /// A judgement found it slow; whether that makes `judgements` running, or it is one of those that come back from that.
+    pub(super) fn found_slow(&mut self, judgements: u32) -> bool {
         self.fresh = 0;
         self.slow = self.slow.saturating_add(1);
-        self.slow
+        self.convicted |= self.slow >= judgements;
+        self.convicted
     }
 
     /// A judgement found it as fast as the others, or there was nothing to judge for the whole window.
     pub(super) fn found_sound(&mut self) {
         self.slow = 0;
+        self.convicted = false;
     }
 
     pub(super) fn is_stale(&self) -> bool {

@@ -20,7 +20,7 @@ pub enum Exempt {
     Nothing,
     /// Not by its latency: it is in its slow start, and a cold instance is slow.
     Latency,
-    /// By nothing: it is ejected. What was known of it is forgotten.
+    /// By nothing: it is ejected. What was known of it is forgotten, but that it was slow: back again, it is on trial.
     All,
 }
 
@@ -54,7 +54,7 @@ impl Judge {
         for tally in tallies {
             let mut history = before.remove(&tally.instance).unwrap_or_default();
             match tally.exempt {
-                Exempt::All => history = History::default(),
+                Exempt::All => history = history.left_out(),
                 Exempt::Nothing | Exempt::Latency => history.push(tally.interval),
             }
             self.histories.insert(tally.instance, history);
@@ -135,7 +135,7 @@ fn slow(history: &mut History, peers: &[Peers], rules: &EjectionRules) -> Option
         history.found_sound();
         return None;
     }
-    (history.found_slow() >= rules.latency_judgements).then_some(Cause::Latency { typical, others })
+    history.found_slow(rules.latency_judgements).then_some(Cause::Latency { typical, others })
 }
 
 #[cfg(test)]

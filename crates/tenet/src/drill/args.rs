@@ -119,6 +119,9 @@ pub struct RunArgs {
     /// Requests a second that the drill sends itself.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rps: u32,
+    /// How long callers call before anything is measured, so that a fleet that had nothing to do is no measure of what is usual.
+    #[arg(long, default_value = "2s")]
+    pub warm_up: Millis,
     /// How long to measure before the failure.
     #[arg(long, default_value = "5s")]
     pub before: Millis,
@@ -196,15 +199,16 @@ impl RunArgs {
             || self.during.duration() > LONGEST
             || self.after.duration() > LONGEST
             || self.before.duration() > LONGEST
+            || self.warm_up.duration() > LONGEST
         {
             return Err(Failed(format!(
-                "error: --before, --during and --after are at most {LONGEST:?} each, and --during is more than 0"
+                "error: --warm-up, --before, --during and --after are at most {LONGEST:?} each, and --during is more than 0"
             )));
         }
         if self.timeout.0 == 0 || self.timeout.duration() > LONGEST {
             return Err(Failed(format!("error: --timeout is {}, expected 1ms to {LONGEST:?}", self.timeout)));
         }
-        let usual_ms = self.before.0 + self.after.0;
+        let usual_ms = self.warm_up.0 + self.before.0 + self.after.0;
         let calls = u64::from(self.rps) * (usual_ms + (self.during.0 as f64 * load_times) as u64) / 1000;
         if calls > CALLS_MAX {
             return Err(Failed(format!(

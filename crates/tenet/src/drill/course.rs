@@ -37,7 +37,7 @@ pub struct Rates<'a> {
 
 /// Readings of the fleet's counters between the phases.
 pub struct Readings {
-    /// When the load began.
+    /// When the warm-up was over.
     pub begin: Sums,
     /// Just before the failure.
     pub began: Sums,
@@ -102,8 +102,10 @@ impl<'a, S: Fn(&str)> Drill<'a, S> {
 
     /// From beginning to end. Dropping it leaves the failure to the session, whose end undoes it.
     pub async fn course(&mut self) -> Result<Course, Failed> {
+        let warm = self.start + self.args.warm_up.duration();
+        self.pass(warm, "warm-up").await?;
         let begin = self.fleet.sums().await;
-        self.pass(self.start + self.args.before.duration(), "before").await?;
+        self.pass(warm + self.args.before.duration(), "before").await?;
         let began = self.fleet.sums().await;
         self.session.say("begin").await?;
         let began_unix_ms =

@@ -89,6 +89,7 @@ pub async fn measure(fault: Fault, args: RunArgs) -> Result<Report, Failed> {
     let (notice, counters) = fleet.end(course.began_unix_ms, course.undone_unix_ms);
     let since_start = |unix_ms: u64| (unix_ms * 1000).saturating_sub(start_unix_us);
     let marks = Marks {
+        warm_us: micros(args.warm_up.duration()),
         began_us: since_start(course.began_unix_ms),
         undone_us: since_start(course.undone_unix_ms),
         ended_us,
@@ -165,7 +166,7 @@ fn report(
         instances: targets.instances,
         gateways: targets.gateways,
         rps: args.rps,
-        calls: calls.len() as u64,
+        calls: before.calls + during.calls + after.calls,
         harmed,
         causes,
         detected_after_ms: notice.as_ref().map(|one| one.at_unix_ms.saturating_sub(course.began_unix_ms)),
@@ -173,7 +174,12 @@ fn report(
         recovered_after_ms,
         settled_after_ms,
         phases: Phases {
-            before: Row::new(&before, marks.began_us, &names, fleet(begin, began)),
+            before: Row::new(
+                &before,
+                marks.began_us.saturating_sub(marks.warm_us),
+                &names,
+                fleet(begin, began),
+            ),
             during: Row::new(
                 &during,
                 marks.undone_us.saturating_sub(marks.began_us),

@@ -29,6 +29,8 @@ pub struct Call {
 /// When the failure came and went, in microseconds since the load began.
 #[derive(Clone, Copy, Debug)]
 pub struct Marks {
+    /// The warm-up is over.
+    pub warm_us: u64,
     /// The failure is there.
     pub began_us: u64,
     /// It is undone.
@@ -37,9 +39,11 @@ pub struct Marks {
     pub ended_us: u64,
 }
 
-/// The three parts of a drill.
+/// The parts of a drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Calls of the warm-up that had ended when the failure came: they count for nothing.
+    WarmUp,
     /// Calls that had ended when the failure came.
     Before,
     /// Calls that it may have harmed: under way when it came, or begun until it was undone.
@@ -124,7 +128,7 @@ pub fn failure(outcome: Outcome) -> Option<String> {
 /// Which part of the drill a call belongs to.
 pub fn phase(call: &Call, marks: &Marks) -> Phase {
     if call.intended_us + call.latency_us < marks.began_us {
-        Phase::Before
+        if call.intended_us < marks.warm_us { Phase::WarmUp } else { Phase::Before }
     } else if call.intended_us < marks.undone_us {
         Phase::During
     } else {
@@ -134,16 +138,17 @@ pub fn phase(call: &Call, marks: &Marks) -> Phase {
 
 /// The figures before, during and after.
 pub fn by_phase(calls: &[Call], marks: &Marks) -> [Figures; 3] {
-    let mut figures: [Figures; 3] = Default::default();
+    let mut figures: [Figures; 4] = Default::default();
     for call in calls {
         figures[phase(call, marks) as usize].add(call);
     }
-    figures
+    let [_, before, during, after] = figures;
+    [before, during, after]
 }
 
 /// From the failure until callers were served as before, in milliseconds; `None` if that never came.
 pub fn recovery_ms(calls: &[Call], marks: &Marks, p99_before_ms: Option<f64>) -> Option<u64> {
-    let harmed = calls.iter().filter(|call| phase(call, marks) != Phase::Before);
+    let harmed = calls.iter().filter(|call| matches!(phase(call, marks), Phase::During | Phase::After));
     served_again_ms(harmed, marks.began_us, marks.ended_us, p99_before_ms)
 }
 
@@ -190,7 +195,8 @@ mod tests {
     use super::*;
     use tenet_error::Code;
 
-    const MARKS: Marks = Marks { began_us: 5_000_000, undone_us: 10_000_000, ended_us: 15_000_000 };
+    const MARKS: Marks =
+        Marks { warm_us: 2_000_000, began_us: 5_000_000, undone_us: 10_000_000, ended_us: 15_000_000 };
     const OK: Outcome = Outcome::Status(200, None);
 
     fn call(intended_ms: u64, latency_ms: u64, outcome: Outcome) -> Call {
@@ -206,7 +212,10 @@ mod tests {
     #[test]
     fn a_call_under_way_when_the_failure_comes_is_one_it_may_have_harmed() {
         for (intended_ms, latency_ms, expected) in [
-            (0, 1, Phase::Before),
+            (0, 1, Phase::WarmUp),
+            (1_999, 3_000, Phase::WarmUp),
+            (1_999, 3_001, Phase::During),
+            (2_000, 1, Phase::Before),
             (4_990, 9, Phase::Before),
             (4_990, 10, Phase::During),
             (9_999, 9_000, Phase::During),

@@ -25,6 +25,14 @@ impl Graph {
         Ok(kept.chain(added).collect())
     }
 
+    /// How many `follower` follows.
+    pub(super) fn following_count(&self, follower: &str) -> Result<usize, Status> {
+        if self.shelf.range(&format!("{follower}/"))?.is_empty() {
+            return Ok(Person::from_id(follower).map_or(0, |person| person.following().count()));
+        }
+        Ok(self.following(follower)?.len())
+    }
+
     /// Adds an edge; false if it was there.
     pub(super) fn follow(&self, follower: &str, followed: &str) -> Result<bool, Status> {
         self.shelf.update(&format!("{follower}/{followed}"), |known| {

@@ -115,7 +115,7 @@ impl Contract for Accounts {
         let request = request.into_inner();
         let (followed, follower) = self.pair(&request.user_id, &request.follower_id)?;
         let changed = self.graph.follow(&follower, &followed)?;
-        let following_count = self.graph.following(&follower)?.len() as i64;
+        let following_count = self.graph.following_count(&follower)? as i64;
         Ok(Response::new(FollowUserResponse { changed, following_count }))
     }
 
@@ -145,7 +145,7 @@ impl Contract for Accounts {
 impl Accounts {
     /// Fills in what is counted rather than stored.
     fn counted(&self, mut user: User) -> Result<User, Status> {
-        user.following_count = self.graph.following(&user.user_id)?.len() as i64;
+        user.following_count = self.graph.following_count(&user.user_id)? as i64;
         Ok(user)
     }
 

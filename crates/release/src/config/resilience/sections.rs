@@ -82,10 +82,10 @@ section! {
         /// where five and more have 100 attempts each; 0 turns it off. Default: 190, as in Envoy.
         success_rate_deviation_percent: u32 = 190,
         /// Typical latency (geometric mean) in percent of the median of the other instances' that ejects an instance which has it twice
-        /// running; 0 turns it off, else at least 101. Default: 300.
+        /// running, or once after it came back from that; 0 turns it off, else at least 101. Default: 300.
         latency_factor_percent: u32 = 300,
-        /// How often failures and latency are judged. Default: 1s.
-        interval: Millis = Millis(1_000),
+        /// How often failures and latency are judged. Default: 500ms.
+        interval: Millis = Millis(500),
         /// How long the first ejection lasts, and how much longer each further one without a pause between them. Default: 5s.
         base: Millis = Millis(5_000),
         /// The longest ejection. Default: 60s.

@@ -113,6 +113,26 @@ fn the_exempt_are_not_judged_and_the_ejected_start_from_nothing() {
 }
 
 #[test]
+fn one_that_comes_back_from_being_slow_is_on_trial() {
+    let rules = EjectionRules::default();
+    let other = tally(1, (100, 0, 6));
+    let mut judge = Judge::new();
+    let mut found = |exempt: Exempt, millis: u64| {
+        let first = Tally { exempt, ..tally(0, (100, 0, millis)) };
+        judge.judge(&[first, other], &rules).len()
+    };
+    let seen: Vec<usize> = [104, 104].map(|millis| found(Exempt::Nothing, millis)).to_vec();
+    assert_eq!(seen, [0, 1]);
+    for _ in 0..50 {
+        assert_eq!(found(Exempt::All, 104), 0);
+    }
+    assert_eq!(found(Exempt::Nothing, 104), 1, "once is enough");
+    assert_eq!(found(Exempt::All, 104), 0);
+    let seen: Vec<usize> = [6, 104, 104].map(|millis| found(Exempt::Nothing, millis)).to_vec();
+    assert_eq!(seen, [0, 0, 1], "found sound it is one as all others");
+}
+
+#[test]
 fn one_slow_interval_between_sound_ones_is_nothing() {
     let (sound, slow) = (tally(0, (100, 0, 6)), tally(0, (100, 0, 104)));
     let other = tally(1, (100, 0, 6));
