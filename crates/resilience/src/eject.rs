@@ -32,7 +32,7 @@ use std::time::Duration;
 pub struct EjectionRules {
     /// Failures in a row, over all threads; 5. Zero turns the rule off.
     pub consecutive_failures: u32,
-    /// How often the judge is asked; 500 ms.
+    /// How often the judge is asked; 250 ms.
     pub interval: Duration,
     /// How long the first ejection lasts, and how much longer each further one; 5 s.
     pub base: Duration,
@@ -66,7 +66,7 @@ impl Default for EjectionRules {
     fn default() -> EjectionRules {
         EjectionRules {
             consecutive_failures: 5,
-            interval: Duration::from_millis(500),
+            interval: Duration::from_millis(250),
             base: Duration::from_secs(5),
             longest: Duration::from_secs(60),
             forgive: Duration::from_secs(10),

@@ -1,11 +1,12 @@
 //! What one thread knows of one instance: how long it takes, how much it has to do, how often it fails.
 //!
 //! The latency is the Peak EWMA of Finagle ("Finagle, Clients, Load Balancing", Twitter) and linkerd2 (`p2c` with `PeakEwma`): it
-//! jumps up to a slow answer at once and comes down with time, so that one slow instance is left alone after one answer. The score is
-//! latency × attempts in flight, and the lower one wins:
+//! jumps up to a slow answer at once and comes down with time, so that one slow instance is left alone after one answer. At hundreds of answers
+//! a second the peak of a sound instance is its worst answer of seconds, too, and no longer tells it from a slow one: so the latency of the
+//! score is the geometric mean of the peak and of the mean of its last answers. The score is latency × attempts in flight, and the lower one wins:
 //!
 //! ```text
-//!   score = max(latency, age) · (in flight / weight + 1) · (1 + 4 · (failing² + refusing²) · pressure) / (1 − utilisation)
+//!   score = max(√(peak · mean), age) · (in flight / weight + 1) · (1 + 4 · (failing² + refusing²) · pressure) / (1 − utilisation)
 //! ```
 //!
 //! - `age`: time since which attempts run and none was answered. What has run for 2 s will have taken at least 2 s, so a hung instance loses
@@ -32,6 +33,8 @@ use trouble::Trouble;
 
 /// An instance is suspect when it answered nothing for this many times the peak latency of its answers.
 const STALLED_PEAKS: f64 = 4.0;
+/// Least share of an answer in the mean of the last ones: about the last eight count, and none from `decay` ago.
+const TYPICAL_STEP: f64 = 1.0 / 8.0;
 /// Where an unrefreshed latency falls to, as a share of the service's average.
 const IDLE_FLOOR: f64 = 0.5;
 /// The utilisation from which a report makes no more difference: the factor 1/(1 − u) is at most 10.
@@ -94,6 +97,8 @@ pub struct Load {
     latency: Option<f64>,
     /// The same as of the last answer: what was given up since makes it a worse choice, but nobody may wait longer for a sign of life.
     answered: Option<f64>,
+    /// Mean of the last answers, in nanoseconds.
+    typical: Option<f64>,
     measured: Moment,
     trouble: Trouble,
     in_flight: u32,
@@ -113,6 +118,7 @@ impl Load {
         Load {
             latency: None,
             answered: None,
+            typical: None,
             measured: Moment::START,
             trouble: Trouble::default(),
             in_flight: 0,
@@ -133,6 +139,7 @@ impl Load {
     pub fn returned(&mut self, now: Moment) {
         self.latency = None;
         self.answered = None;
+        self.typical = None;
         self.trouble = Trouble::default();
         self.utilisation = None;
         self.warming_since = Some(now);
@@ -163,6 +170,9 @@ impl Load {
                 return self.trouble.ended(now, Outcome::Refused, average);
             }
         };
+        let typical = self.typical.map_or(seen, |_| self.faded(self.typical, now, average));
+        let step = average.idle(self.measured, now).max(TYPICAL_STEP);
+        self.typical = Some(typical + step * (seen - typical));
         self.latency = Some(if seen >= known { seen } else { seen + (known - seen) * fade });
         self.trouble.ended(now, observation.outcome, average);
         self.measured = now;
@@ -203,7 +213,7 @@ impl Load {
 
     /// What the next attempt would meet, in nanoseconds and penalties; the lower the better, always finite.
     pub fn score(&self, now: Moment, average: &Average) -> f64 {
-        let latency = self.latency_now(now, average).max(self.age(now));
+        let latency = self.expected(now, average).max(self.age(now));
         let queue = f64::from(self.in_flight()) / self.weight + 1.0;
         latency * queue * self.trouble.penalty(now, average) * self.busyness(now, average)
     }
@@ -242,7 +252,17 @@ impl Load {
     }
 
     fn latency_now(&self, now: Moment, average: &Average) -> f64 {
-        let Some(known) = self.latency else { return average.latency() };
+        self.faded(self.latency, now, average)
+    }
+
+    /// What an answer will take.
+    fn expected(&self, now: Moment, average: &Average) -> f64 {
+        (self.latency_now(now, average) * self.faded(self.typical, now, average)).sqrt()
+    }
+
+    /// What is left of `known`, as of the last answer.
+    fn faded(&self, known: Option<f64>, now: Moment, average: &Average) -> f64 {
+        let Some(known) = known else { return average.latency() };
         let floor = average.latency() * IDLE_FLOOR;
         let idle = average.idle(self.measured, now);
         // Evenly in the logarithm, as far as the part of `decay` that has passed.

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_share_comes_back_at_full_pace_only_to_a_zone_that_is_far_from_full() {
-        let mut back = |local_ms: u64| {
+        let back = |local_ms: u64| {
             let mut spill = Spill::new(SpillRules::default());
             after(&mut spill, 0, 10, (200, Outcome::Ok), WELL);
             assert_eq!(spill.share(), 1.0 - TRICKLE);

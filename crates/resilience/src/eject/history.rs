@@ -4,7 +4,7 @@ use super::Interval;
 
 /// Intervals that are kept. Where an instance has too few requests for a judgement in one interval, as many of the last as it takes are
 /// judged together, up to this many.
-pub(super) const WINDOW: usize = 20;
+pub(super) const WINDOW: usize = 32;
 
 /// One instance as the judge remembers it.
 #[derive(Clone, Debug, Default)]

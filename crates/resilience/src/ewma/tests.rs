@@ -44,10 +44,10 @@ fn the_score_follows_what_was_seen() {
     // Never seen: the service's average.
     check(&[], 0, 10.0, 10.0);
     check(&[(100, 20, Ok)], 100, 20.0, 20.0);
-    // Up at once.
-    check(&[(100, 10, Ok), (200, 100, Ok)], 200, 100.0, 100.0);
-    // Down with time: after a second, e^−0.1 of the distance from what 100 ms idly fell to; after 10 s, all the way.
-    check(&[(100, 100, Ok), (1_100, 10, Ok)], 1_100, 68.0, 68.2);
+    // Up at once: √(100 · (10 + 90/8)).
+    check(&[(100, 10, Ok), (200, 100, Ok)], 200, 46.0, 46.1);
+    // Down with time: after a second, e^−0.1 of the peak's and 7/8 of the mean's distance from what 100 ms idly fell to; after 10 s, all the way.
+    check(&[(100, 100, Ok), (1_100, 10, Ok)], 1_100, 67.0, 67.1);
     check(&[(1_100, 1_000, Ok), (11_200, 10, Ok)], 11_200, 10.0, 10.0);
     // Unrefreshed it falls below the average, so that it is tried again, but no lower than half of that.
     check(&[(200, 100, Ok)], 5_200, 22.3, 22.4);
@@ -64,7 +64,7 @@ fn the_score_follows_what_was_seen() {
     check(&[(100, 20, Ok), (101, 1, Refused)], 101, 24.9, 25.0);
     check(&[(100, 20, Ok), (101, 1, Refused)], 1_101, 17.9, 18.1);
     // Cancelled after longer than usual it took at least that; before, nothing is known.
-    check(&[(200, 10, Ok), (300, 50, Cancelled)], 300, 50.0, 50.0);
+    check(&[(200, 10, Ok), (300, 50, Cancelled)], 300, 27.3, 27.4);
     check(&[(200, 20, Ok), (201, 1, Cancelled)], 201, 19.9, 20.0);
 }
 

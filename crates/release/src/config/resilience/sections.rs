@@ -84,8 +84,8 @@ section! {
         /// Typical latency (geometric mean) in percent of the median of the other instances' that ejects an instance which has it twice
         /// running, or once after it came back from that; 0 turns it off, else at least 101. Default: 300.
         latency_factor_percent: u32 = 300,
-        /// How often failures and latency are judged. Default: 500ms.
-        interval: Millis = Millis(500),
+        /// How often failures and latency are judged. Default: 250ms.
+        interval: Millis = Millis(250),
         /// How long the first ejection lasts, and how much longer each further one without a pause between them. Default: 5s.
         base: Millis = Millis(5_000),
         /// The longest ejection. Default: 60s.
