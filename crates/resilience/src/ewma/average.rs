@@ -14,6 +14,9 @@ pub struct Average {
     rules: LoadRules,
     /// Mean latency of good answers, in nanoseconds; `None` before the first.
     latency: Option<f64>,
+    /// Good answers so far, as far as they matter: until 1/[`STEP`] of them came, each counts the same, so that the first, which had to wait
+    /// for a connection, is not what instances that were never called are taken for.
+    answers: f64,
     /// Attempts in flight at an instance when one of them ended, itself included.
     pressure: f64,
     utilisation: Option<(f64, Moment)>,
@@ -22,7 +25,7 @@ pub struct Average {
 impl Average {
     /// Of nothing yet.
     pub fn new(rules: LoadRules) -> Average {
-        Average { rules, latency: None, pressure: 1.0, utilisation: None }
+        Average { rules, latency: None, answers: 0.0, pressure: 1.0, utilisation: None }
     }
 
     /// How loads are measured.
@@ -36,10 +39,9 @@ impl Average {
             return;
         }
         let latency = observation.latency.as_nanos() as f64;
-        self.latency = Some(match self.latency {
-            Some(mean) => mean + STEP * (latency - mean),
-            None => latency,
-        });
+        self.answers = (self.answers + 1.0).min(1.0 / STEP);
+        let mean = self.latency.unwrap_or(latency);
+        self.latency = Some(mean + (latency - mean) / self.answers);
         self.pressure += STEP * (f64::from(in_flight.max(1)) - self.pressure);
     }
 

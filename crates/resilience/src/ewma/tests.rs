@@ -69,6 +69,20 @@ fn the_score_follows_what_was_seen() {
 }
 
 #[test]
+fn one_that_was_never_called_is_preferred_to_one_whose_first_answer_was_slow() {
+    let mut average = Average::new(LoadRules::default());
+    let (mut known, unknown) = (Load::new(1.0, None), Load::new(1.0, None));
+    for n in 0..32 {
+        let observation = observed(if n == 0 { 20 } else { 10 }, Outcome::Ok);
+        known.began(at(100 * n));
+        known.ended(at(100 * n), observation, &average);
+        average.ended(observation, 1);
+        let now = at(100 * n);
+        assert!(unknown.score(now, &average) <= known.score(now, &average) + 1.0, "after {n} more");
+    }
+}
+
+#[test]
 fn in_flight_counts_by_weight() {
     let average = average(1);
     for (weight, expected) in [(1.0, 30.0), (2.0, 20.0), (0.5, 50.0), (f64::NAN, 30.0), (0.0, 2010.0)] {
