@@ -38,7 +38,9 @@ pub fn start() -> Outcome<Backends> {
             }
             let local = LocalSet::new();
             local.spawn_local(accept(http_listener, |stream| async { drop(serve_http(stream).await) }));
-            local.spawn_local(accept(grpc_listener, |stream| async { drop(serve_grpc(stream).await) }));
+            local.spawn_local(accept(grpc_listener, |stream| async {
+                drop(serve_grpc(stream, answer_grpc).await)
+            }));
             runtime.block_on(local);
         })
         .map_err(failed)?;
@@ -87,7 +89,11 @@ async fn serve_http(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-async fn serve_grpc(stream: TcpStream) -> Result<(), h2::Error> {
+/// Serves gRPC on one connection; each request is answered in a task of its own with `answer`, which gets the framed item.
+pub async fn serve_grpc<F: Future<Output = Result<(), h2::Error>> + 'static>(
+    stream: TcpStream,
+    answer: impl Fn(http::Request<h2::RecvStream>, h2::server::SendResponse<Bytes>, Bytes) -> F,
+) -> Result<(), h2::Error> {
     let item = Bytes::from(framed_item());
     // Windows so large that no proxy ever waits for one.
     let mut builder = h2::server::Builder::new();
@@ -95,7 +101,7 @@ async fn serve_grpc(stream: TcpStream) -> Result<(), h2::Error> {
     let mut connection = builder.handshake(stream).await?;
     while let Some(request) = connection.accept().await {
         let (request, respond) = request?;
-        tokio::task::spawn_local(answer_grpc(request, respond, item.clone()));
+        tokio::task::spawn_local(answer(request, respond, item.clone()));
     }
     Ok(())
 }
@@ -105,15 +111,30 @@ async fn answer_grpc(
     mut respond: h2::server::SendResponse<Bytes>,
     item: Bytes,
 ) -> Result<(), h2::Error> {
-    let mut body = request.into_body();
+    read_all(request.into_body()).await?;
+    send_message(&mut respond, item)
+}
+
+/// Reads a request's body, and forgets it.
+pub async fn read_all(mut body: h2::RecvStream) -> Result<(), h2::Error> {
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;
     }
+    Ok(())
+}
+
+/// The head of a gRPC response.
+pub fn grpc_head() -> Response<()> {
     let mut response = Response::new(());
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
-    let mut stream = respond.send_response(response, false)?;
-    stream.send_data(item, false)?;
+    response
+}
+
+/// Answers OK with one framed message.
+pub fn send_message(respond: &mut h2::server::SendResponse<Bytes>, message: Bytes) -> Result<(), h2::Error> {
+    let mut stream = respond.send_response(grpc_head(), false)?;
+    stream.send_data(message, false)?;
     let mut trailers = HeaderMap::with_capacity(1);
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     stream.send_trailers(trailers)

@@ -77,22 +77,16 @@ fn fault_table(rows: &[Row]) -> Vec<Vec<String>> {
     ];
     for row in rows {
         let phases = |pick: fn(&Run) -> f64| of(row, pick);
-        let p50 = [
-            |run: &Run| run.phases.before.p50_us,
-            |run: &Run| run.phases.during.p50_us,
-            |run: &Run| run.phases.after.p50_us,
+        let p50: [fn(&Run) -> f64; 3] = [
+            |run| run.phases.before.p50_us as f64 / 1000.0,
+            |run| run.phases.during.p50_us as f64 / 1000.0,
+            |run| run.phases.after.p50_us as f64 / 1000.0,
         ];
         table.push(vec![
             row.kind.title().into(),
             figure(&phases(|run| run.phases.during.success() * 100.0), 2),
             causes(row.runs.iter()),
-            p50.map(|pick| {
-                format!(
-                    "{:.0}",
-                    median(&row.runs.iter().map(|run| pick(run) as f64 / 1000.0).collect::<Vec<_>>())
-                )
-            })
-            .join(", "),
+            p50.map(|pick| format!("{:.0}", median(&phases(pick)))).join(", "),
             figure(&phases(|run| run.phases.before.p99_us as f64 / 1000.0), 0),
             figure(&phases(|run| run.phases.during.p99_us as f64 / 1000.0), 0),
             figure(&phases(|run| run.phases.after.p99_us as f64 / 1000.0), 0),

@@ -137,22 +137,18 @@ impl Balancer {
         let remote_first = local == 0 || local_is_away || (local < all && self.spill.decides(draws.unit()));
         let (near, far) = (0..local, local..all);
         let (first, second) = if remote_first { (far, near) } else { (near, far) };
-        let chosen = draws.better_of_two(candidates, first.clone(), away);
-        // Where that side takes longer than the other it has more than it can do, and then scores tell at once what the share follows slowly.
-        let other = match chosen {
-            Some(_) if away.is_none() && self.spill.doubts(remote_first) => {
-                draws.better_of_two(candidates, second.clone(), away)
-            }
-            _ => None,
+        let Some(chosen) = draws.better_of_two(candidates, first.clone(), away) else {
+            return draws
+                .better_of_two(candidates, second.clone(), away)
+                .or_else(|| draw::best_of_all(candidates, [first, second], away));
         };
-        let better = |other: &usize| {
-            chosen.is_none_or(|one| candidates.score(*other) * BY_FAR < candidates.score(one))
-        };
-        other
-            .filter(better)
-            .or(chosen)
-            .or_else(|| draws.better_of_two(candidates, second.clone(), away))
-            .or_else(|| draw::best_of_all(candidates, [first, second], away))
+        if away.is_some() || !self.spill.doubts(remote_first) {
+            return Some(chosen);
+        }
+        // That side takes longer than the other, so it has more than it can do: scores tell at once what the share follows slowly.
+        let other = draws.better_of_two(candidates, second, away);
+        let better = |other: &usize| candidates.score(*other) * BY_FAR < candidates.score(chosen);
+        Some(other.filter(better).unwrap_or(chosen))
     }
 }
 

@@ -170,7 +170,7 @@ impl Load {
                 return self.trouble.ended(now, Outcome::Refused, average);
             }
         };
-        let typical = self.typical.map_or(seen, |_| self.faded(self.typical, now, average));
+        let typical = self.typical.map_or(seen, |typical| self.faded(typical, now, average));
         let step = average.idle(self.measured, now).max(TYPICAL_STEP);
         self.typical = Some(typical + step * (seen - typical));
         self.latency = Some(if seen >= known { seen } else { seen + (known - seen) * fade });
@@ -252,17 +252,17 @@ impl Load {
     }
 
     fn latency_now(&self, now: Moment, average: &Average) -> f64 {
-        self.faded(self.latency, now, average)
+        self.latency.map_or(average.latency(), |known| self.faded(known, now, average))
     }
 
     /// What an answer will take.
     fn expected(&self, now: Moment, average: &Average) -> f64 {
-        (self.latency_now(now, average) * self.faded(self.typical, now, average)).sqrt()
+        let typical = self.typical.map_or(average.latency(), |known| self.faded(known, now, average));
+        (self.latency_now(now, average) * typical).sqrt()
     }
 
     /// What is left of `known`, as of the last answer.
-    fn faded(&self, known: Option<f64>, now: Moment, average: &Average) -> f64 {
-        let Some(known) = known else { return average.latency() };
+    fn faded(&self, known: f64, now: Moment, average: &Average) -> f64 {
         let floor = average.latency() * IDLE_FLOOR;
         let idle = average.idle(self.measured, now);
         // Evenly in the logarithm, as far as the part of `decay` that has passed.

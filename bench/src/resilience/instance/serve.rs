@@ -1,10 +1,10 @@
 //! The two protocols of an instance: HTTP/1.1 with kept-alive connections, and gRPC over HTTP/2 in the clear.
 
 use super::{Answer, Service};
-use crate::backend::accept;
-use crate::contract::{PLAIN_BODY, framed_item};
+use crate::backend::{accept, grpc_head, read_all, send_message, serve_grpc};
+use crate::contract::PLAIN_BODY;
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response};
+use http::HeaderValue;
 use std::net::TcpListener;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,7 +25,8 @@ pub fn http(local: &LocalSet, listener: TcpListener, service: Service) {
 pub fn grpc(local: &LocalSet, listener: TcpListener, service: Service) {
     local.spawn_local(accept(listener, move |stream| {
         let service = service.clone();
-        async move { drop(serve_grpc(stream, service).await) }
+        let answer = move |request, respond, item| answer_grpc(request, respond, service.clone(), item);
+        async move { drop(serve_grpc(stream, answer).await) }
     }));
 }
 
@@ -60,18 +61,6 @@ fn is_check(head: &[u8]) -> bool {
     head.split(|byte| *byte == b' ').nth(1).is_some_and(|path| path == b"/healthz")
 }
 
-async fn serve_grpc(stream: TcpStream, service: Service) -> Result<(), h2::Error> {
-    let item = Bytes::from(framed_item());
-    let mut builder = h2::server::Builder::new();
-    builder.initial_window_size(1 << 20).initial_connection_window_size(1 << 24).max_concurrent_streams(1000);
-    let mut connection = builder.handshake(stream).await?;
-    while let Some(request) = connection.accept().await {
-        let (request, respond) = request?;
-        tokio::task::spawn_local(answer_grpc(request, respond, service.clone(), item.clone()));
-    }
-    Ok(())
-}
-
 async fn answer_grpc(
     request: http::Request<h2::RecvStream>,
     mut respond: h2::server::SendResponse<Bytes>,
@@ -79,26 +68,17 @@ async fn answer_grpc(
     item: Bytes,
 ) -> Result<(), h2::Error> {
     let check = request.uri().path() == "/grpc.health.v1.Health/Check";
-    let mut body = request.into_body();
-    while let Some(data) = body.data().await {
-        let data = data?;
-        body.flow_control().release_capacity(data.len())?;
-    }
+    read_all(request.into_body()).await?;
     let message = if check { Bytes::from_static(SERVING) } else { item };
     let answer = if check { Answer::Done } else { service.work().await };
-    let mut response = Response::new(());
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
     if answer == Answer::Unavailable {
         // A response that is nothing but a status ("Trailers-Only"): 14 is UNAVAILABLE.
+        let mut response = grpc_head();
         response.headers_mut().insert("grpc-status", HeaderValue::from_static("14"));
         respond.send_response(response, true)?;
         return Ok(());
     }
-    let mut stream = respond.send_response(response, false)?;
-    stream.send_data(message, false)?;
-    let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    stream.send_trailers(trailers)
+    send_message(&mut respond, message)
 }
 
 #[cfg(test)]

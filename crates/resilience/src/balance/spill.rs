@@ -16,7 +16,7 @@
 //! what the zone carries, and the first calls that wait turn it. What that costs is calls that leave the zone for some seconds more.
 //!
 //! An instance of the zone that refuses a call because it has too much to do ([`Outcome::Refused`]) says the same without a doubt, and
-//! before latency can: each such refusal moves one part in [`REFUSALS`] of what is left over to the others at once. A process that starts in
+//! before latency can: each such refusal moves one part in [`REFUSALS`] of what the zone has over to the others at once. A process that starts in
 //! a full zone, or takes over the calls of one that died, has found the others after a hundred refusals instead of after seconds. A refusal
 //! of the others moves as much back: a zone whose share went away with the last overload is not left idle while the others are overrun.
 //! For the same reason the share comes back at full pace where the zone is not only fast enough but [`FASTER`].
@@ -50,7 +50,7 @@ const BACK: f64 = 4.0;
 /// By so much, as log₂, the local zone's answers must come sooner than the others' for the share to be taken back as fast as it is given
 /// away: then it is not near what it carries.
 const FASTER: f64 = 2.0;
-/// Refusals of the local zone after which about two thirds of the calls go elsewhere.
+/// Refusals of a side after which about two thirds of its calls go to the other.
 const REFUSALS: f64 = 64.0;
 /// What the controller takes for the time between two answers at most, so that a lone answer after silence does not move everything.
 const LONGEST_STEP: Duration = Duration::from_millis(100);
@@ -76,7 +76,10 @@ impl Default for SpillRules {
 /// The share of calls that one thread sends out of its zone.
 #[derive(Clone, Debug)]
 pub struct Spill {
-    rules: SpillRules,
+    /// log₂ of [`SpillRules::ratio`].
+    allowed: f64,
+    /// [`SpillRules::pace`], in seconds.
+    pace: f64,
     local: Option<Side>,
     remote: Option<Side>,
     share: f64,
@@ -100,7 +103,8 @@ impl Side {
 
 impl Spill {
     pub(super) fn new(rules: SpillRules) -> Spill {
-        Spill { rules, local: None, remote: None, share: FIRST, moved: Moment::START }
+        let (allowed, pace) = (rules.ratio.max(1.0).log2(), rules.pace.as_secs_f64().max(0.001));
+        Spill { allowed, pace, local: None, remote: None, share: FIRST, moved: Moment::START }
     }
 
     /// The share of calls that goes to other zones, 0 to 1.
@@ -114,9 +118,16 @@ impl Spill {
 
     /// Whether the side that was decided for takes longer than it may beside the other one.
     pub(super) fn doubts(&self, remote: bool) -> bool {
-        let (Some(local), Some(far)) = (self.local, self.remote) else { return false };
-        let longer = if remote { far.mean - local.mean } else { local.mean - far.mean };
-        longer > self.rules.ratio.max(1.0).log2()
+        self.longer().is_some_and(|longer| if remote { -longer } else { longer } > self.allowed)
+    }
+
+    /// log₂(local / remote) of what answers take; `None` before both sides gave one.
+    fn longer(&self) -> Option<f64> {
+        Some(self.local?.mean - self.remote?.mean)
+    }
+
+    fn shift(&mut self, by: f64) {
+        self.share = (self.share + by).clamp(TRICKLE, 1.0 - TRICKLE);
     }
 
     pub(super) fn ended(&mut self, local: bool, now: Moment, observation: Observation, busyness: f64) {
@@ -124,8 +135,7 @@ impl Spill {
             return;
         }
         if observation.outcome == Outcome::Refused {
-            let moved = if local { 1.0 - self.share } else { -self.share } / REFUSALS;
-            self.share = (self.share + moved).clamp(TRICKLE, 1.0 - TRICKLE);
+            self.shift(if local { 1.0 - self.share } else { -self.share } / REFUSALS);
         }
         let side = if local { &mut self.local } else { &mut self.remote };
         let mut seen = ((observation.latency.as_nanos() as f64).max(1.0) * busyness).log2();
@@ -134,13 +144,11 @@ impl Spill {
             seen = seen.max(mean + 1.0).min(LONGEST);
         }
         *side = Some(Side::with(*side, seen, now));
-        let (Some(local), Some(remote)) = (self.local, self.remote) else { return };
-        let error = (local.mean - remote.mean - self.rules.ratio.max(1.0).log2()).clamp(-1.0, 1.0);
-        let creeps = error < 0.0 && local.mean > remote.mean - FASTER;
+        let Some(longer) = self.longer() else { return };
+        let error = (longer - self.allowed).clamp(-1.0, 1.0);
+        let creeps = error < 0.0 && longer > -FASTER;
         let error = if creeps { error / BACK } else { error };
-        let step =
-            now.since(self.moved).min(LONGEST_STEP).as_secs_f64() / self.rules.pace.as_secs_f64().max(0.001);
-        self.share = (self.share + error * step).clamp(TRICKLE, 1.0 - TRICKLE);
+        self.shift(error * now.since(self.moved).min(LONGEST_STEP).as_secs_f64() / self.pace);
         self.moved = now;
     }
 }

@@ -1,9 +1,9 @@
 //! Sees each instance beside the others, once an interval.
 
-use super::history::{History, WINDOW};
+use super::history::History;
 use super::peers::Peers;
 use super::{Cause, EjectionRules, Interval, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A share of failures must exceed the others' by this much, whatever the statistics say: less is no reason to lose an instance.
 const SHARE_LEAST: f64 = 0.05;
@@ -12,6 +12,9 @@ const SHARE_LEAST: f64 = 0.05;
 const FAILURE_SIGMAS: f64 = 5.0;
 /// The same for a latency, where several judgements running must find it: once in a thousand million.
 const LATENCY_SIGMAS: f64 = 4.0;
+
+/// All instances together, by how many of the last intervals.
+type PeersByCount = BTreeMap<usize, Peers>;
 
 /// What an instance is not judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +62,7 @@ impl Judge {
             }
             self.histories.insert(tally.instance, history);
         }
-        let peers: Vec<Peers> = (1..=WINDOW)
-            .map(|count| Peers::of(self.histories.values().map(|history| history.last(count)), rules))
-            .collect();
+        let peers = self.peers(rules);
         let mut verdicts = Vec::new();
         for tally in tallies.iter().filter(|tally| tally.exempt != Exempt::All) {
             let Some(history) = self.histories.get_mut(&tally.instance) else { continue };
@@ -77,27 +78,37 @@ impl Judge {
         });
         verdicts
     }
+
+    /// The instances together over each number of intervals that one of them is judged by: few of those that are kept.
+    fn peers(&self, rules: &EjectionRules) -> PeersByCount {
+        let needs = [rules.requests, rules.success_rate_requests];
+        let asked =
+            self.histories.values().flat_map(|history| needs.map(|requests| history.enough(requests)));
+        let counts: BTreeSet<usize> = asked.flatten().collect();
+        let all = |count: usize| self.histories.values().map(move |history| history.last(count));
+        counts.into_iter().map(|count| (count, Peers::of(all(count), rules))).collect()
+    }
 }
 
 /// Whether it fails far more than the others: beside their mean where there are enough of them, or in most of its requests.
-fn failing(history: &History, peers: &[Peers], rules: &EjectionRules) -> Option<Cause> {
+fn failing(history: &History, peers: &PeersByCount, rules: &EjectionRules) -> Option<Cause> {
     let by_rate = history.enough(rules.success_rate_requests).filter(|count| {
         let own = history.last(*count);
-        peers[count - 1].least_rate(rules).is_some_and(|least| 1.0 - own.failure_share() < least)
+        peers[count].least_rate(rules).is_some_and(|least| 1.0 - own.failure_share() < least)
     });
     let by_share = history.enough(rules.requests).filter(|count| {
         let own = history.last(*count);
-        let others = peers[count - 1].others(own);
+        let others = peers[count].others(own);
         own.failure_share() * 100.0 > f64::from(rules.failure_percent)
             && others.requests >= rules.requests
             && others.failure_share() <= own.failure_share() / 2.0
     });
     let count = by_rate.into_iter().chain(by_share).find(|count| {
         let own = history.last(*count);
-        is_beyond_chance(own, peers[count - 1].others(own))
+        is_beyond_chance(own, peers[count].others(own))
     })?;
     let own = history.last(count);
-    let others = peers[count - 1].others(own).failure_share();
+    let others = peers[&count].others(own).failure_share();
     Some(Cause::Failures { share: own.failure_share(), requests: own.requests, others })
 }
 
@@ -111,12 +122,12 @@ fn is_beyond_chance(own: Interval, others: Interval) -> bool {
 }
 
 /// Whether it takes far longer than the others, in enough judgements running.
-fn slow(history: &mut History, peers: &[Peers], rules: &EjectionRules) -> Option<Cause> {
+fn slow(history: &mut History, peers: &PeersByCount, rules: &EjectionRules) -> Option<Cause> {
     if rules.latency_factor <= 0.0 {
         return None;
     }
     let judged = history.enough_fresh(rules.requests).and_then(|count| {
-        let (own, peers) = (history.last(count), &peers[count - 1]);
+        let (own, peers) = (history.last(count), &peers[&count]);
         let (others, median) = (peers.others(own), peers.median_of_others(own)?);
         // How much means of so many requests differ, by how much single requests of the others do; a median varies a little more.
         let samples = 1.0 / own.requests as f64 + 2.0 / others.requests.max(1) as f64;

@@ -2,7 +2,7 @@
 
 use super::counters::{Counters, Sums, grown};
 use super::limits::Verdict;
-use super::tally::Figures;
+use super::tally::{Figures, success_percent};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -152,7 +152,7 @@ impl Row {
     pub fn new(figures: &Figures, lasted_us: u64, names: &[String], fleet: FleetRow) -> Row {
         let latency = |q| figures.latency_ms(q).map(rounded);
         let request = |(place, (calls, failed)): (&usize, &(u64, u64))| {
-            let success_percent = rounded(100.0 * (calls - failed) as f64 / *calls as f64);
+            let success_percent = rounded(success_percent(*calls, *failed));
             let row = RequestRow { calls: *calls, failed: *failed, success_percent };
             (names.get(*place).cloned().unwrap_or_default(), row)
         };

@@ -1,14 +1,14 @@
 //! One drill from its order to its report: the load beside the course, and what both say in the end.
 
 use super::args::RunArgs;
-use super::counters::Counters;
+use super::counters::{Counters, Sums};
 use super::course::{Course, Drill, Heard, Rates, Readings};
 use super::fault::{Fault, Rehearsal};
 use super::fleet::{Fleet, Notice};
 use super::limits::{Found, Limits};
 use super::report::{FleetRow, Phases, Report, Row};
 use super::session::{Session, Targets};
-use super::tally::{self, Call, Marks};
+use super::tally::{self, Call, Figures, Marks};
 use crate::cli::Failed;
 use crate::project;
 use crate::traffic::{Ended, Load, Patience};
@@ -155,12 +155,20 @@ fn report(
     }
     let harmed = during.failed() + after.failed();
     let success_percent = during.success_percent();
-    let (recovery_ms, settle_ms) = (recovered_after_ms, settled_after_ms);
-    let found = Found { harmed, success_percent, p99_ratio, recovery_ms, settle_ms };
+    let found = Found {
+        harmed,
+        success_percent,
+        p99_ratio,
+        recovery_ms: recovered_after_ms,
+        settle_ms: settled_after_ms,
+    };
     let limits = Limits::of(fault, args).judge(&found);
     let Measured { course, counters, notice, remarks, names } = measured;
     let Readings { begin, began, undone, end } = &course.readings;
-    let fleet = |from, to| FleetRow::between(&counters, from, to);
+    let row = |figures: &Figures, [from_us, to_us]: [u64; 2], [from, to]: [&Sums; 2]| {
+        let fleet = FleetRow::between(&counters, from, to);
+        Row::new(figures, to_us.saturating_sub(from_us), &names, fleet)
+    };
     Report {
         drill: fault.to_string(),
         instances: targets.instances,
@@ -174,24 +182,9 @@ fn report(
         recovered_after_ms,
         settled_after_ms,
         phases: Phases {
-            before: Row::new(
-                &before,
-                marks.began_us.saturating_sub(marks.warm_us),
-                &names,
-                fleet(begin, began),
-            ),
-            during: Row::new(
-                &during,
-                marks.undone_us.saturating_sub(marks.began_us),
-                &names,
-                fleet(began, undone),
-            ),
-            after: Row::new(
-                &after,
-                marks.ended_us.saturating_sub(marks.undone_us),
-                &names,
-                fleet(undone, end),
-            ),
+            before: row(&before, [marks.warm_us, marks.began_us], [begin, began]),
+            during: row(&during, [marks.began_us, marks.undone_us], [began, undone]),
+            after: row(&after, [marks.undone_us, marks.ended_us], [undone, end]),
         },
         absent: counters.absent(),
         remarks,

@@ -100,13 +100,18 @@ impl Figures {
 
     /// Share of calls that did not fail, in percent; 100 where there was none.
     pub fn success_percent(&self) -> f64 {
-        if self.calls == 0 { 100.0 } else { 100.0 * (self.calls - self.failed()) as f64 / self.calls as f64 }
+        success_percent(self.calls, self.failed())
     }
 
     /// A percentile of the latency, in milliseconds; `None` without calls.
     pub fn latency_ms(&self, q: f64) -> Option<f64> {
         self.latency_us.percentile(q).map(|us| us / 1000.0)
     }
+}
+
+/// Share of calls that did not fail, in percent; 100 where there was none.
+pub fn success_percent(calls: u64, failed: u64) -> f64 {
+    if calls == 0 { 100.0 } else { 100.0 * (calls - failed) as f64 / calls as f64 }
 }
 
 /// Why a call failed for its caller; `None` if it did not. What a caller did wrong itself (4xx) is an answer, except where the

@@ -7,6 +7,9 @@ use std::collections::HashSet;
 use tenet_service::Fault;
 use tonic::Status;
 
+/// A written edge by its key; `None` is one that was removed.
+type Edge = (String, Option<()>);
+
 /// Edges by `follower/followed`. The value only says that the edge is there; the message has no need of content.
 pub(super) struct Graph {
     pub(super) shelf: Shelf<()>,
@@ -15,22 +18,20 @@ pub(super) struct Graph {
 impl Graph {
     /// Whom `follower` follows: the seeded ones first.
     pub(super) fn following(&self, follower: &str) -> Result<Vec<String>, Status> {
-        let written = self.shelf.range(&format!("{follower}/"))?;
-        let written: Vec<(&str, bool)> =
-            written.iter().filter_map(|(key, edge)| Some((key.split_once('/')?.1, edge.is_some()))).collect();
-        let changed: HashSet<&str> = written.iter().map(|(followed, _)| *followed).collect();
-        let seeded = Person::from_id(follower).into_iter().flat_map(Person::following).map(Person::id);
-        let kept = seeded.filter(|followed| changed.is_empty() || !changed.contains(followed.as_str()));
-        let added = written.iter().filter(|(_, there)| *there).map(|(followed, _)| (*followed).to_owned());
-        Ok(kept.chain(added).collect())
+        Ok(merged(follower, &self.written(follower)?))
     }
 
     /// How many `follower` follows.
     pub(super) fn following_count(&self, follower: &str) -> Result<usize, Status> {
-        if self.shelf.range(&format!("{follower}/"))?.is_empty() {
+        let written = self.written(follower)?;
+        if written.is_empty() {
             return Ok(Person::from_id(follower).map_or(0, |person| person.following().count()));
         }
-        Ok(self.following(follower)?.len())
+        Ok(merged(follower, &written).len())
+    }
+
+    fn written(&self, follower: &str) -> Result<Vec<Edge>, Status> {
+        self.shelf.range(&format!("{follower}/"))
     }
 
     /// Adds an edge; false if it was there.
@@ -54,6 +55,17 @@ impl Graph {
             Ok((None, ()))
         })
     }
+}
+
+/// Whom `follower` follows, with what was written on top of the seed.
+fn merged(follower: &str, written: &[Edge]) -> Vec<String> {
+    let written: Vec<(&str, bool)> =
+        written.iter().filter_map(|(key, edge)| Some((key.split_once('/')?.1, edge.is_some()))).collect();
+    let changed: HashSet<&str> = written.iter().map(|(followed, _)| *followed).collect();
+    let seeded = Person::from_id(follower).into_iter().flat_map(Person::following).map(Person::id);
+    let kept = seeded.filter(|followed| changed.is_empty() || !changed.contains(followed.as_str()));
+    let added = written.iter().filter(|(_, there)| *there).map(|(followed, _)| (*followed).to_owned());
+    kept.chain(added).collect()
 }
 
 fn seeded(follower: &str, followed: &str) -> Option<()> {
