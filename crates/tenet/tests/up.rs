@@ -145,8 +145,10 @@ fn a_bad_release_is_refused_whole_and_a_good_one_serves_everywhere() {
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("serves everywhere, epoch 2"), "{text}");
     assert!(!text.contains("did not switch"), "{text}");
-    let answers: Vec<String> = (0..20).map(|_| get(up.public(), "/more/x").unwrap()).collect();
-    assert!(answers.iter().any(|answer| answer.contains("TENET_INSTANCE=web-z-1\n")));
+    // How much a new instance of another zone gets is the balancing's to decide; that it gets some is the release's.
+    eventually("an answer of the new instance", || {
+        get(up.public(), "/more/x").unwrap().contains("TENET_INSTANCE=web-z-1\n").then_some(())
+    });
     assert_eq!(up.state()["epoch"], 2);
 
     let (status, text) = support::tenet(&["restart", project.path(), "--services"]);

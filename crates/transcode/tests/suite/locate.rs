@@ -58,6 +58,8 @@ fn a_value_is_found_as_a_decoder_would_find_it() {
     check("number", b"\x22\x01r\x28\x04", Some(b"\x04"));
     check("data.key", b"\x33\x0a\x01k\x34", Some(b"k"));
     check("four", b"\x3dabcd", Some(b"abcd"));
+    // Cut short anywhere, the message has no value: here an unknown fixed number of one byte.
+    check("right", b"\x22\x01r\x65\x00", None);
     check("eight", b"\x41abcdefgh", Some(b"abcdefgh"));
     check("flag", b"\x48\x01", Some(b"\x01"));
 }
