@@ -1,0 +1,200 @@
+//! What a batch of commits comes to, decided without IO: the same for every engine.
+//!
+//! ```text
+//!   commits ──needs──▶ which items and tokens to fetch
+//!                          │ fetched, under the engine's lock of those records
+//!                          ▼
+//!                      Decider ──take, one commit after the other──▶ Outcome each
+//!                          │
+//!                          ▼ finish
+//!                      Effects: items as they are afterwards, changes in order, tokens: what the engine makes durable in one step
+//! ```
+//!
+//! A commit sees what those before it in the batch did; one that is refused leaves no trace. So a batch is equal to its commits
+//! one by one, and joining them changes what they cost and nothing else.
+
+mod needs;
+
+pub use needs::{Needs, needs};
+
+use crate::commit::{Action, Commit, Fence, Must, Outcome, RecordChange, Refusal, Token};
+use crate::item::{Item, UnixMs, Value, Version};
+use crate::lease::Lease;
+use crate::name::{ItemKey, RecordKey};
+use bytes::Bytes;
+use std::collections::HashMap;
+
+/// What an engine has to make durable, in one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Items as they are afterwards; `None` is removed. No key twice.
+    pub items: Vec<(ItemKey, Option<Item>)>,
+    /// Every change in the order it was made, also those that a later one of the batch covers.
+    pub changes: Vec<Change>,
+    /// Tokens and the versions they were answered with.
+    pub tokens: Vec<(Token, Version)>,
+}
+
+/// A change of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which item.
+    pub item: ItemKey,
+    /// What it is now. None: it was removed.
+    pub now: Option<Item>,
+    /// Which change.
+    pub version: Version,
+}
+
+/// Decides the commits of a batch one after the other.
+pub struct Decider {
+    now: UnixMs,
+    /// Items as they are after the commits so far: those that were fetched, changed by them.
+    items: HashMap<ItemKey, Known>,
+    /// Which of them were changed, in the order of their first change.
+    changed: Vec<ItemKey>,
+    tokens: HashMap<Token, Version>,
+    effects: Effects,
+}
+
+/// An item as it is after the commits so far.
+struct Known {
+    item: Option<Item>,
+    changed: bool,
+}
+
+impl Decider {
+    /// Begins with what was fetched: every item and every known token of [`needs`]. What is not among `items` is not there.
+    pub fn new(
+        now: UnixMs,
+        items: impl IntoIterator<Item = (ItemKey, Item)>,
+        tokens: impl IntoIterator<Item = (Token, Version)>,
+    ) -> Decider {
+        Decider {
+            now,
+            items: items
+                .into_iter()
+                .map(|(key, item)| (key, Known { item: Some(item), changed: false }))
+                .collect(),
+            changed: Vec::new(),
+            tokens: tokens.into_iter().collect(),
+            effects: Effects::default(),
+        }
+    }
+
+    /// Decides the next commit; what it writes has `version`, which must be greater than every version before.
+    pub fn take(&mut self, commit: &Commit, version: Version) -> Outcome {
+        if let Some(done) = commit.token.and_then(|token| self.tokens.get(&token)) {
+            return Outcome::Done { version: *done, replayed: true };
+        }
+        match self.plan(commit, version) {
+            Err(refusal) => Outcome::Refused(refusal),
+            Ok(changes) => {
+                let version = if changes.is_empty() { Version(0) } else { version };
+                changes.into_iter().for_each(|change| self.apply(change));
+                if let Some(token) = commit.token {
+                    self.tokens.insert(token, version);
+                    self.effects.tokens.push((token, version));
+                }
+                Outcome::Done { version, replayed: false }
+            }
+        }
+    }
+
+    /// What is to be made durable.
+    pub fn finish(mut self) -> Effects {
+        for key in self.changed {
+            let now = self.items.remove(&key).and_then(|known| known.item);
+            self.effects.items.push((key, now));
+        }
+        self.effects
+    }
+
+    fn find(&self, record: &RecordKey, key: &Bytes) -> Option<&Item> {
+        let key = ItemKey { record: record.clone(), key: key.clone() };
+        self.items.get(&key)?.item.as_ref().filter(|item| item.lives(self.now))
+    }
+
+    fn plan(&self, commit: &Commit, version: Version) -> Result<Vec<Change>, Refusal> {
+        if let Some(fence) = &commit.fence {
+            self.is_held(fence)?;
+        }
+        let record =
+            |change: &RecordChange| RecordKey { collection: commit.collection, id: change.record.clone() };
+        for (place, change) in commit.changes.iter().enumerate() {
+            self.conditions_hold(&record(change), change, place)?;
+        }
+        let mut planned = Vec::new();
+        for change in &commit.changes {
+            let record = record(change);
+            for write in &change.writes {
+                let before = self.find(&record, &write.key);
+                let item = ItemKey { record: record.clone(), key: write.key.clone() };
+                let value = match &write.action {
+                    // What is not there is removed already, and nobody has to be told.
+                    Action::Delete if before.is_none() => continue,
+                    Action::Delete => None,
+                    Action::Put(value) => Some(value.clone()),
+                    Action::Add(amount) => Some(sum(before, *amount, &item)?),
+                };
+                let expires = write.ttl.map(|ttl| self.now.after(ttl));
+                let now = value.map(|value| Item { value, version, updated: self.now, expires });
+                planned.push(Change { item, now, version });
+            }
+        }
+        Ok(planned)
+    }
+
+    fn is_held(&self, fence: &Fence) -> Result<(), Refusal> {
+        let lease = self.find(&fence.lease, &Bytes::new()).and_then(Lease::read);
+        let current = lease.map(|lease| lease.token);
+        if current == Some(fence.token) { Ok(()) } else { Err(Refusal::Fenced { current }) }
+    }
+
+    fn conditions_hold(
+        &self,
+        record: &RecordKey,
+        change: &RecordChange,
+        place: usize,
+    ) -> Result<(), Refusal> {
+        for (index, condition) in change.conditions.iter().enumerate() {
+            let found = self.find(record, &condition.key);
+            let holds = match condition.must {
+                Must::Be(version) => found.is_some_and(|item| item.version == version),
+                Must::BeAbsent => found.is_none(),
+                Must::BePresent => found.is_some(),
+            };
+            if !holds {
+                return Err(Refusal::Condition { change: place, condition: index, found: found.cloned() });
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, change: Change) {
+        let known = Known { item: change.now.clone(), changed: true };
+        let before = self.items.insert(change.item.clone(), known);
+        if !before.is_some_and(|known| known.changed) {
+            self.changed.push(change.item.clone());
+        }
+        self.effects.changes.push(change);
+    }
+}
+
+/// The number an item holds, and `amount` more, as its new value.
+fn sum(before: Option<&Item>, amount: i64, item: &ItemKey) -> Result<Value, Refusal> {
+    let refuse = |what| Refusal::NotANumber { item: item.clone(), what };
+    let number = match before.map(|item| &item.value) {
+        None => 0,
+        Some(Value::Inline(bytes)) => match <[u8; 8]>::try_from(&bytes[..]) {
+            Ok(bytes) => i64::from_be_bytes(bytes),
+            Err(_) => return Err(refuse("its value is no number of 8 bytes")),
+        },
+        Some(Value::Chunked { .. }) => return Err(refuse("its value is no number of 8 bytes")),
+    };
+    let sum = number.checked_add(amount).ok_or_else(|| refuse("the sum is too large for 8 bytes"))?;
+    Ok(Value::Inline(Bytes::copy_from_slice(&sum.to_be_bytes())))
+}
+
+#[cfg(test)]
+mod tests;

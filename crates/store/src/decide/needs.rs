@@ -1,0 +1,44 @@
+//! What must be known to decide a batch.
+
+use crate::commit::{Action, Commit, Token};
+use crate::name::{ItemKey, RecordKey};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+
+/// What to fetch, and what to hold on to meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Every record that is looked at or changed, in order: nobody else may change them until the effects are durable. Taken in this order by
+    /// all, locks never wait for each other in a circle.
+    pub records: BTreeSet<RecordKey>,
+    /// Items that decide something. What is only overwritten is not among them.
+    pub items: BTreeSet<ItemKey>,
+    /// Tokens that may have been seen before.
+    pub tokens: BTreeSet<Token>,
+}
+
+/// What deciding `commits` needs.
+pub fn needs<'a>(commits: impl IntoIterator<Item = &'a Commit>) -> Needs {
+    let mut needs = Needs::default();
+    for commit in commits {
+        needs.tokens.extend(commit.token);
+        if let Some(fence) = &commit.fence {
+            needs.look(&fence.lease, &Bytes::new());
+        }
+        for change in &commit.changes {
+            let record = RecordKey { collection: commit.collection, id: change.record.clone() };
+            change.conditions.iter().for_each(|condition| needs.look(&record, &condition.key));
+            let looked_at = change.writes.iter().filter(|write| !matches!(write.action, Action::Put(_)));
+            looked_at.for_each(|write| needs.look(&record, &write.key));
+            needs.records.insert(record);
+        }
+    }
+    needs
+}
+
+impl Needs {
+    fn look(&mut self, record: &RecordKey, key: &Bytes) {
+        self.records.insert(record.clone());
+        self.items.insert(ItemKey { record: record.clone(), key: key.clone() });
+    }
+}

@@ -1,0 +1,140 @@
+//! What keeps records on disk: the trait, and what an engine promises.
+//!
+//! An engine is driven by one owner process, or by several at once if it says it is [`Sharing::Shared`]. It carries out batches in one durable
+//! step, reads items as they were committed, and keeps the log of changes. It knows nothing of namespaces' owners, quotas, caches or typed
+//! messages: those are the owner's.
+//!
+//! All times are the engine's own clock ([`Engine::clock`]): with several owner processes on several machines there is no other that they
+//! share.
+
+mod error;
+mod guarantees;
+pub mod memory;
+mod scan;
+
+pub use error::EngineError;
+pub use guarantees::{Guarantees, Sharing};
+pub use scan::{Bound, Cursor, Page, Scan, ScanOf};
+
+use crate::commit::{Commit, Outcome};
+use crate::decide::Change;
+use crate::item::{Item, UnixMs, Version};
+use crate::name::{CollectionId, CollectionName, ItemKey};
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// What an engine answers with, later.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send + 'a>>;
+
+/// Most commits in one batch: more gains nothing in a group commit, and a batch is what is lost together when its answer is.
+pub const MAX_BATCH: usize = 1024;
+
+/// What the engine has to know of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collection {
+    /// Its name.
+    pub name: CollectionName,
+    /// How long its changes are kept for those who watch. Zero: nobody watches, and nothing is logged.
+    pub retention: Duration,
+}
+
+/// Changes from a point of the log on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// In the order of each record's versions.
+    pub changes: Vec<Change>,
+    /// Where to go on.
+    pub next: Cursor,
+}
+
+/// How much there is of a collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Records with at least one item.
+    pub records: u64,
+    /// Items.
+    pub items: u64,
+    /// Bytes of keys and values.
+    pub bytes: u64,
+}
+
+/// What a round of upkeep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Items that were past their time.
+    pub expired: u64,
+    /// Tokens that were forgotten.
+    pub tokens: u64,
+    /// Changes that were forgotten.
+    pub changes: u64,
+    /// There was more to do than the bound allowed.
+    pub more: bool,
+}
+
+/// Who owns what the engine keeps, as it is written in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The name of the owner: of the project and its store.
+    pub owner: String,
+    /// Random, made once when the owner first opened the engine; its processes share it.
+    pub id: u128,
+}
+
+/// What keeps records on disk. Every method may be called from many tasks at once.
+///
+/// # Errors
+/// [`EngineError::Unknown`] from [`Engine::commit`] means that nobody knows whether it happened; its commits are sent again with their tokens.
+/// All others mean that nothing happened.
+pub trait Engine: Send + Sync + 'static {
+    /// Its name in configuration and metrics: `embedded`, `postgres`.
+    fn name(&self) -> &'static str;
+
+    /// What it gives, for the matrix, and for the check of what collections ask for.
+    fn guarantees(&self) -> Guarantees;
+
+    /// The time by its clock.
+    fn clock(&self) -> Pending<'_, UnixMs>;
+
+    /// Says who owns it, and learns who does: the stamp that was there, or `stamp` where none was.
+    fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp>;
+
+    /// Makes a collection known, or changes its retention.
+    fn declare(&self, collection: Collection) -> Pending<'_, CollectionId>;
+
+    /// All collections that were ever declared.
+    fn collections(&self) -> Pending<'_, Vec<(CollectionId, Collection)>>;
+
+    /// Carries out at most [`MAX_BATCH`] commits, each atomic by itself, as if one after the other, and returns when all of it is durable.
+    fn commit(&self, batch: Vec<Commit>) -> Pending<'_, Vec<Outcome>>;
+
+    /// The items with these keys, in their order. What expired is not there. Items of one record are of one moment, and at least as new as every
+    /// commit that was answered before the call.
+    fn read(&self, keys: Vec<ItemKey>) -> Pending<'_, Vec<Option<Item>>>;
+
+    /// A page of items in order, all of one moment.
+    fn scan(&self, scan: Scan) -> Pending<'_, Page>;
+
+    /// Where the log of changes ends now.
+    fn end_of_changes(&self, collection: CollectionId) -> Pending<'_, Cursor>;
+
+    /// At most `limit` changes after `from`. [`EngineError::TooOld`] where some after it were forgotten.
+    fn changes(&self, collection: CollectionId, from: Cursor, limit: usize) -> Pending<'_, Changes>;
+
+    /// Keeps a chunk of a long value that no item refers to yet.
+    fn stage(&self, blob: u64, number: u32, chunk: Bytes) -> Pending<'_, ()>;
+
+    /// A chunk of a long value.
+    fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>>;
+
+    /// Removes what is past its time: items, tokens older than `tokens_older`, changes past their collection's retention, staged chunks without an item. At
+    /// most `limit` of each, so that nobody waits long behind it.
+    fn upkeep(&self, tokens_older: Duration, limit: usize) -> Pending<'_, Upkeep>;
+
+    /// How much there is.
+    fn size(&self, collection: CollectionId) -> Pending<'_, Size>;
+
+    /// The greatest version that was ever given.
+    fn last_version(&self) -> Pending<'_, Version>;
+}

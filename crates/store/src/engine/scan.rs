@@ -1,0 +1,58 @@
+//! Reading in order.
+
+use crate::item::Item;
+use crate::name::{CollectionId, ItemKey};
+use bytes::Bytes;
+
+/// A point of the log of changes. Its number means something to its engine alone; a later point is never smaller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(pub u64);
+
+/// What to read in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Of what.
+    pub of: ScanOf,
+    /// The first key. None: the first there is.
+    pub from: Option<Bound>,
+    /// The first key that no longer belongs. None: there is no end.
+    pub to: Option<Bound>,
+    /// From the last to the first.
+    pub reverse: bool,
+    /// Most items of the page.
+    pub items: usize,
+    /// The page ends after the item that reaches so many bytes of keys and values.
+    pub bytes: usize,
+}
+
+/// What is in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScanOf {
+    /// The items of one record.
+    Record {
+        /// The collection.
+        collection: CollectionId,
+        /// The record's id.
+        record: Bytes,
+    },
+    /// The records of a collection, all items of each.
+    Collection(CollectionId),
+}
+
+/// A place in the order: a record and, inside it, an item.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bound {
+    /// The record's id.
+    pub record: Bytes,
+    /// The item's key.
+    pub key: Bytes,
+}
+
+/// A page of a scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// In the order that was asked for.
+    pub items: Vec<(ItemKey, Item)>,
+    /// There is more after the last of them.
+    pub more: bool,
+}

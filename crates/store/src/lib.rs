@@ -1,0 +1,19 @@
+//! The data owner: one API over what keeps data on disk.
+//!
+//! ```text
+//!                        ┌───────────────────────────── store ─────────────────────────────┐
+//!   service's SDK ─gRPC─▶│ service: who calls, names, bounds ▶ owner: joins reads, batches  │
+//!                        │ writes, near cache under a lease ▶ engine: one transaction a batch│──▶ embedded file │ PostgreSQL
+//!                        └───────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! *What an engine does* is in [`engine`]: it keeps items sorted by record and key, and carries out a batch of [`commit`]s, each
+//! atomic, in one durable step. What a commit *means* (conditions, versions, replayed tokens, fences) is decided by [`decide`], which is pure and the same for
+//! all engines: an engine fetches what the decision needs and stores what it says.
+
+pub mod commit;
+pub mod decide;
+pub mod engine;
+pub mod item;
+pub mod lease;
+pub mod name;
