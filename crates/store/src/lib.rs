@@ -17,3 +17,4 @@ pub mod engine;
 pub mod item;
 pub mod lease;
 pub mod name;
+pub mod owner;

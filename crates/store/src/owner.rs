@@ -1,0 +1,98 @@
+//! The one owner of an engine in a process: joins what many callers ask at the same time.
+//!
+//! ```text
+//!   write ─▶ lane of its first record ─▶ as many as wait, up to a bound ─▶ one engine commit ─▶ each its own outcome
+//!   read  ─▶ lane of its record ───────▶ equal keys once, others together ▶ one engine read  ─▶ each its own items
+//! ```
+//!
+//! Nothing waits for company: a lane takes what is there when the engine is free, so a lone call is as fast as it can be, and the
+//! busier it gets the more each step carries. A joined read begins after every call that shares it, so it sees every write that was answered
+//! before any of them.
+
+mod lane;
+mod reads;
+mod writes;
+
+use crate::commit::{Commit, Outcome};
+use crate::engine::{Engine, EngineError};
+use crate::item::Item;
+use crate::name::ItemKey;
+use lane::Lanes;
+use std::sync::Arc;
+
+/// How much may wait, and how wide it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Width {
+    /// Commits of so many lanes run at a time: 1 where the engine has one writer.
+    pub write_lanes: usize,
+    /// Reads of so many lanes run at a time.
+    pub read_lanes: usize,
+    /// Calls that wait in one lane; one more is refused.
+    pub waiting: usize,
+    /// Bytes of keys and values that one commit of the engine carries: what is written behind one fsync.
+    pub batch_bytes: usize,
+}
+
+impl Default for Width {
+    fn default() -> Width {
+        Width { write_lanes: 1, read_lanes: 2, waiting: 4096, batch_bytes: 4 << 20 }
+    }
+}
+
+/// Why the owner did not answer as asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OwnerError {
+    /// More waits than may. Nothing happened.
+    #[error("{waiting} calls wait already")]
+    Full {
+        /// The bound.
+        waiting: usize,
+    },
+    /// The engine did not answer as asked; all who shared the step get the same error.
+    #[error(transparent)]
+    Engine(Arc<EngineError>),
+    /// The process is ending. Nothing happened.
+    #[error("the store is ending")]
+    Ending,
+}
+
+/// The owner of an engine. Clones are the same owner.
+#[derive(Clone)]
+pub struct Owner {
+    engine: Arc<dyn Engine>,
+    writes: Lanes<writes::Asked>,
+    reads: Lanes<reads::Asked>,
+}
+
+impl Owner {
+    /// Begins to drive `engine`, in tasks of the current runtime that end with the last clone.
+    pub fn start(engine: Arc<dyn Engine>, width: Width) -> Owner {
+        let writes = Lanes::start(width.write_lanes, width.waiting, |asked| {
+            writes::run(engine.clone(), asked, width.batch_bytes)
+        });
+        let reads = Lanes::start(width.read_lanes, width.waiting, |asked| reads::run(engine.clone(), asked));
+        Owner { writes, reads, engine }
+    }
+
+    /// The engine, for what is not joined: scans, changes, chunks.
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// Carries out a commit. Dropping the future does not undo it.
+    pub async fn commit(&self, commit: Commit) -> Result<Outcome, OwnerError> {
+        let lane = commit.changes.first().map_or(0, |change| lane::hash(&change.record));
+        let (asked, answer) = writes::ask(commit);
+        self.writes.send(lane, asked)?;
+        answer.await.map_err(|_| OwnerError::Ending)?
+    }
+
+    /// Items of one record, all of one moment, `None` where there is none.
+    pub async fn read(&self, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
+        let Some(first) = keys.first() else { return Ok(Vec::new()) };
+        let lane = lane::hash(&first.record.id);
+        let (asked, answer) = reads::ask(keys);
+        self.reads.send(lane, asked)?;
+        answer.await.map_err(|_| OwnerError::Ending)?
+    }
+}

@@ -1,0 +1,246 @@
+//! The owner joins what comes at the same time, and nobody can tell but by the number of steps.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tenet_store::commit::{Action, Commit, Outcome, RecordChange, Token, Write};
+use tenet_store::engine::memory::Memory;
+use tenet_store::engine::{
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Page, Pending, Scan, Size, Stamp, Upkeep,
+};
+use tenet_store::item::{Item, UnixMs, Value, Version};
+use tenet_store::name::{CollectionId, CollectionName, ItemKey, Name, RecordKey};
+use tenet_store::owner::{Owner, OwnerError, Width};
+use tokio::sync::Semaphore;
+
+/// Memory behind a gate: each step of the engine needs a permit, is counted, and its size kept.
+struct Gated {
+    memory: Memory,
+    gate: Semaphore,
+    steps: AtomicUsize,
+    largest: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+impl Gated {
+    fn new(permits: usize) -> Arc<Gated> {
+        let gate = Semaphore::new(permits);
+        let (steps, largest, lost) = Default::default();
+        Arc::new(Gated { memory: Memory::new(), gate, steps, largest, lost })
+    }
+
+    async fn step(&self, size: usize) {
+        self.gate.acquire().await.expect("the gate is never closed").forget();
+        self.steps.fetch_add(1, Ordering::SeqCst);
+        self.largest.fetch_max(size, Ordering::SeqCst);
+    }
+
+    fn steps(&self) -> usize {
+        self.steps.load(Ordering::SeqCst)
+    }
+}
+
+impl Engine for Gated {
+    fn name(&self) -> &'static str {
+        "gated"
+    }
+    fn guarantees(&self) -> Guarantees {
+        self.memory.guarantees()
+    }
+    fn clock(&self) -> Pending<'_, UnixMs> {
+        self.memory.clock()
+    }
+    fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp> {
+        self.memory.claim(stamp)
+    }
+    fn declare(&self, collection: Collection) -> Pending<'_, CollectionId> {
+        self.memory.declare(collection)
+    }
+    fn collections(&self) -> Pending<'_, Vec<(CollectionId, Collection)>> {
+        self.memory.collections()
+    }
+    fn commit(&self, batch: Vec<Commit>) -> Pending<'_, Vec<Outcome>> {
+        Box::pin(async move {
+            self.step(batch.len()).await;
+            let done = self.memory.commit(batch).await;
+            // The answer is lost on its way.
+            let lose = self.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            if lose.is_ok() { Err(EngineError::Unknown("cut".into())) } else { done }
+        })
+    }
+    fn read(&self, keys: Vec<ItemKey>) -> Pending<'_, Vec<Option<Item>>> {
+        Box::pin(async move {
+            self.step(keys.len()).await;
+            self.memory.read(keys).await
+        })
+    }
+    fn scan(&self, scan: Scan) -> Pending<'_, Page> {
+        self.memory.scan(scan)
+    }
+    fn end_of_changes(&self, collection: CollectionId) -> Pending<'_, Cursor> {
+        self.memory.end_of_changes(collection)
+    }
+    fn changes(&self, collection: CollectionId, from: Cursor, limit: usize) -> Pending<'_, Changes> {
+        self.memory.changes(collection, from, limit)
+    }
+    fn stage(&self, blob: u64, number: u32, chunk: Bytes) -> Pending<'_, ()> {
+        self.memory.stage(blob, number, chunk)
+    }
+    fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
+        self.memory.chunk(blob, number)
+    }
+    fn upkeep(&self, tokens_older: Duration, limit: usize) -> Pending<'_, Upkeep> {
+        self.memory.upkeep(tokens_older, limit)
+    }
+    fn size(&self, collection: CollectionId) -> Pending<'_, Size> {
+        self.memory.size(collection)
+    }
+    fn last_version(&self) -> Pending<'_, Version> {
+        self.memory.last_version()
+    }
+}
+
+async fn declared(engine: &dyn Engine) -> CollectionId {
+    let name = CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new("counts").unwrap() };
+    engine.declare(Collection { name, retention: Duration::ZERO }).await.unwrap()
+}
+
+fn add(collection: CollectionId, record: &'static str, nonce: u128) -> Commit {
+    let write = Write { key: Bytes::new(), action: Action::Add(1), ttl: None };
+    let change = RecordChange { record: record.into(), conditions: Vec::new(), writes: vec![write] };
+    Commit { collection, token: Some(Token { time: UnixMs(0), nonce }), fence: None, changes: vec![change] }
+}
+
+fn key(collection: CollectionId, record: &'static str) -> ItemKey {
+    ItemKey { record: RecordKey { collection, id: record.into() }, key: Bytes::new() }
+}
+
+fn number(item: Option<&Item>) -> i64 {
+    match item.map(|item| &item.value) {
+        Some(Value::Inline(bytes)) => i64::from_be_bytes(bytes[..].try_into().unwrap()),
+        _ => 0,
+    }
+}
+
+/// Lets every spawned task run until it waits.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_waits_together_is_one_step() {
+    let engine = Gated::new(0);
+    let collection = declared(&*engine).await;
+    let owner = Owner::start(engine.clone(), Width::default());
+    let commit = |nonce| {
+        let owner = owner.clone();
+        tokio::spawn(async move { owner.commit(add(collection, "n", nonce)).await })
+    };
+    let first = commit(0);
+    settle().await;
+    let others: Vec<_> = (1..200).map(commit).collect();
+    settle().await;
+    engine.gate.add_permits(2);
+    let mut versions = vec![first.await.unwrap().unwrap()];
+    for other in others {
+        versions.push(other.await.unwrap().unwrap());
+    }
+    // The first went alone, all others together.
+    assert_eq!((engine.steps(), engine.largest.load(Ordering::SeqCst)), (2, 199));
+    let done = |version| Outcome::Done { version: Version(version), replayed: false };
+    assert_eq!(versions, (1..=200).map(done).collect::<Vec<_>>());
+
+    let read = |record| {
+        let owner = owner.clone();
+        tokio::spawn(async move { owner.read(vec![key(collection, record)]).await })
+    };
+    let lone = read("n");
+    settle().await;
+    let same: Vec<_> = (0..50).map(|_| read("n")).collect();
+    settle().await;
+    engine.largest.store(0, Ordering::SeqCst);
+    engine.gate.add_permits(2);
+    for read in same.into_iter().chain([lone]) {
+        assert_eq!(number(read.await.unwrap().unwrap()[0].as_ref()), 200);
+    }
+    assert_eq!((engine.steps(), engine.largest.load(Ordering::SeqCst)), (4, 1), "one key is read once");
+}
+
+#[tokio::test]
+async fn a_full_lane_refuses_and_nothing_of_it_happens() {
+    let engine = Gated::new(0);
+    let collection = declared(&*engine).await;
+    let owner = Owner::start(engine.clone(), Width { waiting: 3, ..Width::default() });
+    let commit = |nonce| {
+        let owner = owner.clone();
+        tokio::spawn(async move { owner.commit(add(collection, "n", nonce)).await })
+    };
+    let taken = commit(0);
+    settle().await;
+    let waiting: Vec<_> = (1..4).map(commit).collect();
+    settle().await;
+    assert!(matches!(commit(4).await.unwrap(), Err(OwnerError::Full { waiting: 3 })));
+    engine.gate.add_permits(8);
+    for commit in waiting.into_iter().chain([taken]) {
+        commit.await.unwrap().unwrap();
+    }
+    assert_eq!(number(owner.read(vec![key(collection, "n")]).await.unwrap()[0].as_ref()), 4);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_by_its_token() {
+    let engine = Gated::new(100);
+    let collection = declared(&*engine).await;
+    engine.lost.store(1, Ordering::SeqCst);
+    let owner = Owner::start(engine.clone(), Width::default());
+    let lost = owner.commit(add(collection, "n", 7)).await;
+    assert!(matches!(lost, Err(OwnerError::Engine(error)) if matches!(*error, EngineError::Unknown(_))));
+    let again = owner.commit(add(collection, "n", 7)).await.unwrap();
+    assert_eq!(again, Outcome::Done { version: Version(1), replayed: true });
+    assert_eq!(number(owner.read(vec![key(collection, "n")]).await.unwrap()[0].as_ref()), 1);
+}
+
+#[tokio::test]
+async fn who_gave_up_before_it_began_is_left_out() {
+    let engine = Gated::new(0);
+    let collection = declared(&*engine).await;
+    let owner = Owner::start(engine.clone(), Width::default());
+    let commit = |nonce| {
+        let owner = owner.clone();
+        tokio::spawn(async move { owner.commit(add(collection, "n", nonce)).await })
+    };
+    let first = commit(0);
+    settle().await;
+    let (gone, stays) = (commit(1), commit(2));
+    settle().await;
+    gone.abort();
+    settle().await;
+    engine.gate.add_permits(3);
+    first.await.unwrap().unwrap();
+    stays.await.unwrap().unwrap();
+    assert_eq!(number(owner.read(vec![key(collection, "n")]).await.unwrap()[0].as_ref()), 2);
+}
+
+#[tokio::test]
+async fn a_batch_ends_by_bytes() {
+    let engine = Gated::new(0);
+    let collection = declared(&*engine).await;
+    let owner = Owner::start(engine.clone(), Width { batch_bytes: 40, ..Width::default() });
+    let commit = |nonce| {
+        let owner = owner.clone();
+        tokio::spawn(async move { owner.commit(add(collection, "n", nonce)).await })
+    };
+    let first = commit(0);
+    settle().await;
+    // 16 bytes each: the third passes 40.
+    let others: Vec<_> = (1..7).map(commit).collect();
+    settle().await;
+    engine.gate.add_permits(3);
+    for commit in others.into_iter().chain([first]) {
+        commit.await.unwrap().unwrap();
+    }
+    assert_eq!((engine.steps(), engine.largest.load(Ordering::SeqCst)), (3, 3));
+}
