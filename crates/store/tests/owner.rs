@@ -102,7 +102,8 @@ impl Engine for Gated {
 }
 
 async fn declared(engine: &dyn Engine) -> CollectionId {
-    let name = CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new("counts").unwrap() };
+    let name =
+        CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new("counts").unwrap() };
     engine.declare(Collection { name, retention: Duration::ZERO }).await.unwrap()
 }
 

@@ -34,6 +34,9 @@ pub(super) async fn run(engine: Arc<dyn Engine>, mut asked: mpsc::Receiver<Asked
             let Ok(next) = asked.try_recv() else { break };
             step.add(next);
         }
+        if step.waiting.is_empty() {
+            continue;
+        }
         let keys = std::mem::take(&mut step.keys);
         match engine.read(keys).await {
             Ok(items) => step.answer(&items),
@@ -68,7 +71,8 @@ impl Step {
 
     fn answer(self, items: &[Option<Item>]) {
         for (places, answer) in self.waiting {
-            let _ = answer.send(Ok(places.into_iter().map(|place| items.get(place).cloned().flatten()).collect()));
+            let _ = answer
+                .send(Ok(places.into_iter().map(|place| items.get(place).cloned().flatten()).collect()));
         }
     }
 

@@ -24,22 +24,28 @@ pub(super) fn ask(commit: Commit) -> (Asked, oneshot::Receiver<Answer>) {
 /// Takes what waits, as long as anybody can ask.
 pub(super) async fn run(engine: Arc<dyn Engine>, mut asked: mpsc::Receiver<Asked>, batch_bytes: usize) {
     while let Some(first) = asked.recv().await {
-        let mut bytes = weight(&first.commit);
-        let (mut commits, mut answers) = (vec![first.commit], vec![first.answer]);
-        while commits.len() < MAX_BATCH && bytes < batch_bytes {
-            let Ok(next) = asked.try_recv() else { break };
-            // Nobody waits any more, and it has not begun.
-            if next.answer.is_closed() {
-                continue;
+        let (mut commits, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut next = Some(first);
+        while let Some(asked_now) = next {
+            // Where nobody waits any more, it has not begun, and does not.
+            if !asked_now.answer.is_closed() {
+                bytes += weight(&asked_now.commit);
+                commits.push(asked_now.commit);
+                answers.push(asked_now.answer);
             }
-            bytes += weight(&next.commit);
-            commits.push(next.commit);
-            answers.push(next.answer);
+            let room = commits.len() < MAX_BATCH && bytes < batch_bytes;
+            next = if room { asked.try_recv().ok() } else { None };
+        }
+        if commits.is_empty() {
+            continue;
         }
         let asked_for = commits.len();
         match engine.commit(commits).await {
             Ok(outcomes) if outcomes.len() == asked_for => {
-                answers.into_iter().zip(outcomes).for_each(|(answer, outcome)| drop(answer.send(Ok(outcome))));
+                answers
+                    .into_iter()
+                    .zip(outcomes)
+                    .for_each(|(answer, outcome)| drop(answer.send(Ok(outcome))));
             }
             Ok(outcomes) => {
                 let what = format!("{} outcomes for {asked_for} commits", outcomes.len());
