@@ -17,3 +17,15 @@ pub mod telemetry {
         tonic::include_proto!("tenet.telemetry.v1");
     }
 }
+
+/// Package `tenet.store`.
+pub mod store {
+    /// The contract with all it imports, as an encoded `google.protobuf.FileDescriptorSet`.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/store.bin"));
+
+    /// Package `tenet.store.v1`: state behind one owner.
+    #[allow(missing_docs, clippy::all)] // generated: tonic writes modules and helpers without documentation
+    pub mod v1 {
+        tonic::include_proto!("tenet.store.v1");
+    }
+}

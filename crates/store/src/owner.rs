@@ -19,6 +19,7 @@ use crate::item::Item;
 use crate::name::ItemKey;
 use lane::Lanes;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// How much may wait, and how wide it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub enum OwnerError {
 #[derive(Clone)]
 pub struct Owner {
     engine: Arc<dyn Engine>,
+    written: Arc<Notify>,
     writes: Lanes<writes::Asked>,
     reads: Lanes<reads::Asked>,
 }
@@ -71,7 +73,12 @@ impl Owner {
             writes::run(engine.clone(), asked, width.batch_bytes)
         });
         let reads = Lanes::start(width.read_lanes, width.waiting, |asked| reads::run(engine.clone(), asked));
-        Owner { writes, reads, engine }
+        Owner { writes, reads, engine, written: Arc::default() }
+    }
+
+    /// Wakes whoever waits for changes, each time something was written through this owner.
+    pub fn written(&self) -> Arc<Notify> {
+        self.written.clone()
     }
 
     /// The engine, for what is not joined: scans, changes, chunks.
@@ -84,7 +91,9 @@ impl Owner {
         let lane = commit.changes.first().map_or(0, |change| lane::hash(&change.record));
         let (asked, answer) = writes::ask(commit);
         self.writes.send(lane, asked)?;
-        answer.await.map_err(|_| OwnerError::Ending)?
+        let outcome = answer.await.map_err(|_| OwnerError::Ending)?;
+        self.written.notify_waiters();
+        outcome
     }
 
     /// Items of one record, all of one moment, `None` where there is none.

@@ -1,0 +1,134 @@
+//! The store's gRPC service: who calls, what may be said, and the answers.
+//!
+//! ```text
+//!   request ─▶ access (secret → service → namespace) ─▶ terms (names, keys, bounds) ─▶ owner / engine ─▶ answer
+//!                                                                  │
+//!                                                                  └─ all that is wrong with it, field by field
+//! ```
+
+mod access;
+mod answer;
+mod fault;
+mod lease;
+mod read;
+mod scan;
+mod terms;
+mod value;
+mod watch;
+mod write;
+
+use crate::catalogue::Catalogue;
+use crate::owner::Owner;
+use std::pin::Pin;
+use std::sync::Arc;
+use tenet_api::store::v1 as api;
+use tenet_api::store::v1::store_server::Store;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// The contract, compiled: for reflection and metrics.
+pub use tenet_api::store::FILE_DESCRIPTOR_SET;
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Serves `tenet.store.v1.Store`.
+#[derive(Clone)]
+pub struct StoreService {
+    owner: Owner,
+    catalogue: Arc<Catalogue>,
+}
+
+impl StoreService {
+    /// Over an owner and what is declared.
+    pub fn new(owner: Owner, catalogue: Catalogue) -> StoreService {
+        StoreService { owner, catalogue: Arc::new(catalogue) }
+    }
+}
+
+#[tonic::async_trait]
+impl Store for StoreService {
+    async fn get(&self, request: Request<api::GetRequest>) -> Result<Response<api::GetResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.read(caller, asked).await.map(Response::new)
+    }
+
+    async fn batch_get(
+        &self,
+        request: Request<api::BatchGetRequest>,
+    ) -> Result<Response<api::BatchGetResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.read_many(caller, asked).await.map(Response::new)
+    }
+
+    async fn put(&self, request: Request<api::PutRequest>) -> Result<Response<api::WriteResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.write_put(caller, asked).await.map(Response::new)
+    }
+
+    async fn delete(
+        &self,
+        request: Request<api::DeleteRequest>,
+    ) -> Result<Response<api::WriteResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.write_delete(caller, asked).await.map(Response::new)
+    }
+
+    async fn mutate(
+        &self,
+        request: Request<api::MutateRequest>,
+    ) -> Result<Response<api::WriteResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.write_mutate(caller, asked).await.map(Response::new)
+    }
+
+    type ScanStream = Answers<api::ScanPage>;
+
+    async fn scan(&self, request: Request<api::ScanRequest>) -> Result<Response<Self::ScanStream>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.pages(caller, asked).map(Response::new)
+    }
+
+    type WatchStream = Answers<api::WatchResponse>;
+
+    async fn watch(
+        &self,
+        request: Request<api::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.changes(caller, asked).await.map(Response::new)
+    }
+
+    type ReadValueStream = Answers<api::ReadValueResponse>;
+
+    async fn read_value(
+        &self,
+        request: Request<api::ReadValueRequest>,
+    ) -> Result<Response<Self::ReadValueStream>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.value_out(caller, asked).await.map(Response::new)
+    }
+
+    async fn write_value(
+        &self,
+        request: Request<Streaming<api::WriteValueRequest>>,
+    ) -> Result<Response<api::WriteResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.value_in(caller, asked).await.map(Response::new)
+    }
+
+    async fn lease(
+        &self,
+        request: Request<api::LeaseRequest>,
+    ) -> Result<Response<api::LeaseResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.hold(caller, asked).await.map(Response::new)
+    }
+
+    async fn describe(
+        &self,
+        request: Request<api::DescribeRequest>,
+    ) -> Result<Response<api::DescribeResponse>, Status> {
+        let (caller, asked) = access::split(request)?;
+        self.describe_namespace(caller, &asked.namespace).await.map(Response::new)
+    }
+}

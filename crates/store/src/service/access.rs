@@ -1,0 +1,50 @@
+//! Who calls: the secret in the metadata, and what it opens.
+
+use super::StoreService;
+use super::fault;
+use crate::catalogue::{Known, SecretHash};
+use tenet_api::store::v1 as api;
+use tenet_service::Fault;
+use tonic::{Request, Status};
+
+/// The metadata that says who calls.
+pub const SECRET: &str = "tenet-store-secret";
+
+/// The caller and what it asks for.
+pub(super) fn split<T>(request: Request<T>) -> Result<(SecretHash, T), Status> {
+    let secret = request.metadata().get(SECRET).map(|value| SecretHash::of(value.as_encoded_bytes()));
+    let secret = secret.ok_or_else(|| {
+        Status::from(Fault::unauthenticated(format!(
+            "The metadata {SECRET:?} is missing: it says which service calls."
+        )))
+    })?;
+    Ok((secret, request.into_inner()))
+}
+
+impl StoreService {
+    /// The collection that is asked for, if it is the caller's.
+    pub(super) fn collection(
+        &self,
+        caller: SecretHash,
+        asked: Option<&api::Collection>,
+        field: &str,
+    ) -> Result<&Known, Status> {
+        let asked = asked.ok_or_else(|| fault::missing(field))?;
+        let found = self.catalogue.collection(caller, &asked.namespace, &asked.name);
+        found.map_err(|refused| fault::refused(refused, &asked.namespace, Some(&asked.name)))
+    }
+
+    /// The collection of a record, if it is the caller's, and the record's id.
+    pub(super) fn record(
+        &self,
+        caller: SecretHash,
+        asked: Option<api::Record>,
+        field: &str,
+    ) -> Result<(&Known, bytes::Bytes), Status> {
+        let asked = asked.ok_or_else(|| fault::missing(field))?;
+        let known = self.collection(caller, asked.collection.as_ref(), &format!("{field}.collection"))?;
+        crate::name::record_id(&asked.id)
+            .map_err(|bad| fault::invalid(&format!("{field}.id"), bad.to_string()))?;
+        Ok((known, asked.id.into()))
+    }
+}

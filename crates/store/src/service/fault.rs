@@ -1,0 +1,106 @@
+//! What callers are told when it does not go as asked.
+
+use crate::catalogue::Refused;
+use crate::commit::Refusal;
+use crate::engine::EngineError;
+use crate::item::Item;
+use crate::owner::OwnerError;
+use std::time::Duration;
+use tenet_service::Fault;
+use tonic::Status;
+
+/// Who defines the reasons.
+const DOMAIN: &str = "store.tenet";
+
+/// How long to wait before trying again what found no room.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) fn missing(field: &str) -> Status {
+    invalid(field, "it is missing".into())
+}
+
+pub(super) fn invalid(field: &str, what: String) -> Status {
+    Fault::invalid_argument("The request has an invalid field.").field(field, what).into()
+}
+
+/// A name that is none for this caller.
+pub(super) fn refused(refused: Refused, namespace: &str, collection: Option<&str>) -> Status {
+    let hint =
+        |nearest: Option<String>| nearest.map_or_else(String::new, |name| format!(" Did you mean {name:?}?"));
+    let what = collection.map_or_else(|| namespace.to_owned(), |name| format!("{namespace}/{name}"));
+    let fault = match refused {
+        Refused::Unknown => Fault::unauthenticated("No service is known by this secret."),
+        Refused::Other { caller, owner } => Fault::permission_denied(format!(
+            "{namespace:?} belongs to the service {owner:?}, and {caller:?} asks. To share data, its owner publishes a method."
+        ))
+        .reason("NOT_THE_OWNER", DOMAIN),
+        Refused::NoNamespace(nearest) => {
+            Fault::not_found(format!("There is no namespace {namespace:?}.{}", hint(nearest)))
+        }
+        Refused::NoCollection(nearest) => {
+            Fault::not_found(format!("There is no collection {what:?}.{}", hint(nearest)))
+        }
+    };
+    fault.resource("tenet.store.v1.Collection", what, "it is not declared for this caller").into()
+}
+
+/// A commit that did not happen.
+pub(super) fn not_done(refusal: Refusal) -> Status {
+    let failed = |message: &'static str| Fault::failed_precondition(message);
+    let of = |item: Option<&Item>| {
+        item.map_or_else(|| "absent".to_owned(), |item| format!("version {}", item.version.0))
+    };
+    match refusal {
+        Refusal::Condition { change, condition, found } => {
+            failed("A condition does not hold; nothing was written.")
+                .reason("CONDITION_FAILED", DOMAIN)
+                .metadata("change", change.to_string())
+                .metadata("condition", condition.to_string())
+                .metadata("found", of(found.as_ref()))
+        }
+        Refusal::Fenced { current } => failed("The lease is not held with this token; nothing was written.")
+            .reason("FENCED", DOMAIN)
+            .metadata("current", current.map_or_else(|| "none".to_owned(), |token| token.0.to_string())),
+        Refusal::NotANumber { what, .. } => failed("A number cannot be added to; nothing was written.")
+            .reason("NOT_A_NUMBER", DOMAIN)
+            .metadata("what", what),
+    }
+    .into()
+}
+
+/// An owner or engine that did not answer as asked.
+pub(super) fn owner(error: OwnerError) -> Status {
+    match error {
+        OwnerError::Full { waiting } => Fault::resource_exhausted("The store has more to do than it can.")
+            .cause(format!("{waiting} calls wait"))
+            .retry_after(FULL_PAUSE)
+            .into(),
+        OwnerError::Ending => Fault::unavailable("This instance of the store is ending.").into(),
+        OwnerError::Engine(error) => engine(&error),
+    }
+}
+
+/// See [`EngineError`].
+pub(super) fn engine(error: &EngineError) -> Status {
+    let cause = error.to_string();
+    match error {
+        EngineError::Unavailable(_) => Fault::unavailable("The engine cannot be reached; nothing was done."),
+        EngineError::Unknown(_) => {
+            Fault::new(tenet_error::GrpcCode::Unknown, "It is not known whether this was done; send it again with its token.")
+                .reason("OUTCOME_UNKNOWN", DOMAIN)
+        }
+        EngineError::Full(_) => Fault::resource_exhausted("The engine has no room; nothing was written.").reason("ENGINE_FULL", DOMAIN),
+        EngineError::Corrupt { .. } => {
+            Fault::new(tenet_error::GrpcCode::DataLoss, "What is stored here is damaged, and is not served.").reason("DAMAGED", DOMAIN)
+        }
+        EngineError::TooOld { .. } => Fault::out_of_range(
+            "Changes after this token are no longer kept. Scan, then watch from the token that the scan gives.",
+        )
+        .reason("TOKEN_TOO_OLD", DOMAIN),
+        EngineError::NoCollection(_) | EngineError::Owned { .. } | EngineError::Broken(_) => {
+            Fault::internal("The store failed.")
+        }
+    }
+    .cause(cause)
+    .into()
+}

@@ -1,0 +1,119 @@
+//! Get and BatchGet: items of records, by key or by range.
+
+use super::terms::{self, MAX_ITEMS};
+use super::{StoreService, answer, fault};
+use crate::catalogue::{Known, SecretHash};
+use crate::engine::{Bound, Scan, ScanOf};
+use crate::item::Item;
+use crate::name::{ItemKey, RecordKey};
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use tenet_api::store::v1 as api;
+use tonic::Status;
+
+/// Most records of one BatchGet.
+const MAX_READS: usize = 100;
+/// Bytes of keys and values in one answer to a Get of a range.
+const MAX_ANSWER: usize = 4 << 20;
+
+impl StoreService {
+    pub(super) async fn read(
+        &self,
+        caller: SecretHash,
+        asked: api::GetRequest,
+    ) -> Result<api::GetResponse, Status> {
+        // `max_age` is a bound: a strict answer keeps it, too.
+        let (known, id) = self.record(caller, asked.record, "record")?;
+        let record = RecordKey { collection: known.id, id };
+        if asked.keys.is_empty() {
+            return self.read_range(record, asked.range.unwrap_or_default()).await;
+        }
+        terms::count(asked.keys.len(), 1, MAX_ITEMS, "keys")?;
+        let key = |(index, key)| terms::key(key, &format!("keys[{index}]"));
+        let mut keys = asked.keys.into_iter().enumerate().map(key).collect::<Result<Vec<Bytes>, Status>>()?;
+        keys.sort_unstable();
+        keys.dedup();
+        let wanted = keys.iter().map(|key| ItemKey { record: record.clone(), key: key.clone() }).collect();
+        let items = self.owner.read(wanted).await.map_err(fault::owner)?;
+        let found = keys.iter().zip(&items).filter_map(|(key, item)| Some(answer::item(key, item.as_ref()?)));
+        Ok(api::GetResponse {
+            items: found.collect(),
+            more: false,
+            age: Some(prost_types::Duration::default()),
+        })
+    }
+
+    async fn read_range(&self, record: RecordKey, range: api::KeyRange) -> Result<api::GetResponse, Status> {
+        let scan = Scan {
+            items: MAX_ITEMS,
+            bytes: MAX_ANSWER,
+            ..range_of_record(&record, range.start.into(), range.end.into())
+        };
+        let page = self.owner.engine().scan(scan).await.map_err(|error| fault::engine(&error))?;
+        let items: Vec<_> = page.items.iter().map(|(key, item)| answer::item(&key.key, item)).collect();
+        Ok(api::GetResponse { items, more: page.more, age: Some(prost_types::Duration::default()) })
+    }
+
+    pub(super) async fn read_many(
+        &self,
+        caller: SecretHash,
+        asked: api::BatchGetRequest,
+    ) -> Result<api::BatchGetResponse, Status> {
+        terms::count(asked.reads.len(), 1, MAX_READS, "reads")?;
+        let answers = try_join_all(asked.reads.into_iter().map(|read| self.read(caller, read))).await?;
+        Ok(api::BatchGetResponse { answers })
+    }
+
+    pub(super) async fn describe_namespace(
+        &self,
+        caller: SecretHash,
+        namespace: &str,
+    ) -> Result<api::DescribeResponse, Status> {
+        let found = self.catalogue.collections(caller, namespace);
+        let known = found.map_err(|refused| fault::refused(refused, namespace, None))?;
+        let engine = self.owner.engine();
+        let describe = async |known: &Known| {
+            let size = engine.size(known.id).await.map_err(|error| fault::engine(&error))?;
+            let given = |name: &str, given: String| api::Guarantee { name: name.into(), given };
+            Ok::<_, Status>(api::CollectionDescription {
+                name: known.name.collection.to_string(),
+                guarantees: vec![
+                    given("linearizable", "per record".into()),
+                    given(
+                        "atomic",
+                        if known.declared.atomic_across_records { "across records" } else { "per record" }
+                            .into(),
+                    ),
+                    given("changes", format!("{:?}", known.declared.retention)),
+                ],
+                records: size.records,
+                items: size.items,
+                bytes: size.bytes,
+            })
+        };
+        let mut collections = Vec::with_capacity(known.len());
+        for known in known {
+            collections.push(describe(known).await?);
+        }
+        Ok(api::DescribeResponse { engine: engine.name().into(), collections })
+    }
+}
+
+/// The items of a record from `start` until before `end`; empty for no bound. How many is for the caller to say.
+pub(super) fn range_of_record(record: &RecordKey, start: Bytes, end: Bytes) -> Scan {
+    let bound = |key: Bytes| (!key.is_empty()).then(|| Bound { record: record.id.clone(), key });
+    Scan {
+        of: ScanOf::Record { collection: record.collection, record: record.id.clone() },
+        from: bound(start),
+        to: bound(end),
+        reverse: false,
+        items: 0,
+        bytes: 0,
+    }
+}
+
+/// An item that was read by its key, if there is one.
+pub(super) async fn one(service: &StoreService, key: ItemKey) -> Result<Option<Item>, Status> {
+    let items = service.owner.read(vec![key]).await.map_err(fault::owner)?;
+    Ok(items.into_iter().next().flatten())
+}

@@ -1,0 +1,186 @@
+//! Values of any size: out of the engine and into it chunk by chunk, never whole in memory.
+
+use super::{Answers, StoreService, answer, fault, read, terms};
+use crate::catalogue::SecretHash;
+use crate::commit::{Action, Commit, RecordChange, Write};
+use crate::item::{Item, MAX_VALUE, Value};
+use crate::name::{ItemKey, RecordKey};
+use crate::owner::Owner;
+use bytes::{Bytes, BytesMut};
+use tenet_api::store::v1 as api;
+use tenet_service::Fault;
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+/// The longest value: what a chunk's number and one deadline hold with room to spare.
+const MAX_WHOLE: u64 = 1 << 40;
+/// Chunks that wait to be sent.
+const AHEAD: usize = 1;
+
+impl StoreService {
+    pub(super) async fn value_out(
+        &self,
+        caller: SecretHash,
+        asked: api::ReadValueRequest,
+    ) -> Result<Answers<api::ReadValueResponse>, Status> {
+        let (known, id) = self.record(caller, asked.record, "record")?;
+        let key = terms::key(asked.key, "key")?;
+        let wanted = ItemKey { record: RecordKey { collection: known.id, id }, key: key.clone() };
+        let item = read::one(self, wanted)
+            .await?
+            .ok_or_else(|| Status::from(Fault::not_found("There is no such item.")))?;
+        if asked.version != 0 && asked.version != item.version.0 {
+            return Err(Fault::failed_precondition("The item has another version.")
+                .reason("CONDITION_FAILED", "store.tenet")
+                .metadata("found", item.version.0.to_string())
+                .into());
+        }
+        if asked.offset > item.value.size() {
+            return Err(fault::invalid("offset", format!("the value ends at {}", item.value.size())));
+        }
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let mut head = answer::item(&key, &item);
+        head.value = Vec::new();
+        tokio::spawn(send(self.owner.clone(), item, head, asked.offset, sender));
+        Ok(Box::pin(ReceiverStream::new(receiver)))
+    }
+
+    pub(super) async fn value_in(
+        &self,
+        caller: SecretHash,
+        mut pieces: Streaming<api::WriteValueRequest>,
+    ) -> Result<api::WriteResponse, Status> {
+        let first = pieces.next().await.transpose()?;
+        let (start, chunk) = match first {
+            Some(api::WriteValueRequest { start: Some(start), chunk }) => (start, chunk),
+            _ => return Err(fault::missing("start")),
+        };
+        let (known, id) = self.record(caller, start.record, "start.record")?;
+        let key = terms::key(start.key, "start.key")?;
+        if start.size > MAX_WHOLE {
+            return Err(fault::invalid("start.size", format!("{} is more than {MAX_WHOLE}", start.size)));
+        }
+        let token = self.token(start.token.as_ref()).await?;
+        let conditions = terms::conditions(start.conditions, "start.conditions")?;
+        let ttl = terms::ttl(start.ttl.as_ref(), known.declared.ttl, rand::random(), "start.ttl")?;
+        let value = Intake {
+            owner: &self.owner,
+            size: start.size,
+            taken: 0,
+            blob: rand::random(),
+            number: 0,
+            rest: BytesMut::new(),
+        }
+        .take(chunk, pieces)
+        .await?;
+        let write = Write { key, action: Action::Put(value), ttl };
+        let change = RecordChange { record: id, conditions, writes: vec![write] };
+        self.commit(Commit { collection: known.id, token: Some(token), fence: None, changes: vec![change] })
+            .await
+    }
+}
+
+/// A value on its way in.
+struct Intake<'a> {
+    owner: &'a Owner,
+    size: u64,
+    taken: u64,
+    blob: u64,
+    number: u32,
+    rest: BytesMut,
+}
+
+impl Intake<'_> {
+    /// Stages what comes; a value that fits stays in the item. What is staged for a value that never comes whole is swept by upkeep.
+    async fn take(
+        mut self,
+        first: Vec<u8>,
+        mut pieces: Streaming<api::WriteValueRequest>,
+    ) -> Result<Value, Status> {
+        self.add(first).await?;
+        while let Some(piece) = pieces.next().await.transpose()? {
+            self.add(piece.chunk).await?;
+        }
+        if self.taken != self.size {
+            return Err(fault::invalid(
+                "chunk",
+                format!("{} bytes came, {} were announced", self.taken, self.size),
+            ));
+        }
+        if self.number == 0 {
+            return Ok(Value::Inline(self.rest.freeze()));
+        }
+        if !self.rest.is_empty() {
+            self.stage(self.rest.len()).await?;
+        }
+        Ok(Value::Chunked { blob: self.blob, size: self.size })
+    }
+
+    async fn add(&mut self, piece: Vec<u8>) -> Result<(), Status> {
+        if piece.len() > MAX_VALUE {
+            return Err(fault::invalid(
+                "chunk",
+                format!("it has {} bytes, expected at most {MAX_VALUE}", piece.len()),
+            ));
+        }
+        self.taken += piece.len() as u64;
+        if self.taken > self.size {
+            return Err(fault::invalid(
+                "chunk",
+                format!("more than the {} bytes that were announced", self.size),
+            ));
+        }
+        self.rest.extend_from_slice(&piece);
+        while self.rest.len() > MAX_VALUE {
+            self.stage(MAX_VALUE).await?;
+        }
+        Ok(())
+    }
+
+    async fn stage(&mut self, length: usize) -> Result<(), Status> {
+        let chunk = self.rest.split_to(length).freeze();
+        self.owner
+            .engine()
+            .stage(self.blob, self.number, chunk)
+            .await
+            .map_err(|error| fault::engine(&error))?;
+        self.number += 1;
+        Ok(())
+    }
+}
+
+/// Sends a value from `offset` on, the item without it first.
+async fn send(
+    owner: Owner,
+    item: Item,
+    head: api::Item,
+    offset: u64,
+    answers: mpsc::Sender<Result<api::ReadValueResponse, Status>>,
+) {
+    let mut head = Some(head);
+    let mut answer = |chunk: Bytes| Ok(api::ReadValueResponse { item: head.take(), chunk: chunk.to_vec() });
+    match &item.value {
+        Value::Inline(bytes) => drop(answers.send(answer(bytes.slice(offset as usize..))).await),
+        Value::Chunked { blob, size } => {
+            let chunks = size.div_ceil(MAX_VALUE as u64);
+            let mut skip = (offset % MAX_VALUE as u64) as usize;
+            for number in offset / MAX_VALUE as u64..chunks {
+                let chunk = match owner.engine().chunk(*blob, number as u32).await {
+                    Ok(Some(chunk)) => chunk,
+                    // Another value has taken its place meanwhile.
+                    Ok(None) => {
+                        let gone = Fault::aborted("The value was replaced while it was read; read it anew.");
+                        return drop(answers.send(Err(gone.into())).await);
+                    }
+                    Err(error) => return drop(answers.send(Err(fault::engine(&error))).await),
+                };
+                let from = std::mem::take(&mut skip).min(chunk.len());
+                if answers.send(answer(chunk.slice(from..))).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Watch: what changes in a collection, from a token on.
+
+use super::{Answers, StoreService, answer, fault};
+use crate::catalogue::SecretHash;
+use crate::decide::Change;
+use crate::engine::{Cursor, EngineError};
+use crate::item::{Item, UnixMs, Value};
+use crate::name::CollectionId;
+use crate::owner::Owner;
+use bytes::Bytes;
+use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
+use tenet_api::store::v1 as api;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+/// Changes in one answer.
+const MAX_CHANGES: usize = 500;
+/// A longer value is left out: whoever wants it reads it.
+const MAX_CHANGED_VALUE: usize = 64 << 10;
+/// How often the log is looked at while nothing changes through this process. What does, wakes at once.
+const PAUSE: Duration = Duration::from_millis(200);
+/// A token is told at least so often, so that whoever comes back with it does not come with one that is too old.
+const TOKEN_PAUSE: Duration = Duration::from_secs(10);
+/// Answers that wait to be sent.
+const AHEAD: usize = 1;
+
+/// Where a watch goes on.
+#[derive(Clone, PartialEq, Message)]
+struct Token {
+    #[prost(uint32, tag = "1")]
+    collection: u32,
+    #[prost(uint64, tag = "2")]
+    after: u64,
+}
+
+/// The token of a point of the log.
+pub(super) fn token(collection: CollectionId, after: Cursor) -> Vec<u8> {
+    Token { collection: collection.0, after: after.0 }.encode_to_vec()
+}
+
+impl StoreService {
+    pub(super) async fn changes(
+        &self,
+        caller: SecretHash,
+        asked: api::WatchRequest,
+    ) -> Result<Answers<api::WatchResponse>, Status> {
+        let known = self.collection(caller, asked.collection.as_ref(), "collection")?;
+        if known.declared.retention.is_zero() {
+            let what = format!("{} keeps no changes: its retention is not declared", known.name);
+            return Err(fault::invalid("collection", what));
+        }
+        let from = if asked.token.is_empty() {
+            self.owner.engine().end_of_changes(known.id).await.map_err(|error| fault::engine(&error))?
+        } else {
+            let token = Token::decode(&asked.token[..]).ok().filter(|token| token.collection == known.id.0);
+            Cursor(
+                token
+                    .ok_or_else(|| fault::invalid("token", "it is no token of this collection".into()))?
+                    .after,
+            )
+        };
+        // Too old is said at once and not in the middle of a stream.
+        self.owner.engine().changes(known.id, from, 1).await.map_err(|error| fault::engine(&error))?;
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let record = (!asked.record_id.is_empty()).then(|| Bytes::from(asked.record_id));
+        let run = Run { owner: self.owner.clone(), collection: known.id, record, from };
+        tokio::spawn(run.send(sender));
+        Ok(Box::pin(ReceiverStream::new(receiver)))
+    }
+}
+
+struct Run {
+    owner: Owner,
+    collection: CollectionId,
+    record: Option<Bytes>,
+    from: Cursor,
+}
+
+impl Run {
+    async fn send(mut self, answers: mpsc::Sender<Result<api::WatchResponse, Status>>) {
+        let written: Arc<tokio::sync::Notify> = self.owner.written();
+        let mut told = tokio::time::Instant::now();
+        // The token first: whoever is cut off before the first change knows where it began.
+        if answers.send(Ok(self.answer(Vec::new()))).await.is_err() {
+            return;
+        }
+        loop {
+            let wakes = written.notified();
+            let found = self.owner.engine().changes(self.collection, self.from, MAX_CHANGES).await;
+            let found = match found {
+                Ok(found) => found,
+                // It is away for a while; the watch goes on where it was.
+                Err(EngineError::Unavailable(_)) => {
+                    if answers.is_closed() {
+                        return;
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => return drop(answers.send(Err(fault::engine(&error))).await),
+            };
+            let more = found.changes.len() == MAX_CHANGES;
+            self.from = found.next;
+            let wanted =
+                |change: &&Change| self.record.as_ref().is_none_or(|record| *record == change.item.record.id);
+            let changes: Vec<_> = found.changes.iter().filter(wanted).map(change).collect();
+            if !changes.is_empty() || told.elapsed() >= TOKEN_PAUSE {
+                told = tokio::time::Instant::now();
+                if answers.send(Ok(self.answer(changes))).await.is_err() {
+                    return;
+                }
+            }
+            if !more {
+                tokio::select! {
+                    () = wakes => {}
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = answers.closed() => return,
+                }
+            }
+        }
+    }
+
+    fn answer(&self, changes: Vec<api::Change>) -> api::WatchResponse {
+        api::WatchResponse { changes, token: token(self.collection, self.from) }
+    }
+}
+
+fn change(change: &Change) -> api::Change {
+    let item = match &change.now {
+        Some(item) if item.value.size() > MAX_CHANGED_VALUE as u64 => {
+            let mut said = answer::item(&change.item.key, item);
+            said.value = Vec::new();
+            said
+        }
+        Some(item) => answer::item(&change.item.key, item),
+        None => {
+            let gone = Item {
+                value: Value::Inline(Bytes::new()),
+                version: change.version,
+                updated: UnixMs::default(),
+                expires: None,
+            };
+            api::Item { update_time: None, ..answer::item(&change.item.key, &gone) }
+        }
+    };
+    api::Change { record_id: change.item.record.id.to_vec(), item: Some(item), deleted: change.now.is_none() }
+}
