@@ -83,13 +83,25 @@ impl<K: Hash + Eq + Clone, V: Clone + Weight> Near<K, V> {
 
     /// What is kept of `key`, if nothing is being written to its group.
     pub fn get(&self, group: u64, key: &K) -> Option<V> {
+        self.look(group, || self.values.get(key))
+    }
+
+    /// What is kept of all `keys` of one group, all of one moment; `None` where one of them is not.
+    pub fn get_all<'a>(&self, group: u64, keys: impl IntoIterator<Item = &'a K>) -> Option<Vec<V>>
+    where
+        K: 'a,
+    {
+        self.look(group, || keys.into_iter().map(|key| self.values.get(key)).collect())
+    }
+
+    fn look<T>(&self, group: u64, look: impl FnOnce() -> Option<T>) -> Option<T> {
         let state = &self.groups[place(group)].state;
         let before = state.load(Ordering::Acquire);
         if before & UNDER_WAY != 0 {
             return None;
         }
-        let found = self.values.get(key)?;
-        // Had a write begun meanwhile, it may be over, and what was found older than it. As with a seqlock, the value's reads must not
+        let found = look()?;
+        // Had a write begun meanwhile, it may be over, and what was found older than it. As with a seqlock, the values' reads must not
         // be done after this look at the state.
         fence(Ordering::Acquire);
         (state.load(Ordering::Relaxed) == before).then_some(found)

@@ -97,6 +97,11 @@ pub trait Engine: Send + Sync + 'static {
     /// The time by its clock.
     fn clock(&self) -> Pending<'_, UnixMs>;
 
+    /// The same where it is this process's own clock and asking costs nothing. Only then can what expires be served from memory.
+    fn local_clock(&self) -> Option<UnixMs> {
+        None
+    }
+
     /// Says who owns it, and learns who does: the stamp that was there, or `stamp` where none was.
     fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp>;
 

@@ -5,19 +5,24 @@
 //!   read  ─▶ lane of its record ───────▶ equal keys once, others together ▶ one engine read  ─▶ each its own items
 //! ```
 //!
+//! Where no other process can write to the engine, items that were read stay in a near cache and are served from it until they are written
+//! ([`tenet_cache::near`]). What expires is looked at by the engine's clock at each serving.
+//!
 //! Nothing waits for company: a lane takes what is there when the engine is free, so a lone call is as fast as it can be, and the
 //! busier it gets the more each step carries. A joined read begins after every call that shares it, so it sees every write that was answered
 //! before any of them.
 
 mod lane;
+mod near;
 mod reads;
 mod writes;
 
 use crate::commit::{Commit, Outcome};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Sharing};
 use crate::item::Item;
 use crate::name::ItemKey;
 use lane::Lanes;
+use near::NearItems;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -32,11 +37,13 @@ pub struct Width {
     pub waiting: usize,
     /// Bytes of keys and values that one commit of the engine carries: what is written behind one fsync.
     pub batch_bytes: usize,
+    /// Bytes of items that are kept in memory where nobody else can write to the engine; 0 keeps none.
+    pub near_bytes: u64,
 }
 
 impl Default for Width {
     fn default() -> Width {
-        Width { write_lanes: 1, read_lanes: 2, waiting: 4096, batch_bytes: 4 << 20 }
+        Width { write_lanes: 1, read_lanes: 2, waiting: 4096, batch_bytes: 4 << 20, near_bytes: 64 << 20 }
     }
 }
 
@@ -62,6 +69,7 @@ pub enum OwnerError {
 pub struct Owner {
     engine: Arc<dyn Engine>,
     written: Arc<Notify>,
+    near: Option<Arc<NearItems>>,
     writes: Lanes<writes::Asked>,
     reads: Lanes<reads::Asked>,
 }
@@ -69,11 +77,14 @@ pub struct Owner {
 impl Owner {
     /// Begins to drive `engine`, in tasks of the current runtime that end with the last clone.
     pub fn start(engine: Arc<dyn Engine>, width: Width) -> Owner {
+        // What another process writes, nobody here would hear of.
+        let alone = engine.guarantees().sharing == Sharing::Exclusive && width.near_bytes > 0;
+        let near = alone.then(|| Arc::new(near::new(width.near_bytes)));
         let writes = Lanes::start(width.write_lanes, width.waiting, |asked| {
-            writes::run(engine.clone(), asked, width.batch_bytes)
+            writes::run(engine.clone(), near.clone(), asked, width.batch_bytes)
         });
         let reads = Lanes::start(width.read_lanes, width.waiting, |asked| reads::run(engine.clone(), asked));
-        Owner { writes, reads, engine, written: Arc::default() }
+        Owner { writes, reads, near, engine, written: Arc::default() }
     }
 
     /// Wakes whoever waits for changes, each time something was written through this owner.
@@ -100,8 +111,29 @@ impl Owner {
     pub async fn read(&self, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
         let Some(first) = keys.first() else { return Ok(Vec::new()) };
         let lane = lane::hash(&first.record.id);
+        let Some(near) = &self.near else { return self.read_engine(lane, keys).await };
+        let group = near::group(&first.record);
+        if let Some(found) = near.get_all(group, &keys) {
+            let now = self.engine.local_clock();
+            return Ok(found.into_iter().map(|kept| kept.item(now)).collect());
+        }
+        let fill = near.begin_fill(group);
+        let items = self.read_engine(lane, keys.clone()).await?;
+        if let Some(fill) = fill {
+            let clock = self.engine.local_clock().is_some();
+            near::keep(near, fill, keys, &items, clock);
+        }
+        Ok(items)
+    }
+
+    async fn read_engine(&self, lane: usize, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
         let (asked, answer) = reads::ask(keys);
         self.reads.send(lane, asked)?;
         answer.await.map_err(|_| OwnerError::Ending)?
+    }
+
+    /// Bytes of items in memory.
+    pub fn near_bytes(&self) -> u64 {
+        self.near.as_ref().map_or(0, |near| near.bytes())
     }
 }

@@ -51,6 +51,9 @@ impl Engine for Gated {
     fn clock(&self) -> Pending<'_, UnixMs> {
         self.memory.clock()
     }
+    fn local_clock(&self) -> Option<UnixMs> {
+        self.memory.local_clock()
+    }
     fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp> {
         self.memory.claim(stamp)
     }
@@ -244,4 +247,42 @@ async fn a_batch_ends_by_bytes() {
         commit.await.unwrap().unwrap();
     }
     assert_eq!((engine.steps(), engine.largest.load(Ordering::SeqCst)), (3, 3));
+}
+
+#[tokio::test]
+async fn what_was_read_is_served_from_memory_until_it_is_written() {
+    let engine = Gated::new(100);
+    let collection = declared(&*engine).await;
+    let owner = Owner::start(engine.clone(), Width::default());
+    let read = async || number(owner.read(vec![key(collection, "n")]).await.unwrap()[0].as_ref());
+    assert_eq!(read().await, 0);
+    let steps = engine.steps();
+    assert_eq!(read().await, 0);
+    assert_eq!(engine.steps(), steps, "that there is none is known, too");
+    for round in 1..=3 {
+        owner.commit(add(collection, "n", round)).await.unwrap();
+        assert_eq!(read().await, round as i64);
+        let steps = engine.steps();
+        assert_eq!(read().await, round as i64);
+        assert_eq!(engine.steps(), steps);
+    }
+    assert!(owner.near_bytes() > 0);
+    // What expires is not served a moment longer.
+    let put = Write {
+        key: Bytes::new(),
+        action: Action::Put(Value::Inline("x".into())),
+        ttl: Some(Duration::from_secs(5)),
+    };
+    let change = RecordChange { record: "s".into(), conditions: Vec::new(), writes: vec![put] };
+    owner.commit(Commit { token: None, changes: vec![change], ..add(collection, "s", 9) }).await.unwrap();
+    let there = async || owner.read(vec![key(collection, "s")]).await.unwrap()[0].is_some();
+    assert!(there().await && there().await);
+    engine.memory.advance(Duration::from_secs(6));
+    assert!(!there().await);
+
+    let none = Owner::start(engine.clone(), Width { near_bytes: 0, ..Width::default() });
+    let steps = engine.steps();
+    none.read(vec![key(collection, "n")]).await.unwrap();
+    none.read(vec![key(collection, "n")]).await.unwrap();
+    assert_eq!((engine.steps(), none.near_bytes()), (steps + 2, 0));
 }

@@ -69,6 +69,9 @@ fn all_keys_of_a_group_wait_for_its_writes() {
         (None, Some(Value(2))),
         "what was not written is still right"
     );
+    assert_eq!(near.get_all(7, &[1, 2]), None);
+    assert!(near.begin_fill(7).is_some_and(|fill| near.fill(fill, 1, Value(3))));
+    assert_eq!(near.get_all(7, &[2, 1, 2]), Some(vec![Value(2), Value(3), Value(2)]));
 }
 
 #[test]

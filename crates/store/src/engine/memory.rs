@@ -237,6 +237,10 @@ impl Engine for Memory {
         self.answer(|_, now| Ok(now))
     }
 
+    fn local_clock(&self) -> Option<UnixMs> {
+        Some(self.now())
+    }
+
     fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp> {
         self.answer(|state, _| Ok(state.stamp.get_or_insert(stamp).clone()))
     }

@@ -1,6 +1,7 @@
 //! Group commit: what waits becomes one durable step.
 
 use super::OwnerError;
+use super::near::{self, NearItems};
 use crate::commit::{Action, Commit, Outcome};
 use crate::engine::{Engine, MAX_BATCH};
 use crate::item::Value;
@@ -22,7 +23,12 @@ pub(super) fn ask(commit: Commit) -> (Asked, oneshot::Receiver<Answer>) {
 }
 
 /// Takes what waits, as long as anybody can ask.
-pub(super) async fn run(engine: Arc<dyn Engine>, mut asked: mpsc::Receiver<Asked>, batch_bytes: usize) {
+pub(super) async fn run(
+    engine: Arc<dyn Engine>,
+    near: Option<Arc<NearItems>>,
+    mut asked: mpsc::Receiver<Asked>,
+    batch_bytes: usize,
+) {
     while let Some(first) = asked.recv().await {
         let (mut commits, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut next = Some(first);
@@ -40,7 +46,11 @@ pub(super) async fn run(engine: Arc<dyn Engine>, mut asked: mpsc::Receiver<Asked
             continue;
         }
         let asked_for = commits.len();
-        match engine.commit(commits).await {
+        // From before the first of it can be seen until all of it is durable.
+        let writing = near.as_deref().map(|near| near::begin_write(near, &commits));
+        let done = engine.commit(commits).await;
+        drop(writing);
+        match done {
             Ok(outcomes) if outcomes.len() == asked_for => {
                 answers
                     .into_iter()

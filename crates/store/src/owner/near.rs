@@ -1,0 +1,79 @@
+//! Items in memory, in groups by record.
+
+use crate::commit::Commit;
+use crate::item::{Item, UnixMs, Value};
+use crate::name::{ItemKey, RecordKey};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock};
+use tenet_cache::near::{Fill, Near, Weight, Writing};
+
+/// Items as they were read; what is not there is kept, too.
+pub(super) type NearItems = Near<ItemKey, Kept>;
+
+/// What keeping an item takes beside its bytes: keys, counters and the table's slot.
+const OVERHEAD: u64 = 200;
+
+/// An item, or that there is none.
+#[derive(Clone)]
+pub(super) struct Kept {
+    item: Option<Arc<Item>>,
+    bytes: u64,
+}
+
+impl Kept {
+    /// The item as it is now.
+    pub(super) fn item(&self, now: Option<UnixMs>) -> Option<Item> {
+        let item = self.item.as_deref()?;
+        let lives = now.is_none_or(|now| item.lives(now));
+        lives.then(|| item.clone())
+    }
+}
+
+impl Weight for Kept {
+    fn weight(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// An empty cache of so many bytes.
+pub(super) fn new(bytes: u64) -> NearItems {
+    Near::new(bytes, usize::try_from(bytes / (2 * OVERHEAD)).unwrap_or(usize::MAX))
+}
+
+/// Which group a record's items are.
+pub(super) fn group(record: &RecordKey) -> u64 {
+    static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    HASHER.hash_one(record)
+}
+
+/// Keeps what was read; what expires only where there is a `clock` to look at when it is served.
+pub(super) fn keep(near: &NearItems, fill: Fill, keys: Vec<ItemKey>, items: &[Option<Item>], clock: bool) {
+    for (key, item) in keys.into_iter().zip(items) {
+        if item.as_ref().is_some_and(|item| item.expires.is_some() && !clock) {
+            continue;
+        }
+        let value = match item.as_ref().map(|item| &item.value) {
+            Some(Value::Inline(bytes)) => bytes.len(),
+            _ => 0,
+        };
+        let bytes = (key.record.id.len() + key.key.len() + value) as u64 + OVERHEAD;
+        near.fill(fill, key, Kept { item: item.clone().map(Arc::new), bytes });
+    }
+}
+
+/// Before a batch is written: nothing of its records is served or kept until the guards are dropped.
+pub(super) fn begin_write<'a>(near: &'a NearItems, batch: &[Commit]) -> Vec<Writing<'a>> {
+    let mut writing = Vec::new();
+    for commit in batch {
+        for change in &commit.changes {
+            let record = RecordKey { collection: commit.collection, id: change.record.clone() };
+            let keys: Vec<ItemKey> = change
+                .writes
+                .iter()
+                .map(|write| ItemKey { record: record.clone(), key: write.key.clone() })
+                .collect();
+            writing.push(near.begin_write(group(&record), &keys));
+        }
+    }
+    writing
+}
