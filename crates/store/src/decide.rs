@@ -35,6 +35,13 @@ pub struct Effects {
     pub tokens: Vec<(Token, Version)>,
 }
 
+impl Effects {
+    /// Whether there is nothing to be made durable.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.changes.is_empty() && self.tokens.is_empty()
+    }
+}
+
 /// A change of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

@@ -7,6 +7,7 @@
 //! All times are the engine's own clock ([`Engine::clock`]): with several owner processes on several machines there is no other that they
 //! share.
 
+pub mod embedded;
 mod error;
 mod guarantees;
 pub mod memory;

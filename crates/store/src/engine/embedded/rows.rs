@@ -1,0 +1,149 @@
+//! What stands behind the keys.
+
+use crate::decide::Change;
+use crate::engine::{Collection, EngineError, Stamp};
+use crate::item::{Item, UnixMs, Value, Version};
+use crate::name::{CollectionId, CollectionName, ItemKey, Name};
+use bytes::Bytes;
+use std::time::Duration;
+
+const INLINE: u8 = 0;
+const CHUNKED: u8 = 1;
+const GONE: u8 = 2;
+
+/// Reads numbers off the front of a row.
+struct Row<'a> {
+    place: &'static str,
+    rest: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], EngineError> {
+        let (front, rest) = self.rest.split_first_chunk::<N>().ok_or_else(|| self.bad("it ends too soon"))?;
+        self.rest = rest;
+        Ok(*front)
+    }
+
+    fn u64(&mut self) -> Result<u64, EngineError> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, EngineError> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn time(&mut self) -> Result<UnixMs, EngineError> {
+        self.array().map(|bytes| UnixMs(i64::from_be_bytes(bytes)))
+    }
+
+    fn bytes(&mut self, length: usize) -> Result<&'a [u8], EngineError> {
+        let (front, rest) = self.rest.split_at_checked(length).ok_or_else(|| self.bad("it ends too soon"))?;
+        self.rest = rest;
+        Ok(front)
+    }
+
+    fn bad(&self, what: &str) -> EngineError {
+        EngineError::Corrupt { place: self.place.into(), what: format!("a row is wrong: {what}") }
+    }
+}
+
+/// Version, when, until when (0: for good), kind, then the value or the number and size of its chunks.
+pub(super) fn item(item: &Item) -> Vec<u8> {
+    let mut row = Vec::with_capacity(
+        25 + if let Value::Inline(bytes) = &item.value { bytes.len() } else { 16 },
+    );
+    row.extend(item.version.0.to_be_bytes());
+    row.extend(item.updated.0.to_be_bytes());
+    row.extend(item.expires.map_or(0, |at| at.0).to_be_bytes());
+    match &item.value {
+        Value::Inline(bytes) => {
+            row.push(INLINE);
+            row.extend_from_slice(bytes);
+        }
+        Value::Chunked { blob, size } => {
+            row.push(CHUNKED);
+            row.extend(blob.to_be_bytes());
+            row.extend(size.to_be_bytes());
+        }
+    }
+    row
+}
+
+/// See [`item`].
+pub(super) fn read_item(row: &[u8]) -> Result<Item, EngineError> {
+    let mut row = Row { place: "items", rest: row };
+    let version = Version(row.u64()?);
+    let (updated, expires) = (row.time()?, row.time()?);
+    let value = match row.array::<1>()? {
+        [INLINE] => Value::Inline(Bytes::copy_from_slice(row.rest)),
+        [CHUNKED] => Value::Chunked { blob: row.u64()?, size: row.u64()? },
+        [kind] => return Err(row.bad(&format!("{kind} is no kind of value"))),
+    };
+    Ok(Item { value, version, updated, expires: (expires.0 != 0).then_some(expires) })
+}
+
+/// When it was made, the item's key with its length, and the item or that it is gone.
+pub(super) fn change(change: &Change, key: &[u8], now: UnixMs) -> Vec<u8> {
+    let mut row = Vec::with_capacity(64 + key.len());
+    row.extend(now.0.to_be_bytes());
+    row.extend((key.len() as u32).to_be_bytes());
+    row.extend_from_slice(key);
+    match &change.now {
+        Some(now) => row.extend(item(now)),
+        None => {
+            row.extend(change.version.0.to_be_bytes());
+            row.extend([0; 16]);
+            row.push(GONE);
+        }
+    }
+    row
+}
+
+/// See [`change`]: when it was made, and what it was.
+pub(super) fn read_change(row: &[u8]) -> Result<(UnixMs, Change), EngineError> {
+    let mut row = Row { place: "changes", rest: row };
+    let made = row.time()?;
+    let length = row.u32()? as usize;
+    let item: ItemKey = super::keys::read_item(row.bytes(length)?)?;
+    let gone = row.rest.get(24) == Some(&GONE);
+    if gone {
+        return Ok((made, Change { item, now: None, version: Version(row.u64()?) }));
+    }
+    let now = read_item(row.rest)?;
+    Ok((made, Change { item, version: now.version, now: Some(now) }))
+}
+
+/// Number and retention of a collection, under its name.
+pub(super) fn collection(id: CollectionId, of: &Collection) -> Vec<u8> {
+    let retention = u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX);
+    [&id.0.to_be_bytes()[..], &retention.to_be_bytes()].concat()
+}
+
+/// See [`collection`].
+pub(super) fn read_collection(key: &[u8], row: &[u8]) -> Result<(CollectionId, Collection), EngineError> {
+    let mut row = Row { place: "collections", rest: row };
+    let (id, retention) = (CollectionId(row.u32()?), Duration::from_millis(row.u64()?));
+    let name = std::str::from_utf8(key).ok().and_then(|key| key.split_once('/'));
+    let name = name.and_then(|(namespace, collection)| {
+        Some(CollectionName { namespace: Name::new(namespace).ok()?, collection: Name::new(collection).ok()? })
+    });
+    Ok((id, Collection { name: name.ok_or_else(|| row.bad("its key is no name"))?, retention }))
+}
+
+/// An owner.
+pub(super) fn stamp(stamp: &Stamp) -> Vec<u8> {
+    [&stamp.id.to_be_bytes()[..], stamp.owner.as_bytes()].concat()
+}
+
+/// See [`stamp`].
+pub(super) fn read_stamp(row: &[u8]) -> Result<Stamp, EngineError> {
+    let mut row = Row { place: "meta", rest: row };
+    let id = u128::from_be_bytes(row.array()?);
+    let owner = std::str::from_utf8(row.rest).map_err(|_| row.bad("the owner's name is no text"))?;
+    Ok(Stamp { owner: owner.into(), id })
+}
+
+/// One number.
+pub(super) fn read_u64(place: &'static str, row: &[u8]) -> Result<u64, EngineError> {
+    Row { place, rest: row }.u64()
+}

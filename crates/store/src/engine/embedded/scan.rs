@@ -1,0 +1,63 @@
+//! Reading in order, and counting.
+
+use super::{Inner, at, keys, rows};
+use crate::engine::{EngineError, Page, Scan, ScanOf, Size};
+use crate::item::Value;
+use crate::name::CollectionId;
+use fjall::Readable;
+
+impl Inner {
+    pub(super) fn scan(&self, scan: &Scan) -> Result<Page, EngineError> {
+        let now = self.now();
+        let (collection, prefix) = match &scan.of {
+            ScanOf::Record { collection, record } => (*collection, keys::record(*collection, record)),
+            ScanOf::Collection(collection) => (*collection, keys::collection(*collection)),
+        };
+        let bound = |bound| keys::bound(collection, bound);
+        let behind = keys::behind(&prefix).unwrap_or_else(|| vec![0xff; 5]);
+        let from = scan.from.as_ref().map_or_else(|| prefix.clone(), |from| bound(from).max(prefix.clone()));
+        let to = scan.to.as_ref().map_or_else(|| behind.clone(), |to| bound(to).min(behind.clone()));
+        if from >= to {
+            return Ok(Page::default());
+        }
+        let snapshot = self.database.snapshot();
+        let rows = snapshot.range(&self.items, &from[..]..&to[..]);
+        let rows: Box<dyn Iterator<Item = fjall::Guard>> = if scan.reverse { Box::new(rows.rev()) } else { Box::new(rows) };
+        let mut page = Page::default();
+        let mut bytes = 0;
+        for row in rows {
+            let (key, row) = row.into_inner().map_err(|error| at("items", error))?;
+            let item = rows::read_item(&row)?;
+            if !item.lives(now) {
+                continue;
+            }
+            if page.items.len() >= scan.items || (bytes >= scan.bytes && !page.items.is_empty()) {
+                page.more = true;
+                break;
+            }
+            let key = keys::read_item(&key)?;
+            let value = if let Value::Inline(value) = &item.value { value.len() } else { 0 };
+            bytes += key.record.id.len() + key.key.len() + value;
+            page.items.push((key, item));
+        }
+        Ok(page)
+    }
+
+    /// Counts by reading everything; what expired and was not swept yet counts.
+    pub(super) fn size(&self, collection: CollectionId) -> Result<Size, EngineError> {
+        self.collection(collection)?;
+        let (mut size, mut last) = (Size::default(), None);
+        for row in self.database.snapshot().prefix(&self.items, keys::collection(collection)) {
+            let (key, row) = row.into_inner().map_err(|error| at("items", error))?;
+            let (key, item) = (keys::read_item(&key)?, rows::read_item(&row)?);
+            size.items += 1;
+            let value = if let Value::Inline(value) = &item.value { value.len() as u64 } else { 0 };
+            size.bytes += (key.record.id.len() + key.key.len()) as u64 + value;
+            if last.as_ref() != Some(&key.record.id) {
+                size.records += 1;
+                last = Some(key.record.id);
+            }
+        }
+        Ok(size)
+    }
+}

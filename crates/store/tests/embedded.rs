@@ -1,0 +1,242 @@
+//! What is the embedded engine's own: its folder, its lock, its damage. What it has in common with others is in the conformance suite.
+
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tenet_store::commit::{Action, Commit, Condition, Must, Outcome, RecordChange, Token, Write};
+use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
+use tenet_store::engine::{Collection, Cursor, Engine, EngineError, Scan, ScanOf, Stamp};
+use tenet_store::item::{Item, UnixMs, Value, Version};
+use tenet_store::name::{CollectionId, CollectionName, ItemKey, Name, RecordKey};
+
+fn open(folder: &Path) -> Embedded {
+    Embedded::open(folder, EmbeddedOptions::default()).unwrap()
+}
+
+fn collection(name: &str, retention: Duration) -> Collection {
+    let name = CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new(name).unwrap() };
+    Collection { name, retention }
+}
+
+async fn declared(engine: &Embedded) -> CollectionId {
+    engine.declare(collection("users", Duration::from_secs(3600))).await.unwrap()
+}
+
+fn put(key: &str, value: impl Into<Bytes>) -> Write {
+    Write { key: Bytes::copy_from_slice(key.as_bytes()), action: Action::Put(Value::Inline(value.into())), ttl: None }
+}
+
+fn commit(collection: CollectionId, record: &str, nonce: u128, writes: Vec<Write>) -> Commit {
+    let change = RecordChange { record: Bytes::copy_from_slice(record.as_bytes()), conditions: Vec::new(), writes };
+    Commit { collection, token: Some(Token { time: UnixMs(nonce as i64), nonce }), fence: None, changes: vec![change] }
+}
+
+fn key(collection: CollectionId, record: &str, key: &str) -> ItemKey {
+    let record = RecordKey { collection, id: Bytes::copy_from_slice(record.as_bytes()) };
+    ItemKey { record, key: Bytes::copy_from_slice(key.as_bytes()) }
+}
+
+fn text(item: Option<&Item>) -> Option<String> {
+    match &item?.value {
+        Value::Inline(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::Chunked { .. } => Some("chunked".into()),
+    }
+}
+
+fn all(collection: CollectionId) -> Scan {
+    let of = ScanOf::Collection(collection);
+    Scan { of, from: None, to: None, reverse: false, items: usize::MAX, bytes: usize::MAX }
+}
+
+#[tokio::test]
+async fn everything_is_there_when_the_folder_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let stamp = Stamp { owner: "feed".into(), id: 7 };
+    let (id, last, cursor) = {
+        let engine = open(folder.path());
+        let id = declared(&engine).await;
+        assert_eq!(engine.claim(stamp.clone()).await.unwrap(), stamp);
+        engine.commit(vec![commit(id, "u1", 1, vec![put("a", "1"), put("b", "2")])]).await.unwrap();
+        let short = Write { ttl: Some(Duration::from_secs(60)), ..put("c", "3") };
+        engine.commit(vec![commit(id, "u2", 2, vec![short])]).await.unwrap();
+        engine.stage(9, 0, Bytes::from_static(b"chunk")).await.unwrap();
+        let cursor = engine.end_of_changes(id).await.unwrap();
+        engine.commit(vec![commit(id, "u1", 3, vec![put("a", "4")])]).await.unwrap();
+        (id, engine.last_version().await.unwrap(), cursor)
+    };
+    let engine = open(folder.path());
+    assert_eq!(declared(&engine).await, id, "the number stays");
+    assert_eq!(engine.declare(collection("other", Duration::ZERO)).await.unwrap(), CollectionId(id.0 + 1));
+    assert_eq!(engine.claim(Stamp { owner: "shop".into(), id: 8 }).await.unwrap(), stamp, "the first owner stays");
+    let items = engine.read(vec![key(id, "u1", "a"), key(id, "u1", "b"), key(id, "u2", "c"), key(id, "u2", "x")]).await.unwrap();
+    let texts: Vec<_> = items.iter().map(|item| text(item.as_ref())).collect();
+    assert_eq!(texts, [Some("4".into()), Some("2".into()), Some("3".into()), None]);
+    let again = engine.commit(vec![commit(id, "u1", 3, vec![put("a", "other")])]).await.unwrap();
+    assert_eq!(again, [Outcome::Done { version: last, replayed: true }], "its token is remembered");
+    let next = engine.commit(vec![commit(id, "u1", 4, vec![put("a", "5")])]).await.unwrap();
+    assert!(matches!(next[0], Outcome::Done { version, .. } if version > last), "versions go on growing");
+    let changes = engine.changes(id, cursor, 100).await.unwrap();
+    let told: Vec<_> = changes.changes.iter().map(|change| text(change.now.as_ref())).collect();
+    assert_eq!(told, [Some("4".into()), Some("5".into())]);
+    assert_eq!(engine.chunk(9, 0).await.unwrap(), Some(Bytes::from_static(b"chunk")));
+    engine.advance(Duration::from_secs(61));
+    assert_eq!(engine.read(vec![key(id, "u2", "c")]).await.unwrap(), [None]);
+    let done = engine.upkeep(Duration::from_secs(3600), 100).await.unwrap();
+    assert_eq!((done.expired, done.more), (1, false));
+    assert_eq!(engine.scan(all(id)).await.unwrap().items.len(), 2);
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(folder.path());
+    let second = Embedded::open(folder.path(), EmbeddedOptions::default());
+    let Err(EngineError::Unavailable(why)) = second.map(drop) else { panic!("it was opened twice") };
+    assert!(why.contains("another process has it open"), "{why}");
+}
+
+#[tokio::test]
+async fn upkeep_goes_in_bounded_steps_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path());
+    let id = declared(&engine).await;
+    for nonce in 0..25u128 {
+        let short = Write { ttl: Some(Duration::from_secs(10)), ..put("", "x") };
+        engine.commit(vec![commit(id, &format!("s{nonce}"), nonce, vec![short])]).await.unwrap();
+    }
+    // Written anew, one stays longer; its first time is forgotten with it.
+    engine.commit(vec![commit(id, "s3", 99, vec![put("", "stays")])]).await.unwrap();
+    let from = engine.end_of_changes(id).await.unwrap();
+    engine.advance(Duration::from_secs(11));
+    let mut expired = 0;
+    for _ in 0..10 {
+        let done = engine.upkeep(Duration::from_secs(3600), 10).await.unwrap();
+        assert!(done.expired <= 10 && done.tokens <= 10 && done.changes <= 10);
+        expired += done.expired;
+        if !done.more {
+            break;
+        }
+    }
+    assert_eq!(expired, 24);
+    let left = engine.scan(all(id)).await.unwrap();
+    assert_eq!(left.items.iter().map(|(_, item)| text(Some(item)).unwrap()).collect::<Vec<_>>(), ["stays"]);
+    let told = engine.changes(id, from, 1000).await.unwrap().changes;
+    assert!(told.len() == 24 && told.iter().all(|change| change.now.is_none()), "each expiry is told");
+    // An hour later nothing of all this is remembered, and whoever comes from before hears so.
+    engine.advance(Duration::from_secs(3700));
+    while engine.upkeep(Duration::from_secs(3600), 10).await.unwrap().more {}
+    let Err(EngineError::TooOld { asked: 0, oldest }) = engine.changes(id, Cursor(0), 10).await else {
+        panic!("what was forgotten is told")
+    };
+    assert!(engine.changes(id, Cursor(oldest), 10).await.unwrap().changes.is_empty());
+    let fresh = engine.commit(vec![commit(id, "s1", 1, vec![put("", "anew")])]).await.unwrap();
+    assert!(matches!(fresh[0], Outcome::Done { replayed: false, .. }), "its token was forgotten");
+}
+
+#[tokio::test]
+async fn chunks_go_an_hour_after_their_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path());
+    let id = declared(&engine).await;
+    let there = async |blob| engine.chunk(blob, 0).await.unwrap().is_some();
+    for blob in [1, 2, 3] {
+        engine.stage(blob, 0, Bytes::from_static(b"x")).await.unwrap();
+    }
+    let long = |blob| Write { action: Action::Put(Value::Chunked { blob, size: 1 << 20 }), ..put("film", "") };
+    engine.commit(vec![commit(id, "u", 1, vec![long(1)])]).await.unwrap();
+    engine.commit(vec![commit(id, "v", 2, vec![long(2)])]).await.unwrap();
+    engine.commit(vec![commit(id, "v", 3, vec![put("film", "short")])]).await.unwrap();
+    while engine.upkeep(Duration::from_secs(3600), 10).await.unwrap().more {}
+    assert!(there(1).await && there(2).await && there(3).await, "somebody may still read or write them");
+    engine.advance(Duration::from_secs(3601));
+    while engine.upkeep(Duration::from_secs(3600), 10).await.unwrap().more {}
+    assert_eq!((there(1).await, there(2).await, there(3).await), (true, false, false));
+}
+
+/// Files of the folder and their contents.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { drop(found.insert(path.clone(), std::fs::read(path).unwrap())) }
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damage_is_found_and_never_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions { memtable_bytes: 64 << 10, ..EmbeddedOptions::default() };
+    let (id, expected) = {
+        let engine = Embedded::open(folder.path(), options).unwrap();
+        let id = declared(&engine).await;
+        for nonce in 0..300u128 {
+            let value = format!("{nonce:01000}");
+            engine.commit(vec![commit(id, &format!("u{nonce:03}"), nonce, vec![put("", value)])]).await.unwrap();
+        }
+        (id, engine.scan(all(id)).await.unwrap().items)
+    };
+    assert_eq!(expected.len(), 300);
+    let whole = files(folder.path());
+    let (mut found, mut harmless) = (0, 0);
+    for step in 0..60usize {
+        // Bytes spread over all files, the longer ones more often.
+        let total: usize = whole.values().map(Vec::len).sum();
+        let mut at = (step * 7919 * 6007) % total;
+        let (path, bytes) = whole.iter().find(|(_, bytes)| if at < bytes.len() { true } else { at -= bytes.len(); false }).unwrap();
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x5a;
+        let copy = tempfile::tempdir().unwrap();
+        for (other, bytes) in &whole {
+            let target = copy.path().join(other.strip_prefix(folder.path()).unwrap());
+            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            std::fs::write(target, if other == path { &damaged } else { bytes }).unwrap();
+        }
+        let read = match Embedded::open(copy.path(), options) {
+            Err(error) => Err(error),
+            Ok(engine) => engine.scan(all(id)).await.map(|page| page.items),
+        };
+        match read {
+            Err(_) => found += 1,
+            Ok(items) if items == expected => harmless += 1,
+            // A journal's torn end is dropped: what is there is right, and it is the oldest part.
+            Ok(items) => {
+                assert!(items.len() < expected.len() && items.iter().all(|item| expected.contains(item)), "byte {at} of {path:?}: wrong data is served");
+                assert!(path.extension().is_some_and(|kind| kind == "jnl"), "byte {at} of {path:?}: items are missing, and nobody says so");
+            }
+        }
+    }
+    assert!(found > 30, "{found} of 60 were found, {harmless} were harmless");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_at_once_one_wins_and_versions_grow() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(folder.path());
+    let id = declared(&engine).await;
+    engine.commit(vec![commit(id, "n", 0, vec![put("", "0")])]).await.unwrap();
+    let first = engine.read(vec![key(id, "n", "")]).await.unwrap()[0].as_ref().unwrap().version;
+    let tasks: Vec<_> = (1..=32u128)
+        .map(|nonce| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                let mut asked = commit(id, "n", nonce, vec![put("", nonce.to_string())]);
+                asked.changes[0].conditions.push(Condition { key: Bytes::new(), must: Must::Be(first) });
+                engine.commit(vec![asked]).await.unwrap().remove(0)
+            })
+        })
+        .collect();
+    let mut won = Vec::new();
+    for task in tasks {
+        if let Outcome::Done { version, .. } = task.await.unwrap() {
+            won.push(version);
+        }
+    }
+    assert_eq!(won.len(), 1);
+    let now = engine.read(vec![key(id, "n", "")]).await.unwrap()[0].as_ref().unwrap().version;
+    assert!(now == won[0] && now > first && now > Version(0));
+}
