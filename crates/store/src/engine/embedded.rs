@@ -1,7 +1,7 @@
-//! The embedded engine: one folder, one process, no server. On fjall, a log-structured merge tree; docs/store.md says why.
+//! The embedded engine: one folder, one process, no server. On redb, a copy-on-write B-tree in one file; docs/store.md says why.
 //!
 //! ```text
-//!   keyspace      key                                   value
+//!   table         key                                   value
 //!   items         collection, record, item key          version, times, value         ── in the order of scans
 //!   expiry        time, then the key of an item         –                             ── what upkeep looks at
 //!   tokens        time of the token, nonce              version
@@ -9,13 +9,13 @@
 //!   collections   name                                  number, retention
 //!   blobs         number, chunk                         bytes
 //!   loose         number of a blob                      since when no item refers to it, chunks
-//!   meta          "format", "stamp", "versions"
+//!   meta          "format", "stamp", "version", …
 //! ```
 //!
-//! A batch of commits is decided under the writer's lock, written as one fjall batch and synced before anybody hears of it. Its journal is one
-//! file that is appended to; a batch that is torn by a crash is dropped whole at the next start. Blocks are checked when they are read. After a sync that
-//! failed nobody knows what the disk holds (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020), so nothing more is
-//! written until the folder is opened anew.
+//! A batch of commits is decided and written in one transaction and synced before anybody hears of it. A reader has a tree that no commit
+//! changes any more, and waits for nobody. Each row ends with a checksum of its key and itself, because the tree looks at its own only when it is opened after a
+//! crash. After a write or a sync that failed nobody knows what the disk holds (Rebello et al., "Can Applications Recover from fsync Failures?", ATC
+//! 2020), so nothing more is written until the folder is opened anew; neither is after a panic of the tree, which means damage.
 //!
 //! The place of a change in the log is its version: with one writer versions are in the order of commits.
 
@@ -23,39 +23,45 @@ mod keys;
 mod log;
 mod rows;
 mod scan;
+mod tables;
 mod upkeep;
 mod writer;
 
 use super::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Page, Pending, Scan, Sharing, Size, Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Page, Pending, Scan, Sharing, Size, Stamp,
+    Upkeep,
 };
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};
 use crate::name::{CollectionId, ItemKey};
 use bytes::Bytes;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
+use redb::{Database, StorageBackend};
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
+use tables::at;
 use writer::Writer;
 
-/// The layout of the keyspaces. A folder of another one is refused.
+/// The layout of the tables. A folder of another one is refused.
 const FORMAT: u32 = 1;
+/// The file in the folder.
+const FILE: &str = "store.redb";
 
 /// How it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbeddedOptions {
-    /// Bytes of blocks that are kept in memory.
-    pub cache_bytes: u64,
-    /// Bytes of each table that are gathered in memory before they become a file.
-    pub memtable_bytes: u64,
+    /// Bytes of pages that are kept in memory.
+    pub cache_bytes: usize,
+    /// Whether everything is read and checked before it serves. It is after a crash in any case.
+    pub check: bool,
 }
 
 impl Default for EmbeddedOptions {
     fn default() -> EmbeddedOptions {
-        EmbeddedOptions { cache_bytes: 64 << 20, memtable_bytes: 32 << 20 }
+        EmbeddedOptions { cache_bytes: 64 << 20, check: false }
     }
 }
 
@@ -65,18 +71,12 @@ pub struct Embedded(Arc<Inner>);
 
 struct Inner {
     database: Database,
-    items: Keyspace,
-    expiry: Keyspace,
-    tokens: Keyspace,
-    changes: Keyspace,
-    collections: Keyspace,
-    blobs: Keyspace,
-    loose: Keyspace,
-    meta: Keyspace,
     known: RwLock<HashMap<CollectionId, Collection>>,
     writer: Mutex<Writer>,
     /// The last version that is durable.
     committed: AtomicU64,
+    /// Whether a step failed in a way that leaves open what the disk holds.
+    broken: AtomicBool,
     /// The latest time that was told: it never goes back, also where the system's clock does.
     latest: AtomicI64,
     /// Added to the system's clock by tests.
@@ -89,33 +89,36 @@ impl Embedded {
     /// # Errors
     /// Another process has it open; it is of another format; it is damaged; the disk fails.
     pub fn open(folder: &Path, options: EmbeddedOptions) -> Result<Embedded, EngineError> {
-        std::fs::create_dir_all(folder).map_err(|error| EngineError::Unavailable(format!("{}: {error}", folder.display())))?;
-        let database = Database::builder(folder).cache_size(options.cache_bytes).open().map_err(|error| match error {
-            fjall::Error::Locked => EngineError::Unavailable(format!("{}: another process has it open", folder.display())),
-            other => at(&folder.display().to_string(), other),
-        })?;
-        let keyspace = |name: &str| {
-            let options = || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes);
-            database.keyspace(name, options).map_err(|error| at(name, error))
-        };
-        let meta = keyspace("meta")?;
-        check_format(&database, &meta, folder)?;
-        let collections = keyspace("collections")?;
-        let known = log::collections(&collections)?;
-        let writer = Writer::open(&meta)?;
-        let committed = AtomicU64::new(writer.last());
+        let place = folder.display().to_string();
+        std::fs::create_dir_all(folder)
+            .map_err(|error| EngineError::Unavailable(format!("{place}: {error}")))?;
+        guarded(|| {
+            let opened = builder(options).create(folder.join(FILE));
+            Embedded::over(opened.map_err(|error| at(&place, error))?, &place)
+        })
+    }
+
+    /// The same on any storage: tests put one below it that fails, tears writes and is full.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub fn open_with(
+        backend: impl StorageBackend,
+        options: EmbeddedOptions,
+    ) -> Result<Embedded, EngineError> {
+        guarded(|| {
+            let opened = builder(options).create_with_backend(backend);
+            Embedded::over(opened.map_err(|error| at("the storage", error))?, "the storage")
+        })
+    }
+
+    fn over(database: Database, place: &str) -> Result<Embedded, EngineError> {
+        let (known, writer) = log::found(&database, place)?;
         let inner = Inner {
-            items: keyspace("items")?,
-            expiry: keyspace("expiry")?,
-            tokens: keyspace("tokens")?,
-            changes: keyspace("changes")?,
-            blobs: keyspace("blobs")?,
-            loose: keyspace("loose")?,
-            collections,
-            meta,
+            committed: AtomicU64::new(writer.last()),
             known: RwLock::new(known),
             writer: Mutex::new(writer),
-            committed,
+            broken: AtomicBool::new(false),
             latest: AtomicI64::new(0),
             ahead_ms: AtomicI64::new(0),
             database,
@@ -135,10 +138,33 @@ impl Embedded {
     ) -> Pending<'_, T> {
         let inner = self.0.clone();
         Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || work(&inner)).await;
-            done.unwrap_or_else(|error| Err(EngineError::Unknown(format!("the engine's task ended: {error}"))))
+            let done = tokio::task::spawn_blocking(move || {
+                let done = guarded(|| work(&inner));
+                if matches!(done, Err(EngineError::Corrupt { .. })) {
+                    inner.broken.store(true, Ordering::Release);
+                }
+                done
+            });
+            done.await.unwrap_or_else(|error| {
+                Err(EngineError::Unknown(format!("the engine's task ended: {error}")))
+            })
         })
     }
+}
+
+fn builder(options: EmbeddedOptions) -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(options.check);
+    builder
+}
+
+/// Damaged pages may lead the tree to panic; that is damage like any other.
+fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<String>().map(String::as_str);
+        let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        Err(EngineError::Corrupt { place: FILE.into(), what: format!("the tree gave up: {what}") })
+    })
 }
 
 impl Inner {
@@ -153,51 +179,17 @@ impl Inner {
         known.get(&id).cloned().ok_or(EngineError::NoCollection(id))
     }
 
-    fn batch(&self) -> fjall::OwnedWriteBatch {
-        self.database.batch().durability(Some(PersistMode::SyncData))
-    }
-
     fn read(&self, keys: &[ItemKey]) -> Result<Vec<Option<Item>>, EngineError> {
-        let now = self.now();
         // One moment for all of them.
-        let snapshot = self.database.snapshot();
+        let items = tables::read(&self.database, tables::ITEMS)?;
+        let now = self.now();
         let read = |key: &ItemKey| {
-            let row = snapshot.get(&self.items, keys::item(key)).map_err(|error| at("items", error))?;
-            let item = row.map(|row| rows::read_item(&row)).transpose()?;
+            let key = keys::item(key);
+            let row = items.get(&key[..]).map_err(|error| at("items", error))?;
+            let item = row.map(|row| rows::read_item(&key, row.value())).transpose()?;
             Ok(item.filter(|item| item.lives(now)))
         };
         keys.iter().map(read).collect()
-    }
-}
-
-fn check_format(database: &Database, meta: &Keyspace, folder: &Path) -> Result<(), EngineError> {
-    match meta.get("format").map_err(|error| at("meta", error))? {
-        Some(format) if *format == FORMAT.to_be_bytes() => Ok(()),
-        Some(_) => Err(EngineError::Broken(format!("{}: it is of another format than {FORMAT}", folder.display()))),
-        None => {
-            let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
-            batch.insert(meta, "format", FORMAT.to_be_bytes());
-            batch.commit().map_err(|error| at("meta", error))
-        }
-    }
-}
-
-/// What a failure of the tree means; `place` is what was read or written.
-fn at(place: &str, error: fjall::Error) -> EngineError {
-    let (text, place) = (error.to_string(), place.to_owned());
-    let io = match &error {
-        fjall::Error::Io(io) | fjall::Error::Storage(lsm_tree::Error::Io(io)) => Some(io),
-        _ => None,
-    };
-    match (error, io.map(std::io::Error::kind)) {
-        (_, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)) => EngineError::Full(text),
-        (_, Some(_)) => EngineError::Unavailable(format!("{place}: {text}")),
-        (fjall::Error::Poisoned, _) => {
-            EngineError::Unavailable("a write to the disk failed before; the folder must be opened anew".into())
-        }
-        (fjall::Error::Locked, _) => EngineError::Unavailable(format!("{place}: another process has it open")),
-        (fjall::Error::KeyspaceDeleted, _) => EngineError::Broken(text),
-        _ => EngineError::Corrupt { place, what: text },
     }
 }
 
@@ -269,8 +261,10 @@ impl Engine for Embedded {
 
     fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
         self.blocking(move |inner| {
-            let chunk = inner.blobs.get(keys::chunk(blob, number)).map_err(|error| at("blobs", error))?;
-            Ok(chunk.map(|chunk| Bytes::copy_from_slice(&chunk)))
+            let key = keys::chunk(blob, number);
+            let blobs = tables::read(&inner.database, tables::BLOBS)?;
+            let row = blobs.get(&key[..]).map_err(|error| at("blobs", error))?;
+            row.map(|row| rows::open("blobs", &key, row.value()).map(Bytes::copy_from_slice)).transpose()
         })
     }
 

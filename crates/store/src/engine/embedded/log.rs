@@ -1,20 +1,45 @@
-//! Collections, and the log of their changes.
+//! What is found at opening, collections, and the log of their changes.
 
-use super::{Inner, at, keys, rows};
+use super::tables::{self, Tables, at};
+use super::writer::{VERSION, Writer, put};
+use super::{FORMAT, Inner, keys, rows};
 use crate::engine::{Changes, Collection, Cursor, EngineError};
 use crate::name::CollectionId;
-use fjall::Keyspace;
+use redb::{Database, ReadableTable};
 use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-/// All that were ever declared.
-pub(super) fn collections(from: &Keyspace) -> Result<HashMap<CollectionId, Collection>, EngineError> {
-    let read = |row: fjall::Guard| {
-        let (key, row) = row.into_inner().map_err(|error| at("collections", error))?;
-        rows::read_collection(&key, &row)
+const FORMAT_KEY: &[u8] = b"format";
+
+/// Looks at a database that was opened: its format, its collections, its last version. Makes what is missing.
+pub(super) fn found(
+    database: &Database,
+    place: &str,
+) -> Result<(HashMap<CollectionId, Collection>, Writer), EngineError> {
+    let transaction = database.begin_write().map_err(|error| at(place, error))?;
+    let mut tables = Tables::open(&transaction)?;
+    let meta = |tables: &Tables<'_>, key: &[u8]| {
+        let row = tables.meta.get(key).map_err(|error| at("meta", error))?;
+        row.map(|row| rows::read_number("meta", key, row.value())).transpose()
     };
-    from.iter().map(read).collect()
+    match meta(&tables, FORMAT_KEY)? {
+        None => put(&mut tables.meta, FORMAT_KEY, &rows::number(FORMAT_KEY, FORMAT.into()))?,
+        Some(format) if format == u64::from(FORMAT) => {}
+        Some(format) => {
+            return Err(EngineError::Broken(format!("{place}: it is of format {format}, expected {FORMAT}")));
+        }
+    }
+    let last = meta(&tables, VERSION)?.unwrap_or(0);
+    let mut known = HashMap::new();
+    for row in tables.collections.iter().map_err(|error| at("collections", error))? {
+        let (key, row) = row.map_err(|error| at("collections", error))?;
+        let (id, collection) = rows::read_collection(key.value(), row.value())?;
+        known.insert(id, collection);
+    }
+    drop(tables);
+    transaction.commit().map_err(|error| at(place, error))?;
+    Ok((known, Writer::new(last)))
 }
 
 /// Up to which version the changes of a collection were forgotten.
@@ -24,46 +49,56 @@ pub(super) fn forgotten_key(of: CollectionId) -> Vec<u8> {
 
 impl Inner {
     pub(super) fn declare(&self, collection: Collection) -> Result<CollectionId, EngineError> {
-        let mut writer = self.writer()?;
-        let (known, next) = {
-            let all = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            let known = all.iter().find(|(_, known)| known.name == collection.name);
-            let next = all.keys().map(|id| id.0).max().unwrap_or(0) + 1;
-            (known.map(|(id, known)| (*id, known.clone())), CollectionId(next))
-        };
-        if let Some((id, known)) = &known
-            && *known == collection
-        {
-            return Ok(*id);
-        }
-        let id = known.map_or(next, |(id, _)| id);
-        let mut batch = self.batch();
-        batch.insert(&self.collections, collection.name.to_string(), rows::collection(id, &collection));
-        self.persist(&mut writer, batch)?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, collection);
-        Ok(id)
-    }
-
-    pub(super) fn forgotten(&self, of: CollectionId) -> Result<u64, EngineError> {
-        let row = self.meta.get(forgotten_key(of)).map_err(|error| at("meta", error))?;
-        row.map_or(Ok(0), |row| rows::read_u64("meta", &row))
+        self.step(|tables, _| {
+            let (known, next) = {
+                let all = self.known.read().unwrap_or_else(PoisonError::into_inner);
+                let known = all.iter().find(|(_, known)| known.name == collection.name);
+                let next = all.keys().map(|id| id.0).max().unwrap_or(0) + 1;
+                (known.map(|(id, known)| (*id, *known == collection)), CollectionId(next))
+            };
+            if let Some((id, true)) = known {
+                return Ok((id, false));
+            }
+            let id = known.map_or(next, |(id, _)| id);
+            let name = collection.name.to_string();
+            put(
+                &mut tables.collections,
+                name.as_bytes(),
+                &rows::collection(name.as_bytes(), id, &collection),
+            )?;
+            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, collection);
+            Ok((id, true))
+        })
     }
 
     /// All changes of a version come together: a cursor is a version.
-    pub(super) fn changes(&self, of: CollectionId, from: Cursor, limit: usize) -> Result<Changes, EngineError> {
+    pub(super) fn changes(
+        &self,
+        of: CollectionId,
+        from: Cursor,
+        limit: usize,
+    ) -> Result<Changes, EngineError> {
         self.collection(of)?;
         // Before the look at the log: whatever is committed by now is in it.
         let committed = self.committed.load(Ordering::Acquire);
-        let forgotten = self.forgotten(of)?;
+        let (meta, changes) = {
+            let transaction =
+                redb::ReadableDatabase::begin_read(&self.database).map_err(|error| at("tables", error))?;
+            let open = |table| transaction.open_table(table).map_err(|error| at("tables", error));
+            (open(tables::META)?, open(tables::CHANGES)?)
+        };
+        let key = forgotten_key(of);
+        let forgotten = meta.get(&key[..]).map_err(|error| at("meta", error))?;
+        let forgotten = forgotten.map_or(Ok(0), |row| rows::read_number("meta", &key, row.value()))?;
         if from.0 < forgotten {
             return Err(EngineError::TooOld { asked: from.0, oldest: forgotten });
         }
         let first = keys::change(of, from.0.saturating_add(1), 0);
         let behind = keys::change(of, u64::MAX, u32::MAX);
         let mut found = Changes { changes: Vec::new(), next: Cursor(committed.max(from.0)) };
-        for row in self.changes.range(&first[..]..&behind[..]) {
-            let (_, row) = row.into_inner().map_err(|error| at("changes", error))?;
-            let (_, change) = rows::read_change(&row)?;
+        for row in changes.range(&first[..]..&behind[..]).map_err(|error| at("changes", error))? {
+            let (place, row) = row.map_err(|error| at("changes", error))?;
+            let (_, change) = rows::read_change(place.value(), row.value())?;
             let last = found.changes.last().map(|change| change.version.0);
             if found.changes.len() >= limit.max(1) && last != Some(change.version.0) {
                 found.next = Cursor(last.unwrap_or(from.0));

@@ -1,4 +1,4 @@
-//! What stands behind the keys.
+//! What stands behind the keys: each row ends with a checksum of its key and itself.
 
 use crate::decide::Change;
 use crate::engine::{Collection, EngineError, Stamp};
@@ -10,6 +10,31 @@ use std::time::Duration;
 const INLINE: u8 = 0;
 const CHUNKED: u8 = 1;
 const GONE: u8 = 2;
+
+/// A row as it is stored: with its checksum (CRC-32, ISO 3309) behind it.
+pub(super) fn seal(key: &[u8], mut row: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(key, &row);
+    row.extend(sum.to_be_bytes());
+    row
+}
+
+/// A row without its checksum, which must be right.
+pub(super) fn open<'r>(place: &'static str, key: &[u8], row: &'r [u8]) -> Result<&'r [u8], EngineError> {
+    match row.split_last_chunk::<4>() {
+        Some((row, sum)) if u32::from_be_bytes(*sum) == checksum(key, row) => Ok(row),
+        _ => Err(EngineError::Corrupt {
+            place: place.into(),
+            what: format!("the row of the key {key:02x?} does not match its checksum"),
+        }),
+    }
+}
+
+fn checksum(key: &[u8], row: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(row);
+    hasher.finalize()
+}
 
 /// Reads numbers off the front of a row.
 struct Row<'a> {
@@ -48,10 +73,13 @@ impl<'a> Row<'a> {
 }
 
 /// Version, when, until when (0: for good), kind, then the value or the number and size of its chunks.
-pub(super) fn item(item: &Item) -> Vec<u8> {
-    let mut row = Vec::with_capacity(
-        25 + if let Value::Inline(bytes) = &item.value { bytes.len() } else { 16 },
-    );
+pub(super) fn item(key: &[u8], item: &Item) -> Vec<u8> {
+    seal(key, bare_item(item))
+}
+
+fn bare_item(item: &Item) -> Vec<u8> {
+    let mut row =
+        Vec::with_capacity(29 + if let Value::Inline(bytes) = &item.value { bytes.len() } else { 16 });
     row.extend(item.version.0.to_be_bytes());
     row.extend(item.updated.0.to_be_bytes());
     row.extend(item.expires.map_or(0, |at| at.0).to_be_bytes());
@@ -70,7 +98,11 @@ pub(super) fn item(item: &Item) -> Vec<u8> {
 }
 
 /// See [`item`].
-pub(super) fn read_item(row: &[u8]) -> Result<Item, EngineError> {
+pub(super) fn read_item(key: &[u8], row: &[u8]) -> Result<Item, EngineError> {
+    read_bare_item(open("items", key, row)?)
+}
+
+fn read_bare_item(row: &[u8]) -> Result<Item, EngineError> {
     let mut row = Row { place: "items", rest: row };
     let version = Version(row.u64()?);
     let (updated, expires) = (row.time()?, row.time()?);
@@ -83,25 +115,25 @@ pub(super) fn read_item(row: &[u8]) -> Result<Item, EngineError> {
 }
 
 /// When it was made, the item's key with its length, and the item or that it is gone.
-pub(super) fn change(change: &Change, key: &[u8], now: UnixMs) -> Vec<u8> {
+pub(super) fn change(place: &[u8], change: &Change, key: &[u8], now: UnixMs) -> Vec<u8> {
     let mut row = Vec::with_capacity(64 + key.len());
     row.extend(now.0.to_be_bytes());
     row.extend((key.len() as u32).to_be_bytes());
     row.extend_from_slice(key);
     match &change.now {
-        Some(now) => row.extend(item(now)),
+        Some(now) => row.extend(bare_item(now)),
         None => {
             row.extend(change.version.0.to_be_bytes());
             row.extend([0; 16]);
             row.push(GONE);
         }
     }
-    row
+    seal(place, row)
 }
 
 /// See [`change`]: when it was made, and what it was.
-pub(super) fn read_change(row: &[u8]) -> Result<(UnixMs, Change), EngineError> {
-    let mut row = Row { place: "changes", rest: row };
+pub(super) fn read_change(place: &[u8], row: &[u8]) -> Result<(UnixMs, Change), EngineError> {
+    let mut row = Row { place: "changes", rest: open("changes", place, row)? };
     let made = row.time()?;
     let length = row.u32()? as usize;
     let item: ItemKey = super::keys::read_item(row.bytes(length)?)?;
@@ -109,41 +141,60 @@ pub(super) fn read_change(row: &[u8]) -> Result<(UnixMs, Change), EngineError> {
     if gone {
         return Ok((made, Change { item, now: None, version: Version(row.u64()?) }));
     }
-    let now = read_item(row.rest)?;
+    let now = read_bare_item(row.rest)?;
     Ok((made, Change { item, version: now.version, now: Some(now) }))
 }
 
 /// Number and retention of a collection, under its name.
-pub(super) fn collection(id: CollectionId, of: &Collection) -> Vec<u8> {
+pub(super) fn collection(key: &[u8], id: CollectionId, of: &Collection) -> Vec<u8> {
     let retention = u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX);
-    [&id.0.to_be_bytes()[..], &retention.to_be_bytes()].concat()
+    seal(key, [&id.0.to_be_bytes()[..], &retention.to_be_bytes()].concat())
 }
 
 /// See [`collection`].
 pub(super) fn read_collection(key: &[u8], row: &[u8]) -> Result<(CollectionId, Collection), EngineError> {
-    let mut row = Row { place: "collections", rest: row };
+    let mut row = Row { place: "collections", rest: open("collections", key, row)? };
     let (id, retention) = (CollectionId(row.u32()?), Duration::from_millis(row.u64()?));
     let name = std::str::from_utf8(key).ok().and_then(|key| key.split_once('/'));
     let name = name.and_then(|(namespace, collection)| {
-        Some(CollectionName { namespace: Name::new(namespace).ok()?, collection: Name::new(collection).ok()? })
+        Some(CollectionName {
+            namespace: Name::new(namespace).ok()?,
+            collection: Name::new(collection).ok()?,
+        })
     });
     Ok((id, Collection { name: name.ok_or_else(|| row.bad("its key is no name"))?, retention }))
 }
 
 /// An owner.
-pub(super) fn stamp(stamp: &Stamp) -> Vec<u8> {
-    [&stamp.id.to_be_bytes()[..], stamp.owner.as_bytes()].concat()
+pub(super) fn stamp(key: &[u8], stamp: &Stamp) -> Vec<u8> {
+    seal(key, [&stamp.id.to_be_bytes()[..], stamp.owner.as_bytes()].concat())
 }
 
 /// See [`stamp`].
-pub(super) fn read_stamp(row: &[u8]) -> Result<Stamp, EngineError> {
-    let mut row = Row { place: "meta", rest: row };
+pub(super) fn read_stamp(key: &[u8], row: &[u8]) -> Result<Stamp, EngineError> {
+    let mut row = Row { place: "meta", rest: open("meta", key, row)? };
     let id = u128::from_be_bytes(row.array()?);
     let owner = std::str::from_utf8(row.rest).map_err(|_| row.bad("the owner's name is no text"))?;
     Ok(Stamp { owner: owner.into(), id })
 }
 
 /// One number.
-pub(super) fn read_u64(place: &'static str, row: &[u8]) -> Result<u64, EngineError> {
-    Row { place, rest: row }.u64()
+pub(super) fn number(key: &[u8], number: u64) -> Vec<u8> {
+    seal(key, number.to_be_bytes().to_vec())
+}
+
+/// See [`number`].
+pub(super) fn read_number(place: &'static str, key: &[u8], row: &[u8]) -> Result<u64, EngineError> {
+    Row { place, rest: open(place, key, row)? }.u64()
+}
+
+/// Since when no item refers to a blob, and its chunks.
+pub(super) fn loose(key: &[u8], since: UnixMs, chunks: u32) -> Vec<u8> {
+    seal(key, [&since.0.to_be_bytes()[..], &chunks.to_be_bytes()].concat())
+}
+
+/// See [`loose`].
+pub(super) fn read_loose(key: &[u8], row: &[u8]) -> Result<(UnixMs, u32), EngineError> {
+    let mut row = Row { place: "loose", rest: open("loose", key, row)? };
+    Ok((row.time()?, row.u32()?))
 }

@@ -1,10 +1,10 @@
 //! Reading in order, and counting.
 
-use super::{Inner, at, keys, rows};
+use super::tables::{self, at};
+use super::{Inner, keys, rows};
 use crate::engine::{EngineError, Page, Scan, ScanOf, Size};
 use crate::item::Value;
 use crate::name::CollectionId;
-use fjall::Readable;
 
 impl Inner {
     pub(super) fn scan(&self, scan: &Scan) -> Result<Page, EngineError> {
@@ -20,14 +20,13 @@ impl Inner {
         if from >= to {
             return Ok(Page::default());
         }
-        let snapshot = self.database.snapshot();
-        let rows = snapshot.range(&self.items, &from[..]..&to[..]);
-        let rows: Box<dyn Iterator<Item = fjall::Guard>> = if scan.reverse { Box::new(rows.rev()) } else { Box::new(rows) };
+        let items = tables::read(&self.database, tables::ITEMS)?;
+        let mut rows = items.range(&from[..]..&to[..]).map_err(|error| at("items", error))?;
         let mut page = Page::default();
         let mut bytes = 0;
-        for row in rows {
-            let (key, row) = row.into_inner().map_err(|error| at("items", error))?;
-            let item = rows::read_item(&row)?;
+        while let Some(row) = if scan.reverse { rows.next_back() } else { rows.next() } {
+            let (key, row) = row.map_err(|error| at("items", error))?;
+            let item = rows::read_item(key.value(), row.value())?;
             if !item.lives(now) {
                 continue;
             }
@@ -35,7 +34,7 @@ impl Inner {
                 page.more = true;
                 break;
             }
-            let key = keys::read_item(&key)?;
+            let key = keys::read_item(key.value())?;
             let value = if let Value::Inline(value) = &item.value { value.len() } else { 0 };
             bytes += key.record.id.len() + key.key.len() + value;
             page.items.push((key, item));
@@ -47,9 +46,12 @@ impl Inner {
     pub(super) fn size(&self, collection: CollectionId) -> Result<Size, EngineError> {
         self.collection(collection)?;
         let (mut size, mut last) = (Size::default(), None);
-        for row in self.database.snapshot().prefix(&self.items, keys::collection(collection)) {
-            let (key, row) = row.into_inner().map_err(|error| at("items", error))?;
-            let (key, item) = (keys::read_item(&key)?, rows::read_item(&row)?);
+        let items = tables::read(&self.database, tables::ITEMS)?;
+        let (first, behind) =
+            (keys::collection(collection), keys::collection(CollectionId(collection.0.saturating_add(1))));
+        for row in items.range(&first[..]..&behind[..]).map_err(|error| at("items", error))? {
+            let (key, row) = row.map_err(|error| at("items", error))?;
+            let (key, item) = (keys::read_item(key.value())?, rows::read_item(key.value(), row.value())?);
             size.items += 1;
             let value = if let Value::Inline(value) = &item.value { value.len() as u64 } else { 0 };
             size.bytes += (key.record.id.len() + key.key.len()) as u64 + value;

@@ -1,9 +1,13 @@
-//! What is past its time goes, a bounded part at a time.
+//! What is past its time goes, a bounded part at a time, each part a step of its own.
 
-use super::{Inner, at, keys, log, rows};
+use super::tables::at;
+use super::writer::put;
+use super::{Inner, keys, log, rows};
 use crate::decide::{Change, Effects};
 use crate::engine::{EngineError, Upkeep};
 use crate::item::UnixMs;
+use crate::name::CollectionId;
+use redb::ReadableTable;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -16,7 +20,13 @@ impl Inner {
         let mut done = Upkeep::default();
         self.expire(now, limit, &mut done)?;
         self.forget_tokens(now, tokens_older, limit, &mut done)?;
-        self.forget_changes(now, limit, &mut done)?;
+        let collections: Vec<_> = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            known.iter().map(|(id, of)| (*id, of.retention)).collect()
+        };
+        for (id, retention) in collections {
+            self.forget_changes(id, retention, now, limit, &mut done)?;
+        }
         self.sweep(now, limit, &mut done)?;
         Ok(done)
     }
@@ -24,102 +34,123 @@ impl Inner {
     /// Removes items that are over, and tells those who watch.
     fn expire(&self, now: UnixMs, limit: usize, done: &mut Upkeep) -> Result<(), EngineError> {
         let behind = keys::time(now.after(Duration::from_millis(1)));
-        let mut writer = self.writer()?;
-        let (mut batch, mut effects) = (self.batch(), Effects::default());
-        for row in self.expiry.range(..&behind[..]) {
-            if effects.items.len() == limit {
-                done.more = true;
-                break;
-            }
-            let entry = row.key().map_err(|error| at("expiry", error))?;
-            let key = entry.get(8..).unwrap_or_default();
-            let item = self.items.get(key).map_err(|error| at("items", error))?;
-            match item.map(|row| rows::read_item(&row)).transpose()? {
-                Some(item) if !item.lives(now) => {
-                    let key = keys::read_item(key)?;
-                    let version = writer.next();
-                    effects.changes.push(Change { item: key.clone(), now: None, version });
-                    effects.items.push((key, None));
+        self.step(|tables, writer| {
+            let (mut effects, mut stale) = (Effects::default(), Vec::new());
+            for row in tables.expiry.range(..&behind[..]).map_err(|error| at("expiry", error))? {
+                if effects.items.len() + stale.len() == limit {
+                    done.more = true;
+                    break;
                 }
-                // The entry is older than the item.
-                _ => batch.remove(&self.expiry, entry),
+                let (entry, _) = row.map_err(|error| at("expiry", error))?;
+                let key = entry.value().get(8..).unwrap_or_default();
+                let item = tables.items.get(key).map_err(|error| at("items", error))?;
+                match item.map(|row| rows::read_item(key, row.value())).transpose()? {
+                    Some(item) if !item.lives(now) => {
+                        let key = keys::read_item(key)?;
+                        effects.changes.push(Change { item: key.clone(), now: None, version: writer.next() });
+                        effects.items.push((key, None));
+                    }
+                    // The entry is older than the item.
+                    _ => stale.push(entry.value().to_vec()),
+                }
             }
-        }
-        done.expired = effects.items.len() as u64;
-        if done.expired > 0 || !batch.is_empty() {
-            self.enter(&mut batch, effects, now)?;
-            self.persist(&mut writer, batch)?;
-        }
-        Ok(())
+            done.expired = effects.items.len() as u64;
+            let changed = done.expired > 0 || !stale.is_empty();
+            for entry in stale {
+                tables.expiry.remove(&entry[..]).map_err(|error| at("expiry", error))?;
+            }
+            self.enter(tables, effects, now)?;
+            Ok(((), changed))
+        })
     }
 
-    fn forget_tokens(&self, now: UnixMs, older: Duration, limit: usize, done: &mut Upkeep) -> Result<(), EngineError> {
+    fn forget_tokens(
+        &self,
+        now: UnixMs,
+        older: Duration,
+        limit: usize,
+        done: &mut Upkeep,
+    ) -> Result<(), EngineError> {
         let oldest = now.0.saturating_sub(i64::try_from(older.as_millis()).unwrap_or(i64::MAX));
         let behind = keys::time(UnixMs(oldest.saturating_add(1)));
-        let mut batch = self.batch();
-        for row in self.tokens.range(..&behind[..]) {
-            if batch.len() == limit {
-                done.more = true;
-                break;
+        self.step(|tables, _| {
+            let mut old = Vec::new();
+            for row in tables.tokens.range(..&behind[..]).map_err(|error| at("tokens", error))? {
+                if old.len() == limit {
+                    done.more = true;
+                    break;
+                }
+                old.push(row.map_err(|error| at("tokens", error))?.0.value().to_vec());
             }
-            batch.remove(&self.tokens, row.key().map_err(|error| at("tokens", error))?);
-        }
-        done.tokens = batch.len() as u64;
-        if done.tokens > 0 {
-            self.persist(&mut *self.writer()?, batch)?;
-        }
-        Ok(())
+            done.tokens = old.len() as u64;
+            for key in &old {
+                tables.tokens.remove(&key[..]).map_err(|error| at("tokens", error))?;
+            }
+            Ok(((), !old.is_empty()))
+        })
     }
 
-    fn forget_changes(&self, now: UnixMs, limit: usize, done: &mut Upkeep) -> Result<(), EngineError> {
-        let collections: Vec<_> = {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            known.iter().map(|(id, of)| (*id, of.retention)).collect()
-        };
-        for (id, retention) in collections {
-            let mut batch = self.batch();
-            let mut last = None;
-            for row in self.changes.prefix(keys::collection(id)) {
-                let (key, row) = row.into_inner().map_err(|error| at("changes", error))?;
-                let (made, change) = rows::read_change(&row)?;
+    fn forget_changes(
+        &self,
+        id: CollectionId,
+        retention: Duration,
+        now: UnixMs,
+        limit: usize,
+        done: &mut Upkeep,
+    ) -> Result<(), EngineError> {
+        let (first, behind) = (keys::change(id, 0, 0), keys::change(id, u64::MAX, u32::MAX));
+        self.step(|tables, _| {
+            let (mut old, mut last) = (Vec::new(), None);
+            for row in tables.changes.range(&first[..]..&behind[..]).map_err(|error| at("changes", error))? {
+                let (place, row) = row.map_err(|error| at("changes", error))?;
+                let (made, change) = rows::read_change(place.value(), row.value())?;
                 if made.after(retention) > now {
                     break;
                 }
                 // Those of one version go together.
-                if batch.len() >= limit && last != Some(change.version) {
+                if old.len() >= limit && last != Some(change.version) {
                     done.more = true;
                     break;
                 }
                 last = Some(change.version);
-                batch.remove(&self.changes, key);
+                old.push(place.value().to_vec());
             }
-            if let Some(last) = last {
-                done.changes += batch.len() as u64;
-                batch.insert(&self.meta, log::forgotten_key(id), last.0.to_be_bytes());
-                self.persist(&mut *self.writer()?, batch)?;
+            let Some(last) = last else { return Ok(((), false)) };
+            done.changes += old.len() as u64;
+            for place in &old {
+                tables.changes.remove(&place[..]).map_err(|error| at("changes", error))?;
             }
-        }
-        Ok(())
+            let key = log::forgotten_key(id);
+            put(&mut tables.meta, &key, &rows::number(&key, last.0))?;
+            Ok(((), true))
+        })
     }
 
     /// Removes chunks that no item refers to.
     fn sweep(&self, now: UnixMs, limit: usize, done: &mut Upkeep) -> Result<(), EngineError> {
-        let mut writer = self.writer()?;
-        let mut batch = self.batch();
-        for row in self.loose.iter() {
-            if batch.len() >= limit {
-                done.more = true;
-                break;
+        self.step(|tables, _| {
+            let (mut chunks, mut blobs) = (Vec::new(), Vec::new());
+            for row in tables.loose.iter().map_err(|error| at("loose", error))? {
+                if chunks.len() >= limit {
+                    done.more = true;
+                    break;
+                }
+                let (blob, row) = row.map_err(|error| at("loose", error))?;
+                let (since, count) = rows::read_loose(blob.value(), row.value())?;
+                if since.after(LOOSE_LIFE) > now {
+                    continue;
+                }
+                let number = blob.value().try_into().map_or(0, u64::from_be_bytes);
+                chunks.extend((0..count).map(|chunk| keys::chunk(number, chunk)));
+                blobs.push(blob.value().to_vec());
             }
-            let (blob, row) = row.into_inner().map_err(|error| at("loose", error))?;
-            let (number, since) = (rows::read_u64("loose", &blob)?, rows::read_u64("loose", &row)? as i64);
-            if UnixMs(since).after(LOOSE_LIFE) > now {
-                continue;
+            for chunk in &chunks {
+                tables.blobs.remove(&chunk[..]).map_err(|error| at("blobs", error))?;
             }
-            let chunks = row.get(8..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
-            (0..chunks).for_each(|chunk| batch.remove(&self.blobs, keys::chunk(number, chunk)));
-            batch.remove(&self.loose, blob);
-        }
-        if batch.is_empty() { Ok(()) } else { self.persist(&mut writer, batch) }
+            for blob in &blobs {
+                tables.loose.remove(&blob[..]).map_err(|error| at("loose", error))?;
+            }
+            Ok(((), !blobs.is_empty()))
+        })
     }
 }

@@ -1,33 +1,27 @@
 //! The one who writes: versions, and batches as one durable step.
 
-use super::{Inner, at, keys, rows};
+use super::tables::{self, Tables, at};
+use super::{Inner, keys, rows};
 use crate::commit::{Commit, Outcome};
 use crate::decide::{Decider, Effects, needs};
 use crate::engine::{EngineError, Stamp};
 use crate::item::{Item, MAX_VALUE, UnixMs, Value, Version};
-use bytes::Bytes;
-use fjall::Keyspace;
+use redb::ReadableTable;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
 
-/// Versions that are set aside at once: after a crash the rest of them is skipped, and no commit has to write the counter.
-const SET_ASIDE: u64 = 1 << 20;
+/// The last version that was given.
+pub(super) const VERSION: &[u8] = b"version";
+const STAMP: &[u8] = b"stamp";
 
 /// The counter of versions.
 pub(super) struct Writer {
-    /// The last that was given.
     last: u64,
-    /// Up to here they are set aside on disk.
-    aside: u64,
-    /// Whether a step failed in a way that leaves open what the disk holds.
-    broken: bool,
 }
 
 impl Writer {
-    pub(super) fn open(meta: &Keyspace) -> Result<Writer, EngineError> {
-        let aside = meta.get("versions").map_err(|error| at("meta", error))?;
-        let last = aside.map_or(Ok(0), |row| rows::read_u64("meta", &row))?;
-        Ok(Writer { last, aside: last, broken: false })
+    pub(super) fn new(last: u64) -> Writer {
+        Writer { last }
     }
 
     pub(super) fn last(&self) -> u64 {
@@ -41,89 +35,116 @@ impl Writer {
 }
 
 impl Inner {
-    /// The writer, if its disk can be trusted.
-    pub(super) fn writer(&self) -> Result<MutexGuard<'_, Writer>, EngineError> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if writer.broken {
-            let text = "a write to the disk failed before; the folder must be opened anew";
+    /// Changes tables in one durable step; a step that returns `None` changes nothing. Nobody else writes meanwhile.
+    pub(super) fn step<T>(
+        &self,
+        step: impl FnOnce(&mut Tables<'_>, &mut Writer) -> Result<(T, bool), EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.broken.load(Ordering::Acquire) {
+            let text = "the disk failed before, or data are damaged; the folder must be opened anew";
             return Err(EngineError::Unavailable(text.into()));
         }
-        Ok(writer)
-    }
-
-    /// Makes a step durable. If that fails, nobody knows what the disk holds.
-    pub(super) fn persist(&self, writer: &mut Writer, mut batch: fjall::OwnedWriteBatch) -> Result<(), EngineError> {
-        let mut aside = writer.aside;
-        if writer.last > aside {
-            aside = writer.last + SET_ASIDE;
-            batch.insert(&self.meta, "versions", aside.to_be_bytes());
-        }
-        match batch.commit() {
-            Ok(()) => {
-                writer.aside = aside;
+        let before = writer.last;
+        let transaction = self.database.begin_write().map_err(|error| self.failed("tables", error))?;
+        let mut tables = Tables::open(&transaction)?;
+        let done = step(&mut tables, &mut writer).and_then(|(answer, changed)| {
+            if changed && writer.last > before {
+                put(&mut tables.meta, VERSION, &rows::number(VERSION, writer.last))?;
+            }
+            Ok((answer, changed))
+        });
+        drop(tables);
+        match done {
+            Ok((answer, true)) => {
+                transaction.commit().map_err(|error| {
+                    let failed = self.failed("commit", error);
+                    // What was full before anything was synced did not happen; of all else nobody knows.
+                    match failed {
+                        EngineError::Full(_) => failed,
+                        other => EngineError::Unknown(other.to_string()),
+                    }
+                })?;
                 self.committed.store(writer.last, Ordering::Release);
-                Ok(())
+                Ok(answer)
+            }
+            Ok((answer, false)) => {
+                writer.last = before;
+                transaction.abort().map_err(|error| self.failed("abort", error))?;
+                Ok(answer)
             }
             Err(error) => {
-                writer.broken = true;
-                Err(match at("journal", error) {
-                    full @ EngineError::Full(_) => full,
-                    other => EngineError::Unknown(other.to_string()),
-                })
+                writer.last = before;
+                transaction.abort().map_err(|error| self.failed("abort", error))?;
+                Err(error)
             }
         }
+    }
+
+    /// After this the disk is not trusted any more.
+    fn failed(&self, place: &str, error: impl Into<redb::Error>) -> EngineError {
+        self.broken.store(true, Ordering::Release);
+        at(place, error)
     }
 
     pub(super) fn commit(&self, commits: &[Commit]) -> Result<Vec<Outcome>, EngineError> {
         for commit in commits {
             self.collection(commit.collection)?;
         }
-        let mut writer = self.writer()?;
-        let now = self.now();
         let needs = needs(commits);
-        let mut items = Vec::with_capacity(needs.items.len());
-        for key in needs.items {
-            if let Some(row) = self.items.get(keys::item(&key)).map_err(|error| at("items", error))? {
-                items.push((key, rows::read_item(&row)?));
+        self.step(|tables, writer| {
+            let now = self.now();
+            let mut items = Vec::with_capacity(needs.items.len());
+            for key in needs.items {
+                let bytes = keys::item(&key);
+                let row = tables.items.get(&bytes[..]).map_err(|error| at("items", error))?;
+                if let Some(row) = row {
+                    items.push((key, rows::read_item(&bytes, row.value())?));
+                }
             }
-        }
-        let mut tokens = Vec::new();
-        for token in needs.tokens {
-            if let Some(row) = self.tokens.get(keys::token(&token)).map_err(|error| at("tokens", error))? {
-                tokens.push((token, Version(rows::read_u64("tokens", &row)?)));
+            let mut tokens = Vec::new();
+            for token in needs.tokens {
+                let key = keys::token(&token);
+                let row = tables.tokens.get(&key[..]).map_err(|error| at("tokens", error))?;
+                if let Some(row) = row {
+                    tokens.push((token, Version(rows::read_number("tokens", &key, row.value())?)));
+                }
             }
-        }
-        let mut decider = Decider::new(now, items, tokens);
-        let outcomes: Vec<Outcome> = commits.iter().map(|commit| decider.take(commit, writer.next())).collect();
-        let effects = decider.finish();
-        if !effects.is_empty() {
-            let mut batch = self.batch();
-            self.enter(&mut batch, effects, now)?;
-            self.persist(&mut writer, batch)?;
-        }
-        Ok(outcomes)
+            let mut decider = Decider::new(now, items, tokens);
+            let outcomes: Vec<Outcome> =
+                commits.iter().map(|commit| decider.take(commit, writer.next())).collect();
+            let effects = decider.finish();
+            let changed = !effects.is_empty();
+            self.enter(tables, effects, now)?;
+            Ok((outcomes, changed))
+        })
     }
 
-    /// Puts effects into a batch.
-    pub(super) fn enter(&self, batch: &mut fjall::OwnedWriteBatch, effects: Effects, now: UnixMs) -> Result<(), EngineError> {
-        for (key, item) in effects.items {
-            let key = keys::item(&key);
+    /// Puts effects into the tables.
+    pub(super) fn enter(
+        &self,
+        tables: &mut Tables<'_>,
+        effects: Effects,
+        now: UnixMs,
+    ) -> Result<(), EngineError> {
+        for (item_key, item) in effects.items {
+            let key = keys::item(&item_key);
+            let before = match &item {
+                None => tables.items.remove(&key[..]),
+                Some(item) => tables.items.insert(&key[..], &rows::item(&key, item)[..]),
+            };
+            let before = before.map_err(|error| at("items", error))?;
             // What was there may have chunks, and a time at which upkeep would look for it.
-            let before = self.items.get(&key).map_err(|error| at("items", error))?;
+            let before = before.map(|row| rows::read_item(&key, row.value())).transpose()?;
             if let Some(before) = before {
-                self.leave(batch, &key, &rows::read_item(&before)?, now);
+                leave(tables, &key, &before, now)?;
             }
-            match item {
-                None => batch.remove(&self.items, key),
-                Some(item) => {
-                    if let Some(at) = item.expires {
-                        batch.insert(&self.expiry, keys::expiry(at, &key), Bytes::new());
-                    }
-                    if let Value::Chunked { blob, .. } = item.value {
-                        batch.remove(&self.loose, blob.to_be_bytes());
-                    }
-                    batch.insert(&self.items, key, rows::item(&item));
-                }
+            let Some(item) = item else { continue };
+            if let Some(at) = item.expires {
+                put(&mut tables.expiry, &keys::expiry(at, &key), &[])?;
+            }
+            if let Value::Chunked { blob, .. } = item.value {
+                tables.loose.remove(&blob.to_be_bytes()[..]).map_err(|error| at("loose", error))?;
             }
         }
         let (mut last, mut number) = (Version(0), 0);
@@ -134,45 +155,49 @@ impl Inner {
             number = if change.version == last { number + 1 } else { 0 };
             last = change.version;
             let place = keys::change(change.item.record.collection, last.0, number);
-            batch.insert(&self.changes, place, rows::change(&change, &keys::item(&change.item), now));
+            let row = rows::change(&place, &change, &keys::item(&change.item), now);
+            put(&mut tables.changes, &place, &row)?;
         }
         for (token, version) in effects.tokens {
-            batch.insert(&self.tokens, keys::token(&token), version.0.to_be_bytes());
+            let key = keys::token(&token);
+            put(&mut tables.tokens, &key, &rows::number(&key, version.0))?;
         }
         Ok(())
     }
 
-    /// What an item leaves behind when it is replaced or removed.
-    pub(super) fn leave(&self, batch: &mut fjall::OwnedWriteBatch, key: &[u8], item: &Item, now: UnixMs) {
-        if let Some(at) = item.expires {
-            batch.remove(&self.expiry, keys::expiry(at, key));
-        }
-        if let Value::Chunked { blob, size } = item.value {
-            batch.insert(&self.loose, blob.to_be_bytes(), loose(now, size.div_ceil(MAX_VALUE as u64) as u32));
-        }
-    }
-
     pub(super) fn stage(&self, blob: u64, number: u32, chunk: &[u8]) -> Result<(), EngineError> {
-        let mut writer = self.writer()?;
-        let mut batch = self.batch();
-        batch.insert(&self.blobs, keys::chunk(blob, number), chunk);
-        batch.insert(&self.loose, blob.to_be_bytes(), loose(self.now(), number + 1));
-        self.persist(&mut writer, batch)
+        self.step(|tables, _| {
+            let (key, blob) = (keys::chunk(blob, number), blob.to_be_bytes());
+            put(&mut tables.blobs, &key, &rows::seal(&key, chunk.to_vec()))?;
+            put(&mut tables.loose, &blob, &rows::loose(&blob, self.now(), number + 1))?;
+            Ok(((), true))
+        })
     }
 
     pub(super) fn claim(&self, stamp: Stamp) -> Result<Stamp, EngineError> {
-        let mut writer = self.writer()?;
-        if let Some(row) = self.meta.get("stamp").map_err(|error| at("meta", error))? {
-            return rows::read_stamp(&row);
-        }
-        let mut batch = self.batch();
-        batch.insert(&self.meta, "stamp", rows::stamp(&stamp));
-        self.persist(&mut writer, batch)?;
-        Ok(stamp)
+        self.step(|tables, _| {
+            if let Some(row) = tables.meta.get(STAMP).map_err(|error| at("meta", error))? {
+                return Ok((rows::read_stamp(STAMP, row.value())?, false));
+            }
+            put(&mut tables.meta, STAMP, &rows::stamp(STAMP, &stamp))?;
+            Ok((stamp, true))
+        })
     }
 }
 
-/// Since when no item refers to a blob, and its chunks.
-fn loose(since: UnixMs, chunks: u32) -> Vec<u8> {
-    [&since.0.to_be_bytes()[..], &chunks.to_be_bytes()].concat()
+/// What an item leaves behind when it is replaced or removed.
+fn leave(tables: &mut Tables<'_>, key: &[u8], item: &Item, now: UnixMs) -> Result<(), EngineError> {
+    if let Some(at_time) = item.expires {
+        tables.expiry.remove(&keys::expiry(at_time, key)[..]).map_err(|error| at("expiry", error))?;
+    }
+    if let Value::Chunked { blob, size } = item.value {
+        let (blob, chunks) = (blob.to_be_bytes(), size.div_ceil(MAX_VALUE as u64) as u32);
+        put(&mut tables.loose, &blob, &rows::loose(&blob, now, chunks))?;
+    }
+    Ok(())
+}
+
+/// Puts a row into a table, whatever was there.
+pub(super) fn put(table: &mut tables::Rows<'_>, key: &[u8], row: &[u8]) -> Result<(), EngineError> {
+    table.insert(key, row).map(drop).map_err(|error| at("tables", error))
 }
