@@ -54,7 +54,7 @@ pub fn of<M: Model>(
         .collect();
     returns.sort_unstable();
     let (length, mut shortest) = shortest_prefix(model, entries, &returns, rules, steps);
-    let mut core = prefix(entries, &returns, length);
+    let mut core = prefix::<M>(entries, &returns, length);
     // A history without returns always has an order, so there is a last one.
     let unplaced = returns.get(length.wrapping_sub(1)).map_or(0, |(_, index)| entries[*index].number);
     shortest &= drop_reads(model, &mut core, unplaced, rules, steps);
@@ -81,7 +81,7 @@ fn shortest_prefix<M: Model>(
     let (mut good, mut bad, mut sure) = (0, returns.len(), true);
     while bad - good > 1 {
         let middle = good + (bad - good) / 2;
-        match super::decide(model, &prefix(entries, returns, middle), rules, steps) {
+        match super::decide(model, &prefix::<M>(entries, returns, middle), rules, steps) {
             Found::None => bad = middle,
             Found::Order => good = middle,
             Found::OutOfSteps => (good, sure) = (middle, false),

@@ -35,7 +35,7 @@ pub fn draw<M: Model>(
         // Writing to a string cannot fail; the same below.
         let _ = writeln!(text, "  … {hidden} operations that returned earlier are not drawn");
     }
-    let columns = Columns::of(&drawn);
+    let columns = Columns::of::<M>(&drawn);
     for numbered in &drawn {
         let mark = if numbered.number == unplaced { '✗' } else { ' ' };
         let entry = &numbered.entry;
