@@ -62,7 +62,8 @@ pub fn check_aged_reads(
     }
     let mut reads = 0;
     for entries in records.into_values() {
-        let aged: Vec<_> = entries.iter().filter(|n| n.entry.operation.action.max_age_ns().is_some()).cloned().collect();
+        let aged: Vec<_> =
+            entries.iter().filter(|n| n.entry.operation.action.max_age_ns().is_some()).cloned().collect();
         if aged.is_empty() {
             continue;
         }
@@ -91,7 +92,8 @@ fn stale(numbered: &Numbered<RecordEntry>, problem: String) -> Box<StaleRead> {
 
 fn judge(timeline: &Timeline, entry: &RecordEntry, sessions: Option<&mut Sessions>) -> Result<(), String> {
     let action = &entry.operation.action;
-    let (Some(answer), Some(return_ns), Some(age_ns)) = (entry.answer(), entry.return_ns(), action.max_age_ns())
+    let (Some(answer), Some(return_ns), Some(age_ns)) =
+        (entry.answer(), entry.return_ns(), action.max_age_ns())
     else {
         return Ok(());
     };
@@ -111,7 +113,9 @@ fn judge(timeline: &Timeline, entry: &RecordEntry, sessions: Option<&mut Session
             let floor = sessions.floor(entry, key);
             positions.drop_before(floor);
             if positions.is_empty() {
-                return Err(format!("{key} went back: this client had seen it after write {floor} of the record"));
+                return Err(format!(
+                    "{key} went back: this client had seen it after write {floor} of the record"
+                ));
             }
         }
     }

@@ -146,7 +146,9 @@ pub fn check_feed(
 
 fn events(feed: &Feed) -> impl Iterator<Item = (usize, usize, &FeedEvent)> {
     let sessions = feed.sessions.iter().enumerate();
-    sessions.flat_map(|(index, session)| session.events.iter().enumerate().map(move |(event, told)| (index, event, told)))
+    sessions.flat_map(|(index, session)| {
+        session.events.iter().enumerate().map(move |(event, told)| (index, event, told))
+    })
 }
 
 fn breach(session: usize, event: Option<usize>, record: &Key, problem: String) -> FeedBreach {

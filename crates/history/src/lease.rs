@@ -114,13 +114,16 @@ impl Model for LeaseModel {
             }
             (LeaseAction::Acquire { holder, ttl_ns }, None) => now.granted(holder, *ttl_ns, None),
             (LeaseAction::Acquire { .. }, Some(LeaseAnswer::Refused)) => now.refused(self.late_ns),
-            (LeaseAction::Renew { token, ttl_ns }, None | Some(LeaseAnswer::Done)) => now.renewed(*token, *ttl_ns),
+            (LeaseAction::Renew { token, ttl_ns }, None | Some(LeaseAnswer::Done)) => {
+                now.renewed(*token, *ttl_ns)
+            }
             (LeaseAction::Release { token }, None | Some(LeaseAnswer::Done)) => {
                 now.is_of(*token).then(|| LeaseState { held: None, zone: zone.grant(), ..now })
             }
-            (LeaseAction::Renew { token, .. } | LeaseAction::Release { token }, Some(LeaseAnswer::Refused)) => {
-                now.over(*token)
-            }
+            (
+                LeaseAction::Renew { token, .. } | LeaseAction::Release { token },
+                Some(LeaseAnswer::Refused),
+            ) => now.over(*token),
             _ => None,
         }
     }

@@ -13,7 +13,9 @@ const SHOWN_CHARACTERS: usize = 120;
 
 /// A line that is not an operation.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {problem}; found `{found}`, expected {{\"client\":…,\"call_ns\":…,\"operation\":…}} and either both or none of \"return_ns\" and \"answer\"")]
+#[error(
+    "line {line}: {problem}; found `{found}`, expected {{\"client\":…,\"call_ns\":…,\"operation\":…}} and either both or none of \"return_ns\" and \"answer\""
+)]
 pub struct LineError {
     /// The line, counted from 1.
     pub line: usize,

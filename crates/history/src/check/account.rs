@@ -118,8 +118,7 @@ fn drop_reads<M: Model>(
     rules: Rules,
     steps: &mut Steps,
 ) -> bool {
-    let read =
-        |numbered: &NumberedOf<M>| numbered.number != unplaced && model.only_reads(&numbered.entry);
+    let read = |numbered: &NumberedOf<M>| numbered.number != unplaced && model.only_reads(&numbered.entry);
     let without: Vec<_> = core.iter().filter(|numbered| !read(numbered)).cloned().collect();
     if super::decide(model, &without, rules, steps) == Found::None {
         *core = without;

@@ -19,12 +19,7 @@ const COLUMNS: usize = 40;
 const DRAWN: usize = 48;
 
 /// Draws `entries`, sorted by call.
-pub fn draw<M: Model>(
-    record: &str,
-    entries: &[NumberedOf<M>],
-    unplaced: usize,
-    states: &[String],
-) -> String {
+pub fn draw<M: Model>(record: &str, entries: &[NumberedOf<M>], unplaced: usize, states: &[String]) -> String {
     let mut text = format!("record {record}: these operations have no order\n");
     let mut drawn: Vec<&NumberedOf<M>> = entries.iter().collect();
     drawn.sort_by_key(|numbered| (numbered.entry.return_ns().unwrap_or(u64::MAX), numbered.number));

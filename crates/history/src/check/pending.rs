@@ -33,8 +33,11 @@ impl Pending {
             let (call, back) = spans[(node - 1) / 2];
             if is_call(node) { (call, 0, node) } else { (back, 1, node) }
         });
-        let mut pending =
-            Pending { next: vec![HEAD; order.len() + 1], previous: vec![HEAD; order.len() + 1], left: spans.len() };
+        let mut pending = Pending {
+            next: vec![HEAD; order.len() + 1],
+            previous: vec![HEAD; order.len() + 1],
+            left: spans.len(),
+        };
         let mut last = HEAD;
         for node in order {
             pending.next[last] = node;

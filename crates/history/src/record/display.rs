@@ -1,6 +1,8 @@
 //! How operations, answers and states of a record are written in accounts: `put a=5 → @9` is a put that got version 9.
 
-use super::operation::{Action, Change, Condition, Expected, Key, RecordAnswer, RecordOperation, Seen, Write};
+use super::operation::{
+    Action, Change, Condition, Expected, Key, RecordAnswer, RecordOperation, Seen, Write,
+};
 use super::state::RecordState;
 use super::versions::Version;
 use std::fmt::{self, Display, Formatter};
@@ -70,7 +72,9 @@ impl Display for RecordAnswer {
             RecordAnswer::Written { version } => write!(f, "@{version}"),
             RecordAnswer::Refused { found: None } => f.write_str("refused"),
             RecordAnswer::Refused { found: Some((key, None)) } => write!(f, "refused, {key} absent"),
-            RecordAnswer::Refused { found: Some((key, Some(version))) } => write!(f, "refused, {key}@{version}"),
+            RecordAnswer::Refused { found: Some((key, Some(version))) } => {
+                write!(f, "refused, {key}@{version}")
+            }
             RecordAnswer::Item(None) => f.write_str("absent"),
             RecordAnswer::Item(Some(seen)) => seen.fmt(f),
             RecordAnswer::Items(items) => {
@@ -89,9 +93,8 @@ impl Display for RecordState {
             Version::Known(version) => version.to_string(),
             Version::Untold(_) => "?".to_owned(),
         };
-        let item = |(key, item): &(Key, super::state::Item)| {
-            format!("{key}={}@{}", item.value, text(item.version))
-        };
+        let item =
+            |(key, item): &(Key, super::state::Item)| format!("{key}={}@{}", item.value, text(item.version));
         separated(f, self.items.iter().map(item))?;
         f.write_str("}")
     }

@@ -19,6 +19,8 @@ pub struct Evidence {
     found_absent: HashMap<Key, u64>,
     /// The versions that answers gave to writes.
     certain: HashSet<u64>,
+    /// All versions that an item surely had or may have had: given, shown, met by a refusal, or named by a condition that held.
+    told: HashSet<u64>,
     /// Strict reads, with their returns: whom they found absent is asked rarely, and by key.
     reads: Vec<(u64, Action, HashSet<Key>)>,
 }
@@ -39,6 +41,7 @@ impl Evidence {
             if let Some(RecordAnswer::Written { version }) = entry.answer() {
                 evidence.certain.insert(*version);
             }
+            evidence.add_told(entry);
         }
         let deletes = entries.clone().any(|entry| entry.is_unknown() && deletes(&entry.operation.action));
         for entry in entries {
@@ -80,6 +83,28 @@ impl Evidence {
             }
     }
 
+    fn add_told(&mut self, entry: &EntryOf<RecordModel>) {
+        let action = &entry.operation.action;
+        match (action, entry.answer()) {
+            (_, Some(RecordAnswer::Written { version })) => {
+                self.told.insert(*version);
+            }
+            (_, Some(RecordAnswer::Refused { found })) => {
+                self.told.extend(found.iter().filter_map(|(_, version)| *version));
+                return;
+            }
+            (_, Some(answer)) => self.told.extend(answer.shown(action).iter().map(|(_, seen)| seen.version)),
+            (_, None) => {}
+        }
+        if let Action::Write(write) = action {
+            for condition in &write.conditions {
+                if let Expected::Version(version) = condition.expected {
+                    self.told.insert(version);
+                }
+            }
+        }
+    }
+
     fn add_reads(&mut self, action: &Action, answer: &RecordAnswer, return_ns: u64, deletes: bool) {
         let items = answer.shown(action);
         if deletes && !matches!(action, Action::Write(_)) {
@@ -108,6 +133,10 @@ impl Evidence {
             let explained = match (answer, condition.expected) {
                 (Some(RecordAnswer::Refused { found: Some((key, Some(version))) }), _) => {
                     *key == condition.key && self.is_certain(*version)
+                }
+                // No item need ever have had a version that nobody told.
+                (Some(RecordAnswer::Refused { found: None }), Expected::Version(version)) => {
+                    !self.told.contains(&version)
                 }
                 (Some(RecordAnswer::Refused { .. }), _) => false,
                 (_, Expected::Version(version)) => self.is_certain(version),

@@ -144,7 +144,8 @@ impl RecordOperation {
         conditions: &[(&str, Expected)],
         changes: &[(&str, Option<u64>)],
     ) -> RecordOperation {
-        let condition = |(key, expected): &(&str, Expected)| Condition { key: (*key).into(), expected: *expected };
+        let condition =
+            |(key, expected): &(&str, Expected)| Condition { key: (*key).into(), expected: *expected };
         let change = |(key, value): &(&str, Option<u64>)| Change { key: (*key).into(), value: *value };
         let write = Write {
             conditions: conditions.iter().map(condition).collect(),

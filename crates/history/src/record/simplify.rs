@@ -103,7 +103,8 @@ fn make_certain(entries: &mut [NumberedOf<RecordModel>]) {
         let Some(write) = write_of(entry).filter(|write| entry.is_unknown() && write.token.is_none()) else {
             continue;
         };
-        let seen = write.changes.iter().find_map(|change| evidence.only_writer_was_seen(&change.key, change.value?));
+        let seen =
+            write.changes.iter().find_map(|change| evidence.only_writer_was_seen(&change.key, change.value?));
         if let Some((version, return_ns)) = seen
             && !evidence.is_certain(version)
             && return_ns >= entry.call_ns
@@ -129,7 +130,8 @@ fn make_certain(entries: &mut [NumberedOf<RecordModel>]) {
 ///
 /// * a read that showed the written value, or the absence of a deleted item;
 /// * a condition that held: `absent` on a deleted item, or a version that no certain write was given;
-/// * a condition that was refused, unless the store named the version it met and that version is a certain write's.
+/// * a condition that was refused, unless the store named the version it met and that version is a certain write's, or the condition
+///   asked for a version that nobody was told: no write need have had it, so that it is refused whatever stands there.
 ///
 /// Where none exists, nobody looked, so every answer and every other condition is as it was, and versions still grow. This
 /// covers unknown writes with conditions of their own: conditions only say where a write may stand. What it must not be used for is an

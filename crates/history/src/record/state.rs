@@ -59,12 +59,8 @@ impl RecordState {
     }
 
     fn shows_all(&mut self, from: Option<&Key>, to: Option<&Key>, seen: &[(Key, Seen)]) -> bool {
-        let keys: Vec<Key> = self
-            .items
-            .iter()
-            .map(|(key, _)| key.clone())
-            .filter(|key| in_range(key, from, to))
-            .collect();
+        let keys: Vec<Key> =
+            self.items.iter().map(|(key, _)| key.clone()).filter(|key| in_range(key, from, to)).collect();
         keys.len() == seen.len()
             && keys.iter().zip(seen).all(|(key, (shown, seen))| key == shown && self.shows(key, Some(*seen)))
     }
@@ -154,7 +150,9 @@ impl RecordState {
                 _ => false,
             };
             return agrees
-                && conditions.iter().any(|condition| condition.key == *key && self.holds(condition) == Holds::No);
+                && conditions
+                    .iter()
+                    .any(|condition| condition.key == *key && self.holds(condition) == Holds::No);
         }
         let holds: Vec<Holds> = conditions.iter().map(|condition| self.holds(condition)).collect();
         if holds.contains(&Holds::No) {

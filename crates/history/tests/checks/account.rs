@@ -2,8 +2,8 @@
 
 use super::rows::*;
 use tenet_history::{
-    Entry, History, RecordAnswer, RecordModel, RecordOperation, RegisterAction, RegisterAnswer, RegisterModel,
-    RegisterOperation, Verdict, check,
+    Entry, History, RecordAnswer, RecordModel, RecordOperation, RegisterAction, RegisterAnswer,
+    RegisterModel, RegisterOperation, Verdict, check,
 };
 
 fn stale() -> Vec<Entry<RecordOperation, RecordAnswer>> {
@@ -24,7 +24,11 @@ fn the_account_is_short_and_names_the_operation() {
     let report = check(&RecordModel, &stale().into_iter().collect(), 1_000_000);
     let Verdict::Not { account } = report.verdict else { panic!("{:?}", report.verdict) };
     assert_eq!((&account.record[..], account.unplaced, account.shortest), ("r", 4, true));
-    assert_eq!(account.operations, [0, 2, 3, 4], "reads that are not needed are gone, and all that came later");
+    assert_eq!(
+        account.operations,
+        [0, 2, 3, 4],
+        "reads that are not needed are gone, and all that came later"
+    );
     assert_eq!(account.states, ["{a=2@2}"]);
     let drawing = "\
 record r: these operations have no order
@@ -57,14 +61,19 @@ fn a_long_prefix_is_drawn_by_its_end() {
 /// Writes of a register that all overlap, and a read that none explains: no order tried first can end the search.
 fn hard(writes: u64) -> History<RegisterOperation, RegisterAnswer> {
     let on = |action| RegisterOperation { register: 1, action };
-    let writes = (1..=writes).map(|value| row(0, 0..=100, on(RegisterAction::Write(value)), RegisterAnswer::Done));
+    let writes =
+        (1..=writes).map(|value| row(0, 0..=100, on(RegisterAction::Write(value)), RegisterAnswer::Done));
     writes.chain([row(1, 50..=60, on(RegisterAction::Read), RegisterAnswer::Value(999))]).collect()
 }
 
 #[test]
 fn a_budget_ends_every_search() {
     let report = check(&RegisterModel, &hard(40), 10_000);
-    assert!(matches!(&report.verdict, Verdict::OutOfSteps { record } if record == "1"), "{:?}", report.verdict);
+    assert!(
+        matches!(&report.verdict, Verdict::OutOfSteps { record } if record == "1"),
+        "{:?}",
+        report.verdict
+    );
     assert!(report.steps <= 10_000);
     assert!(!check(&RegisterModel, &hard(6), 10_000).verdict.is_linearizable());
 }
@@ -75,5 +84,9 @@ fn a_hard_record_does_not_hide_the_breach_of_another() {
     let breach = row(3, 0..=1, on(RegisterAction::Read), RegisterAnswer::Value(7));
     let entries = hard(40).entries().iter().cloned().chain([breach]).collect();
     let report = check(&RegisterModel, &entries, 10_000);
-    assert!(matches!(&report.verdict, Verdict::Not { account } if account.record == "2"), "{:?}", report.verdict);
+    assert!(
+        matches!(&report.verdict, Verdict::Not { account } if account.record == "2"),
+        "{:?}",
+        report.verdict
+    );
 }

@@ -4,12 +4,20 @@
 use tenet_history::{Entry, Model};
 
 /// Whether `entries` have an order that `next` allows, from `start`. `next` gives every state an operation may lead to.
-pub fn has_order<O, A, S>(entries: &[Entry<O, A>], start: S, next: &dyn Fn(&S, &Entry<O, A>) -> Vec<S>) -> bool {
+pub fn has_order<O, A, S>(
+    entries: &[Entry<O, A>],
+    start: S,
+    next: &dyn Fn(&S, &Entry<O, A>) -> Vec<S>,
+) -> bool {
     let mut left: Vec<&Entry<O, A>> = entries.iter().collect();
     extend(&mut left, &start, next)
 }
 
-fn extend<O, A, S>(left: &mut Vec<&Entry<O, A>>, state: &S, next: &dyn Fn(&S, &Entry<O, A>) -> Vec<S>) -> bool {
+fn extend<O, A, S>(
+    left: &mut Vec<&Entry<O, A>>,
+    state: &S,
+    next: &dyn Fn(&S, &Entry<O, A>) -> Vec<S>,
+) -> bool {
     let Some(first_return) = left.iter().filter_map(|entry| entry.return_ns()).min() else { return true };
     for index in 0..left.len() {
         if left[index].call_ns > first_return {

@@ -55,10 +55,13 @@ impl Record {
                 self.items.get(&**key).copied() == seen.map(|seen| (seen.value, (seen.version, 0)))
             }
             (Action::Scan { from, to, .. }, Some(RecordAnswer::Items(seen))) => {
-                let shown: Vec<_> =
-                    seen.iter().map(|(key, seen)| (key.to_string(), (seen.value, (seen.version, 0)))).collect();
+                let shown: Vec<_> = seen
+                    .iter()
+                    .map(|(key, seen)| (key.to_string(), (seen.value, (seen.version, 0))))
+                    .collect();
                 let within = |key: &str| {
-                    from.as_ref().is_none_or(|from| **from <= *key) && to.as_ref().is_none_or(|to| *key < **to)
+                    from.as_ref().is_none_or(|from| **from <= *key)
+                        && to.as_ref().is_none_or(|to| *key < **to)
                 };
                 let have: Vec<_> =
                     self.items.iter().filter(|(key, _)| within(key)).map(|(k, v)| (k.clone(), *v)).collect();
@@ -104,7 +107,11 @@ impl Record {
             }
             _ => vec![],
         };
-        versions.into_iter().filter(|version| Some(*version) > self.last).map(|version| self.after(write, version)).collect()
+        versions
+            .into_iter()
+            .filter(|version| Some(*version) > self.last)
+            .map(|version| self.after(write, version))
+            .collect()
     }
 
     fn after(&self, write: &Write, version: Version) -> Record {
@@ -154,7 +161,8 @@ impl Lease {
                     Some(LeaseAnswer::Granted { token }) => Some(*token),
                     _ => None,
                 };
-                let free = self.held.as_ref().is_none_or(|(held, _, until)| *held == **holder || *until <= now);
+                let free =
+                    self.held.as_ref().is_none_or(|(held, _, until)| *held == **holder || *until <= now);
                 let grows = token.is_none() || token > self.last;
                 next.last = token.max(self.last);
                 next.held = Some((holder.to_string(), token, now + ttl_ns));
@@ -174,9 +182,10 @@ impl Lease {
                 next.held = None;
                 Some(next)
             }
-            (LeaseAction::Renew { token, .. } | LeaseAction::Release { token }, Some(LeaseAnswer::Refused)) => {
-                mine(*token).is_none_or(|(_, _, until)| *until <= now).then_some(next)
-            }
+            (
+                LeaseAction::Renew { token, .. } | LeaseAction::Release { token },
+                Some(LeaseAnswer::Refused),
+            ) => mine(*token).is_none_or(|(_, _, until)| *until <= now).then_some(next),
             _ => None,
         }
     }

@@ -2,7 +2,9 @@
 
 use super::rows::*;
 use tenet_history::FeedStart::{After, Beginning, Now};
-use tenet_history::{Change, Feed, FeedEvent, FeedSession, FeedStart, History, RecordAnswer, RecordOperation, check_feed};
+use tenet_history::{
+    Change, Feed, FeedEvent, FeedSession, FeedStart, History, RecordAnswer, RecordOperation, check_feed,
+};
 
 fn history() -> History<RecordOperation, RecordAnswer> {
     [
@@ -38,42 +40,91 @@ fn feeds() {
     let all = [("r", 1), ("s", 2), ("r", 5), ("r", 7), ("r", 9)];
     for (name, drained, expected, sessions) in [
         ("all", true, Ok(5), vec![session(Beginning, &all)]),
-        ("records in another order", true, Ok(5), vec![session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 9), ("s", 2)])]),
-        ("the unknown one came", true, Ok(6), vec![session(Beginning, &[("r", 1), ("s", 2), ("r", 5), ("r", 7), ("r", 8), ("r", 9)])]),
+        (
+            "records in another order",
+            true,
+            Ok(5),
+            vec![session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 9), ("s", 2)])],
+        ),
+        (
+            "the unknown one came",
+            true,
+            Ok(6),
+            vec![session(Beginning, &[("r", 1), ("s", 2), ("r", 5), ("r", 7), ("r", 8), ("r", 9)])],
+        ),
         ("not at its end", false, Ok(2), vec![session(Beginning, &[("r", 1), ("r", 5)])]),
-        ("ended early", true, Err("read to its end"), vec![session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 9)])]),
+        (
+            "ended early",
+            true,
+            Err("read to its end"),
+            vec![session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 9)])],
+        ),
         ("skipped", false, Err("version 5 before it"), vec![session(Beginning, &[("r", 1), ("r", 7)])]),
         ("the first skipped", false, Err("version 1 before it"), vec![session(Beginning, &[("r", 5)])]),
         ("out of order", false, Err("came after"), vec![session(Beginning, &[("r", 1), ("r", 5), ("r", 1)])]),
         ("twice", false, Ok(3), vec![session(Beginning, &[("r", 1), ("r", 1), ("r", 5)])]),
-        ("resumed", true, Ok(5), vec![
-            session(Beginning, &all[..3]),
-            session(After { session: 0, event: 2 }, &all[3..]),
-        ]),
-        ("resumed with repetition", true, Ok(8), vec![
-            session(Beginning, &all[..4]),
-            session(After { session: 0, event: 2 }, &[("s", 2), ("r", 5), ("r", 7), ("r", 9)]),
-        ]),
-        ("what the token had not seen is skipped", false, Err("version 5 before it"), vec![
-            session(Beginning, &all[..4]),
-            session(After { session: 0, event: 0 }, &[("r", 7)]),
-        ]),
-        ("the last session alone counts at the end", true, Err("read to its end"), vec![
-            session(Beginning, &all),
-            session(After { session: 0, event: 0 }, &[("r", 5)]),
-        ]),
-        ("a token that is not there", false, Err("not there"), vec![session(After { session: 0, event: 0 }, &[])]),
+        (
+            "resumed",
+            true,
+            Ok(5),
+            vec![session(Beginning, &all[..3]), session(After { session: 0, event: 2 }, &all[3..])],
+        ),
+        (
+            "resumed with repetition",
+            true,
+            Ok(8),
+            vec![
+                session(Beginning, &all[..4]),
+                session(After { session: 0, event: 2 }, &[("s", 2), ("r", 5), ("r", 7), ("r", 9)]),
+            ],
+        ),
+        (
+            "what the token had not seen is skipped",
+            false,
+            Err("version 5 before it"),
+            vec![session(Beginning, &all[..4]), session(After { session: 0, event: 0 }, &[("r", 7)])],
+        ),
+        (
+            "the last session alone counts at the end",
+            true,
+            Err("read to its end"),
+            vec![session(Beginning, &all), session(After { session: 0, event: 0 }, &[("r", 5)])],
+        ),
+        (
+            "a token that is not there",
+            false,
+            Err("not there"),
+            vec![session(After { session: 0, event: 0 }, &[])],
+        ),
         ("from now on", true, Ok(2), vec![session(Now { return_ns: 250 }, &[("r", 7), ("r", 9)])]),
-        ("from now on, with one too many", true, Ok(3), vec![session(Now { return_ns: 250 }, &[("r", 5), ("r", 7), ("r", 9)])]),
-        ("from now on, skipped", false, Err("version 7 before it"), vec![session(Now { return_ns: 250 }, &[("r", 9)])]),
-        ("skipped what came elsewhere", false, Err("version 8 before it"), vec![
-            session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 8)]),
-            session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 9)]),
-        ]),
+        (
+            "from now on, with one too many",
+            true,
+            Ok(3),
+            vec![session(Now { return_ns: 250 }, &[("r", 5), ("r", 7), ("r", 9)])],
+        ),
+        (
+            "from now on, skipped",
+            false,
+            Err("version 7 before it"),
+            vec![session(Now { return_ns: 250 }, &[("r", 9)])],
+        ),
+        (
+            "skipped what came elsewhere",
+            false,
+            Err("version 8 before it"),
+            vec![
+                session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 8)]),
+                session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 9)]),
+            ],
+        ),
         ("made up", false, Err("nobody wrote"), vec![session(Beginning, &[("r", 1), ("r", 3)])]),
-        ("the unknown one with two versions", false, Err("nobody wrote"), vec![
-            session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 8), ("r", 9), ("r", 10)]),
-        ]),
+        (
+            "the unknown one with two versions",
+            false,
+            Err("nobody wrote"),
+            vec![session(Beginning, &[("r", 1), ("r", 5), ("r", 7), ("r", 8), ("r", 9), ("r", 10)])],
+        ),
     ] {
         let found = check_feed(&history(), &Feed { sessions, drained });
         match (&found, expected) {

@@ -26,74 +26,130 @@ fn leases() {
     judge(
         &strict,
         vec![
-            ("one after the other ran out", true, vec![
-                row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
-                row(1, 50..=60, acquire("y", 100), Refused),
-                row(1, 100..=110, acquire("y", 100), Granted { token: 2 }),
-            ]),
-            ("a split brain: two holders at once", false, vec![
-                row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
-                row(1, 50..=60, acquire("y", 100), Granted { token: 2 }),
-            ]),
-            ("the earliest end decides, not the first answer", true, vec![
-                row(0, 0..=50, acquire("x", 100), Granted { token: 1 }),
-                row(1, 90..=101, acquire("y", 100), Granted { token: 2 }),
-            ]),
-            ("a renewal pushes the end", false, vec![
-                row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
-                row(0, 50..=60, renew(1, 100), Done),
-                row(1, 100..=140, acquire("y", 100), Granted { token: 2 }),
-            ]),
-            ("a release frees it", true, vec![
-                row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
-                row(0, 10..=20, release(1), Done),
-                row(1, 21..=22, acquire("y", 100), Granted { token: 2 }),
-            ]),
-            ("a refusal after a release", false, vec![
-                row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
-                row(0, 10..=20, release(1), Done),
-                row(1, 21..=22, acquire("y", 100), Refused),
-            ]),
-            ("a token that does not grow", false, vec![
-                row(0, 0..=5, acquire("x", 10), Granted { token: 2 }),
-                row(1, 50..=60, acquire("y", 10), Granted { token: 2 }),
-            ]),
-            ("an old token is renewed", false, vec![
-                row(0, 0..=5, acquire("x", 10), Granted { token: 1 }),
-                row(1, 50..=60, acquire("y", 100), Granted { token: 2 }),
-                row(0, 70..=75, renew(1, 100), Done),
-            ]),
-            ("an old token is refused", true, vec![
-                row(0, 0..=5, acquire("x", 10), Granted { token: 1 }),
-                row(1, 50..=60, acquire("y", 100), Granted { token: 2 }),
-                row(0, 70..=75, renew(1, 100), Refused),
-                row(0, 76..=77, release(1), Refused),
-            ]),
-            ("the holder is refused while it holds", false, vec![
-                row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
-                row(0, 70..=75, renew(1, 100), Refused),
-            ]),
-            ("a grant of unknown outcome explains a refusal until it ran out", true, vec![
-                open(0, 0, acquire("x", 100)),
-                row(1, 20..=30, acquire("y", 10), Refused),
-                row(1, 120..=140, acquire("y", 10), Granted { token: 5 }),
-            ]),
-            ("and not for longer", false, vec![
-                open(0, 0, acquire("x", 100)),
-                row(1, 20..=30, acquire("y", 10), Refused),
-                row(1, 140..=150, acquire("y", 10), Refused),
-            ]),
-            ("and not both ways", false, vec![
-                open(0, 0, acquire("x", 100)),
-                row(1, 20..=30, acquire("y", 10), Refused),
-                row(1, 50..=60, acquire("y", 10), Granted { token: 5 }),
-            ]),
-            ("an unknown release", true, vec![
-                row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
-                open(0, 10, release(1)),
-                row(1, 20..=30, acquire("y", 10), Refused),
-                row(1, 31..=32, acquire("y", 10), Granted { token: 2 }),
-            ]),
+            (
+                "one after the other ran out",
+                true,
+                vec![
+                    row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
+                    row(1, 50..=60, acquire("y", 100), Refused),
+                    row(1, 100..=110, acquire("y", 100), Granted { token: 2 }),
+                ],
+            ),
+            (
+                "a split brain: two holders at once",
+                false,
+                vec![
+                    row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
+                    row(1, 50..=60, acquire("y", 100), Granted { token: 2 }),
+                ],
+            ),
+            (
+                "the earliest end decides, not the first answer",
+                true,
+                vec![
+                    row(0, 0..=50, acquire("x", 100), Granted { token: 1 }),
+                    row(1, 90..=101, acquire("y", 100), Granted { token: 2 }),
+                ],
+            ),
+            (
+                "a renewal pushes the end",
+                false,
+                vec![
+                    row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
+                    row(0, 50..=60, renew(1, 100), Done),
+                    row(1, 100..=140, acquire("y", 100), Granted { token: 2 }),
+                ],
+            ),
+            (
+                "a release frees it",
+                true,
+                vec![
+                    row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
+                    row(0, 10..=20, release(1), Done),
+                    row(1, 21..=22, acquire("y", 100), Granted { token: 2 }),
+                ],
+            ),
+            (
+                "a refusal after a release",
+                false,
+                vec![
+                    row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
+                    row(0, 10..=20, release(1), Done),
+                    row(1, 21..=22, acquire("y", 100), Refused),
+                ],
+            ),
+            (
+                "a token that does not grow",
+                false,
+                vec![
+                    row(0, 0..=5, acquire("x", 10), Granted { token: 2 }),
+                    row(1, 50..=60, acquire("y", 10), Granted { token: 2 }),
+                ],
+            ),
+            (
+                "an old token is renewed",
+                false,
+                vec![
+                    row(0, 0..=5, acquire("x", 10), Granted { token: 1 }),
+                    row(1, 50..=60, acquire("y", 100), Granted { token: 2 }),
+                    row(0, 70..=75, renew(1, 100), Done),
+                ],
+            ),
+            (
+                "an old token is refused",
+                true,
+                vec![
+                    row(0, 0..=5, acquire("x", 10), Granted { token: 1 }),
+                    row(1, 50..=60, acquire("y", 100), Granted { token: 2 }),
+                    row(0, 70..=75, renew(1, 100), Refused),
+                    row(0, 76..=77, release(1), Refused),
+                ],
+            ),
+            (
+                "the holder is refused while it holds",
+                false,
+                vec![
+                    row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
+                    row(0, 70..=75, renew(1, 100), Refused),
+                ],
+            ),
+            (
+                "a grant of unknown outcome explains a refusal until it ran out",
+                true,
+                vec![
+                    open(0, 0, acquire("x", 100)),
+                    row(1, 20..=30, acquire("y", 10), Refused),
+                    row(1, 120..=140, acquire("y", 10), Granted { token: 5 }),
+                ],
+            ),
+            (
+                "and not for longer",
+                false,
+                vec![
+                    open(0, 0, acquire("x", 100)),
+                    row(1, 20..=30, acquire("y", 10), Refused),
+                    row(1, 140..=150, acquire("y", 10), Refused),
+                ],
+            ),
+            (
+                "and not both ways",
+                false,
+                vec![
+                    open(0, 0, acquire("x", 100)),
+                    row(1, 20..=30, acquire("y", 10), Refused),
+                    row(1, 50..=60, acquire("y", 10), Granted { token: 5 }),
+                ],
+            ),
+            (
+                "an unknown release",
+                true,
+                vec![
+                    row(0, 0..=5, acquire("x", 100), Granted { token: 1 }),
+                    open(0, 10, release(1)),
+                    row(1, 20..=30, acquire("y", 10), Refused),
+                    row(1, 31..=32, acquire("y", 10), Granted { token: 2 }),
+                ],
+            ),
         ],
     );
 }

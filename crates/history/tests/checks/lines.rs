@@ -42,7 +42,10 @@ fn malformed_lines_are_named() {
         ("nonsense".to_owned(), "expected ident"),
         (good.replace("}}}}", "}}},\"return_ns\":9}"), "without an answer"),
         (good.replace("}}}}", "}}},\"answer\":{\"item\":null}}"), "without a return_ns"),
-        (good.replace("}}}}", "}}},\"return_ns\":4,\"answer\":{\"item\":null}}"), "returned at 4, before its call at 5"),
+        (
+            good.replace("}}}}", "}}},\"return_ns\":4,\"answer\":{\"item\":null}}"),
+            "returned at 4, before its call at 5",
+        ),
         (good.replace("\"client\"", "\"klient\""), "unknown field `klient`"),
         (good.replace("\"get\"", "\"got\""), "unknown variant `got`"),
     ] {

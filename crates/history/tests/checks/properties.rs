@@ -7,8 +7,8 @@ use super::lease::{acquire, release, renew};
 use proptest::prelude::*;
 use tenet_history::{
     Action, Entry, Expected, History, LeaseAnswer, LeaseModel, LeaseOperation, Model, Outcome, RecordAnswer,
-    RecordModel, RecordOperation, RegisterAction, RegisterAnswer, RegisterModel, RegisterOperation, Seen, check,
-    check_generally,
+    RecordModel, RecordOperation, RegisterAction, RegisterAnswer, RegisterModel, RegisterOperation, Seen,
+    check, check_generally,
 };
 
 /// Steps that every history of these properties must do with.
@@ -30,7 +30,11 @@ fn operation((kind, key, value, ..): Raw, index: usize, distinct: bool) -> Recor
         0..3 => RecordOperation::put("r", name, value),
         3 => RecordOperation::delete("r", name),
         4 => RecordOperation::mutate("r", &[], &[(name, Some(value)), (other, Some(value + 1000))]),
-        5 => RecordOperation::mutate("r", &[(name, Expected::Version(0))], &[(other, Some(value)), (name, None)]),
+        5 => RecordOperation::mutate(
+            "r",
+            &[(name, Expected::Version(0))],
+            &[(other, Some(value)), (name, None)],
+        ),
         6 => expected(Expected::Version(0)),
         7 => expected(if value % 2 == 0 { Expected::Absent } else { Expected::Version(value * STRIDE) }),
         8 => RecordOperation::put("r", name, 50 + key as u64).with_token(name),
@@ -118,27 +122,38 @@ fn lie(entries: &mut Vec<RecordEntry>, which: Lie, from: usize) -> bool {
     let found = (0..entries.len()).map(|step| (from + step) % entries.len()).find_map(|at| {
         let before = |other: usize| entries[other].return_ns().is_some_and(|ns| ns < entries[at].call_ns);
         let earlier: Vec<usize> = (0..entries.len()).filter(|other| before(*other)).collect();
-        let version = |index: usize| match entries[index].answer() {
-            Some(RecordAnswer::Written { version }) => Some(*version),
+        // Repetitions may stand elsewhere than where they were called, so that nothing about them is sure.
+        let version = |index: usize| match (&entries[index].operation.action, entries[index].answer()) {
+            (Action::Write(write), Some(RecordAnswer::Written { version })) if write.token.is_none() => {
+                Some(*version)
+            }
             _ => None,
         };
         match which {
             Lie::OldValue => {
                 // The key of a read was put anew before the read began: what it held before that is old.
-                let (Action::Get { key, .. }, Some(_)) = (&entries[at].operation.action, entries[at].answer()) else {
+                let (Action::Get { key, .. }, Some(_)) =
+                    (&entries[at].operation.action, entries[at].answer())
+                else {
                     return None;
                 };
                 let puts = |index: &usize| match &entries[*index].operation.action {
-                    Action::Write(write) => write.token.is_none() && write.changes.iter().any(|change| change.key == *key),
+                    Action::Write(write) => {
+                        write.token.is_none() && write.changes.iter().any(|change| change.key == *key)
+                    }
                     _ => false,
                 };
-                let mut puts: Vec<(u64, usize)> =
-                    earlier.into_iter().filter(puts).filter_map(|index| Some((version(index)?, index))).collect();
+                let mut puts: Vec<(u64, usize)> = earlier
+                    .into_iter()
+                    .filter(puts)
+                    .filter_map(|index| Some((version(index)?, index)))
+                    .collect();
                 puts.sort_unstable();
                 let [.., (old, put), _] = puts[..] else { return None };
                 let Action::Write(write) = &entries[put].operation.action else { return None };
-                let value = write.changes.iter().find(|change| change.key == *key)?.value;
-                Some((at, at, RecordAnswer::Item(value.map(|value| Seen { value, version: old }))))
+                // Absence may be true again by then; a version never comes back.
+                let value = write.changes.iter().find(|change| change.key == *key)?.value?;
+                Some((at, at, RecordAnswer::Item(Some(Seen { value, version: old }))))
             }
             Lie::DroppedWrite => {
                 // The item a read shows was written by one operation alone, which goes.
@@ -148,7 +163,9 @@ fn lie(entries: &mut Vec<RecordEntry>, which: Lie, from: usize) -> bool {
             }
             Lie::SwappedWrites => {
                 let later = version(at)?;
-                let other = earlier.into_iter().find(|index| version(*index).is_some_and(|version| version < later))?;
+                let other = earlier
+                    .into_iter()
+                    .find(|index| version(*index).is_some_and(|version| version < later))?;
                 Some((at, other, RecordAnswer::Written { version: version(other)? }))
             }
         }
@@ -162,7 +179,9 @@ fn lie(entries: &mut Vec<RecordEntry>, which: Lie, from: usize) -> bool {
             let told = std::mem::replace(&mut entries[at].outcome, Outcome::Unknown);
             let Outcome::Answered { return_ns, answer: truth } = told else { return false };
             entries[at].outcome = Outcome::Answered { return_ns, answer };
-            if let (Lie::SwappedWrites, Outcome::Answered { answer, .. }) = (which, &mut entries[other].outcome) {
+            if let (Lie::SwappedWrites, Outcome::Answered { answer, .. }) =
+                (which, &mut entries[other].outcome)
+            {
                 *answer = truth;
             }
         }

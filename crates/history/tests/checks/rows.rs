@@ -81,6 +81,7 @@ pub fn item(value: u64, version: u64) -> RecordAnswer {
 }
 
 pub fn items(items: &[(&str, u64, u64)]) -> RecordAnswer {
-    let items = items.iter().map(|(key, value, version)| ((*key).into(), Seen { value: *value, version: *version }));
+    let items =
+        items.iter().map(|(key, value, version)| ((*key).into(), Seen { value: *value, version: *version }));
     RecordAnswer::Items(items.collect())
 }

@@ -47,7 +47,13 @@ fn a_long_history_takes_a_few_steps_an_operation() {
     let history: History<_, _> = long(1).into_iter().collect();
     let began = Instant::now();
     let report = check(&RecordModel, &history, OPERATIONS * STEPS_EACH * 10);
-    println!("{} operations of {} records: {} steps, {:?}", OPERATIONS, report.records, report.steps, began.elapsed());
+    println!(
+        "{} operations of {} records: {} steps, {:?}",
+        OPERATIONS,
+        report.records,
+        report.steps,
+        began.elapsed()
+    );
     assert!(report.verdict.is_linearizable(), "{:?}", report.verdict);
     assert!(report.steps <= OPERATIONS * STEPS_EACH, "{} steps", report.steps);
 }
