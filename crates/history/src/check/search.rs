@@ -9,7 +9,7 @@ use super::ranks::Ranks;
 use super::steps::Steps;
 use super::taken::{Taken, Window};
 use super::unknown::Unknown;
-use crate::model::{Model, NumberedOf};
+use crate::model::{EntryOf, Model, NumberedOf};
 use std::collections::HashSet;
 
 /// What came of a search.
@@ -31,6 +31,10 @@ pub enum Rules {
     /// None of them: the truth the others are tested against.
     General,
 }
+
+/// What was placed, the state it led to and, behind an operation of unknown outcome, that one with the state before it: they decide
+/// what is superfluous next, see [`Search::is_superfluous`].
+type Configuration<S> = (Window, Window, S, Option<(usize, S)>);
 
 /// An operation to place.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +67,7 @@ pub struct Search<'a, M: Model> {
     ranks: Ranks,
     taken: Taken,
     unknown: Unknown<'a, M>,
-    visited: HashSet<(Window, Window, M::State)>,
+    visited: HashSet<Configuration<M::State>>,
     path: Vec<Node<M::State>>,
     watch: Option<Watch<M::State>>,
 }
@@ -113,14 +117,7 @@ impl<'a, M: Model> Search<'a, M> {
             }
             let Some(top) = self.path.last_mut() else { return Found::None };
             let entered = if let Some((by, state)) = top.moves.pop() {
-                self.place(by);
-                let key = (self.taken.window(), self.unknown.window(), state.clone());
-                if self.visited.insert(key) {
-                    self.enter(state, Some(by))
-                } else {
-                    self.put_back(by);
-                    true
-                }
+                self.advance(by, state)
             } else if !top.widened {
                 self.widen()
             } else {
@@ -139,6 +136,66 @@ impl<'a, M: Model> Search<'a, M> {
         self.watch = index.map(|index| Watch { index, limit, states: Vec::new() });
         let found = self.run();
         (found, self.watch.take().map_or_else(Vec::new, |watch| watch.states))
+    }
+
+    /// Makes a move that leads to `state`, unless all that could follow is looked at elsewhere. False where the budget ended.
+    fn advance(&mut self, by: Move, state: M::State) -> bool {
+        match self.is_superfluous(by, &state) {
+            None => return false,
+            Some(true) => return true,
+            Some(false) => {}
+        }
+        let behind = match (by, self.path.last()) {
+            (Move::Unknown(index), Some(top)) if self.rules == Rules::Pruned => Some((index, top.state.clone())),
+            _ => None,
+        };
+        self.place(by);
+        let configuration = (self.taken.window(), self.unknown.window(), state.clone(), behind);
+        if self.visited.insert(configuration) {
+            self.enter(state, Some(by))
+        } else {
+            self.put_back(by);
+            true
+        }
+    }
+
+    /// Whether the operation of unknown outcome placed last need not stand before `by`, which leads to `state`: the same state is
+    /// reached without it, or with it behind `by`. None where the budget ended.
+    ///
+    /// Nothing is lost: take any order. Drop each unknown operation that is without effect this way, and move each that can be behind its
+    /// neighbour there (two unknown ones only into the order of their calls). Every drop shortens the order and every move brings
+    /// an unknown operation further back or two of them into order, so it ends, with an order that the search does follow. Where
+    /// reads were placed in between they are what it was needed for: they were impossible before it.
+    fn is_superfluous(&mut self, by: Move, state: &M::State) -> Option<bool> {
+        let [.., before, top] = &self.path[..] else { return Some(false) };
+        let Some(Move::Unknown(last)) = top.by else { return Some(false) };
+        if self.rules == Rules::General || !top.reads.is_empty() {
+            return Some(false);
+        }
+        if !self.steps.spend() {
+            return None;
+        }
+        let Some(without) = self.model.step(&before.state, self.entry(by)) else { return Some(false) };
+        if without == *state {
+            return Some(true);
+        }
+        if matches!(by, Move::Unknown(index) if index > last) {
+            return Some(false);
+        }
+        if !self.steps.spend() {
+            return None;
+        }
+        Some(self.model.step(&without, self.unknown.entry(last)).as_ref() == Some(state))
+    }
+
+    fn entry(&self, by: Move) -> &'a EntryOf<M> {
+        match by {
+            Move::Certain(index) => {
+                let numbered: &'a NumberedOf<M> = self.certain[index];
+                &numbered.entry
+            }
+            Move::Unknown(index) => self.unknown.entry(index),
+        }
     }
 
     /// Puts a node on the path: places what only reads, and gathers the other moves. False where the budget ended.
