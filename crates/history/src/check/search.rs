@@ -146,7 +146,9 @@ impl<'a, M: Model> Search<'a, M> {
             Some(false) => {}
         }
         let behind = match (by, self.path.last()) {
-            (Move::Unknown(index), Some(top)) if self.rules == Rules::Pruned => Some((index, top.state.clone())),
+            (Move::Unknown(index), Some(top)) if self.rules == Rules::Pruned => {
+                Some((index, top.state.clone()))
+            }
             _ => None,
         };
         self.place(by);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tenet_history::{
     Action, Entry, Expected, History, LeaseAnswer, LeaseModel, LeaseOperation, Model, Outcome, RecordAnswer,
     RecordModel, RecordOperation, RegisterAction, RegisterAnswer, RegisterModel, RegisterOperation, Seen,
-Verdict,     check, check_generally,
+    Verdict, check, check_generally,
 };
 
 /// Steps that every history of these properties must do with.

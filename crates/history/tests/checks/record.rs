@@ -451,19 +451,27 @@ fn unknown_outcomes() {
                     row(1, 5..=6, put("b", 2), at(3)),
                 ],
             ),
-            ("its version is not the one that was refused before", false, vec![
-                row(0, 0..=1, put("a", 1), at(1)),
-                open(0, 2, put("a", 2)),
-                row(1, 3..=4, cas("a", 1, 9), refused()),
-                row(1, 5..=6, cas("a", 4, 3), refused()),
-                row(1, 7..=8, cas("a", 4, 3), at(6)),
-            ]),
-            ("it took effect only after that refusal", true, vec![
-                row(0, 0..=1, put("a", 1), at(1)),
-                open(0, 2, put("a", 2)),
-                row(1, 5..=6, cas("a", 4, 3), refused()),
-                row(1, 7..=8, cas("a", 4, 3), at(6)),
-            ]),
+            (
+                "its version is not the one that was refused before",
+                false,
+                vec![
+                    row(0, 0..=1, put("a", 1), at(1)),
+                    open(0, 2, put("a", 2)),
+                    row(1, 3..=4, cas("a", 1, 9), refused()),
+                    row(1, 5..=6, cas("a", 4, 3), refused()),
+                    row(1, 7..=8, cas("a", 4, 3), at(6)),
+                ],
+            ),
+            (
+                "it took effect only after that refusal",
+                true,
+                vec![
+                    row(0, 0..=1, put("a", 1), at(1)),
+                    open(0, 2, put("a", 2)),
+                    row(1, 5..=6, cas("a", 4, 3), refused()),
+                    row(1, 7..=8, cas("a", 4, 3), at(6)),
+                ],
+            ),
             (
                 "an unknown delete, noticed",
                 true,
