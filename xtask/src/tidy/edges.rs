@@ -22,6 +22,7 @@ const TIERS: &[(&str, u8)] = &[
     ("tenet-resilience", 1),
     ("tenet-throttle", 1),
     ("tenet-sketch", 1),
+    ("tenet-history", 1),
     ("tenet-error", 1),
     ("tenet-http1", 1),
     ("tenet-api", 1),
@@ -40,6 +41,7 @@ const PURE: &[(&str, &str)] = &[
     ("tenet-resilience", ""),
     ("tenet-throttle", ""),
     ("tenet-sketch", ""),
+    ("tenet-history", ""),
     ("tenet-error", ""),
     ("tenet-http1", ""),
 ];

@@ -1,0 +1,68 @@
+//! A record of the store: items by key, each with a value and the version of the write that put it there.
+//!
+//! A version is the record's: it grows with every write that took effect and is one for all items of that write. It
+//! orders the writes of a history, which makes its check nearly linear. Values are ids (a number, a hash): a
+//! history is easiest to judge where no two writes put the same.
+//!
+//! Where one mutate may touch several records, name them together as one record: splitting a history is only right where
+//! no operation touches two parts.
+//!
+//! Versions are compared, not counted: between two of them there is always room for a write that nobody saw.
+
+mod display;
+mod evidence;
+mod operation;
+mod simplify;
+mod state;
+mod versions;
+
+pub use operation::{
+    Action, Change, Condition, Expected, Key, RecordAnswer, RecordOperation, Seen, Token, Write,
+};
+pub use state::RecordState;
+
+pub(crate) use simplify::settle;
+
+use crate::model::{EntryOf, Model, NumberedOf};
+
+/// The model of a record, empty at first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecordModel;
+
+impl Model for RecordModel {
+    type Record = Key;
+    type Operation = RecordOperation;
+    type Answer = RecordAnswer;
+    type State = RecordState;
+
+    fn record(&self, operation: &RecordOperation) -> Option<Key> {
+        let aged = operation.action.max_age_ns().is_some();
+        (!aged).then(|| operation.record.clone())
+    }
+
+    fn start(&self) -> RecordState {
+        RecordState::default()
+    }
+
+    fn step(&self, state: &RecordState, entry: &EntryOf<Self>) -> Option<RecordState> {
+        let mut next = state.clone();
+        next.apply(&entry.operation.action, entry.answer()).then_some(next)
+    }
+
+    /// Reads, and writes that were refused.
+    fn only_reads(&self, entry: &EntryOf<Self>) -> bool {
+        let write = matches!(entry.operation.action, Action::Write(_));
+        !write || matches!(entry.answer(), Some(RecordAnswer::Refused { .. }))
+    }
+
+    fn rank(&self, entry: &EntryOf<Self>) -> Option<u64> {
+        match entry.answer() {
+            Some(RecordAnswer::Written { version }) => Some(*version),
+            _ => None,
+        }
+    }
+
+    fn simplify(&self, entries: Vec<NumberedOf<Self>>) -> Vec<NumberedOf<Self>> {
+        simplify::simplify(entries)
+    }
+}
