@@ -12,6 +12,8 @@
 //! all engines: an engine fetches what the decision needs and stores what it says.
 
 pub mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod decide;
 pub mod engine;
 pub mod item;
