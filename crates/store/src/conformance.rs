@@ -28,11 +28,17 @@
 
 mod bench;
 mod check;
+mod concurrent;
+mod durability;
 mod guarantee;
+mod injury;
 mod make;
+mod model;
 mod pages;
 mod problem;
+mod property;
 mod report;
+mod sharing;
 mod site;
 mod tables;
 
@@ -104,7 +110,7 @@ impl Options {
 
 /// Tries everything on the engines of `bench`, one check after the other, each on a place of its own. It needs a tokio runtime with time.
 pub async fn run(bench: Arc<dyn Bench>, options: Options) -> Report {
-    let claims = match Site::open(&*bench, options.clone()).await {
+    let claims = match Site::open(bench.clone(), options.clone()).await {
         Ok(site) => Ok((site.engine.name(), site.engine.guarantees())),
         Err(problem) => Err(problem),
     };
@@ -122,14 +128,22 @@ pub async fn run(bench: Arc<dyn Bench>, options: Options) -> Report {
 
 /// Every check there is.
 fn all() -> Vec<Check> {
-    tables::checks()
+    let parts = [
+        tables::checks(),
+        property::checks(),
+        concurrent::checks(),
+        durability::checks(),
+        sharing::checks(),
+        injury::checks(),
+    ];
+    parts.concat()
 }
 
 /// Makes one check, in a task of its own: an engine that panics or never answers fails the check and not the suite.
 async fn attempt(bench: Arc<dyn Bench>, check: Check, options: Options) -> Checked {
     let deadline = options.deadline;
     let task = tokio::spawn(async move {
-        let mut site = Site::open(&*bench, options).await?;
+        let mut site = Site::open(bench, options).await?;
         (check.run)(&mut site).await
     });
     let stop = task.abort_handle();

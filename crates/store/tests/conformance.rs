@@ -1,6 +1,6 @@
 //! The engine in memory under the conformance suite.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tenet_store::conformance::{self, Bench, Options, Place};
 use tenet_store::engine::memory::Memory;
@@ -8,8 +8,9 @@ use tenet_store::engine::{Engine, Pending};
 
 struct InMemory;
 
-/// What is opened again in memory is empty: the clock alone is the place's.
-struct Nowhere(Arc<Memory>);
+/// Whoever opens it finds nothing there, the second time as the first.
+#[derive(Default)]
+struct Nowhere(Mutex<Arc<Memory>>);
 
 impl Bench for InMemory {
     fn place(&self) -> Pending<'_, Box<dyn Place>> {
@@ -19,11 +20,13 @@ impl Bench for InMemory {
 
 impl Place for Nowhere {
     fn open(&self) -> Pending<'_, Arc<dyn Engine>> {
-        Box::pin(async { Ok(self.0.clone() as Arc<dyn Engine>) })
+        let engine = Arc::new(Memory::new());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = engine.clone();
+        Box::pin(async { Ok(engine as Arc<dyn Engine>) })
     }
 
     fn advance(&self, time: Duration) -> bool {
-        self.0.advance(time);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).advance(time);
         true
     }
 }

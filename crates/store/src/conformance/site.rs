@@ -34,6 +34,7 @@ pub(super) const WHOLE: usize = 1 << 30;
 
 /// Where a check runs.
 pub(super) struct Site {
+    pub bench: Arc<dyn Bench>,
     pub place: Arc<dyn Place>,
     pub engine: Arc<dyn Engine>,
     /// Declared, and watched.
@@ -47,16 +48,30 @@ pub(super) struct Site {
 
 impl Site {
     /// A new place, with an engine open on it and one collection declared.
-    pub async fn open(bench: &dyn Bench, options: Options) -> Checked<Site> {
+    pub async fn open(bench: Arc<dyn Bench>, options: Options) -> Checked<Site> {
         let place: Arc<dyn Place> = Arc::from(bench.place().await?);
         let engine = place.open().await?;
         let turned = place.advance(Duration::ZERO);
         let counts_sizes = bench.counts_sizes();
         let nonce = AtomicU64::new(1);
         let collection = CollectionId(0);
-        let mut site = Site { place, engine, collection, options, counts_sizes, turned, nonce };
+        let mut site = Site { bench, place, engine, collection, options, counts_sizes, turned, nonce };
         site.collection = site.declare("main", site.units(RETENTION_UNITS)).await?;
         Ok(site)
+    }
+
+    /// The same place and engine, for another thread of the same check. Its tokens are others.
+    pub fn another(&self) -> Site {
+        Site {
+            bench: self.bench.clone(),
+            place: self.place.clone(),
+            engine: self.engine.clone(),
+            collection: self.collection,
+            options: self.options.clone(),
+            counts_sizes: self.counts_sizes,
+            turned: self.turned,
+            nonce: AtomicU64::new(self.nonce.fetch_add(1 << 32, Ordering::Relaxed)),
+        }
     }
 
     /// Closes the engine and opens it again on the same place.
