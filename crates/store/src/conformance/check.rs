@@ -45,8 +45,12 @@ macro_rules! checks {
 
 /// What stands behind the arrow, if anything does.
 macro_rules! evidence {
-    () => { None };
-    ($guarantee:ident) => { Some($crate::conformance::guarantee::Guarantee::$guarantee) };
+    () => {
+        None
+    };
+    ($guarantee:ident) => {
+        Some($crate::conformance::guarantee::Guarantee::$guarantee)
+    };
 }
 
 pub(super) use {checks, evidence};

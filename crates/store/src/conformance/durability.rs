@@ -22,7 +22,8 @@ checks! { "durability";
 }
 
 async fn records_are_there_after_reopening(site: &mut Site) -> Checked {
-    site.done(vec![change("r", vec![put("", "0"), put("a", "1"), put_for("b", "2", site.units(50))])]).await?;
+    site.done(vec![change("r", vec![put("", "0"), put("a", "1"), put_for("b", "2", site.units(50))])])
+        .await?;
     site.done(vec![change("r", vec![put("gone", "3"), put("a", "4")])]).await?;
     site.done(vec![change("r", vec![remove("gone")])]).await?;
     site.engine.stage(5, 0, bytes("chunk")).await?;
@@ -121,10 +122,19 @@ async fn what_was_acknowledged_survives_a_kill(site: &mut Site) -> Checked {
         let mut writers = Vec::new();
         for (writer, start) in starts.iter().enumerate() {
             let tokens: Vec<_> = (0..TOKENS).map(|_| site.token_of(crate::item::UnixMs(0))).collect();
-            let run = write_until_it_fails(site.engine.clone(), site.collection, writer, *start, tokens, acknowledged.clone());
+            let run = write_until_it_fails(
+                site.engine.clone(),
+                site.collection,
+                writer,
+                *start,
+                tokens,
+                acknowledged.clone(),
+            );
             writers.push(tokio::spawn(run));
         }
-        while acknowledged.load(Ordering::Relaxed) < WRITES_BEFORE_KILL && !writers.iter().all(|writer| writer.is_finished()) {
+        while acknowledged.load(Ordering::Relaxed) < WRITES_BEFORE_KILL
+            && !writers.iter().all(|writer| writer.is_finished())
+        {
             tokio::task::yield_now().await;
         }
         let Some(injured) = site.place.injure(Injury::Kill) else {

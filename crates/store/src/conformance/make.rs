@@ -48,8 +48,13 @@ pub(super) fn change(record: impl AsRef<[u8]>, writes: Vec<Write>) -> RecordChan
 }
 
 /// Writes to one record where every condition holds.
-pub(super) fn change_if(record: impl AsRef<[u8]>, conditions: &[(&str, Must)], writes: Vec<Write>) -> RecordChange {
-    let conditions = conditions.iter().map(|(key, must)| Condition { key: bytes(key), must: *must }).collect();
+pub(super) fn change_if(
+    record: impl AsRef<[u8]>,
+    conditions: &[(&str, Must)],
+    writes: Vec<Write>,
+) -> RecordChange {
+    let conditions =
+        conditions.iter().map(|(key, must)| Condition { key: bytes(key), must: *must }).collect();
     RecordChange { record: bytes(record), conditions, writes }
 }
 

@@ -42,7 +42,14 @@ pub(super) struct Model {
 impl Model {
     /// Empty; `unit` is what [`Model::pass`] lets pass.
     pub fn new(unit: Duration) -> Model {
-        Model { items: BTreeMap::new(), tokens: BTreeMap::new(), last: BTreeMap::new(), told: Told::default(), now: 0, unit }
+        Model {
+            items: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            last: BTreeMap::new(),
+            told: Told::default(),
+            now: 0,
+            unit,
+        }
     }
 
     /// A unit of time passes.
@@ -82,7 +89,11 @@ impl Model {
     /// Compares `outcome` with what `commit` comes to, and lets it happen.
     pub fn commit(&mut self, commit: &Commit, outcome: &Outcome) -> Checked {
         if let Some(version) = commit.token.and_then(|token| self.tokens.get(&token)) {
-            return same("a token that was seen", outcome, &Outcome::Done { version: *version, replayed: true });
+            return same(
+                "a token that was seen",
+                outcome,
+                &Outcome::Done { version: *version, replayed: true },
+            );
         }
         if let Some(refusal) = self.refusal(commit) {
             return refusal.is_told_by(outcome);
@@ -129,7 +140,9 @@ impl Model {
         }
         let mut sums = commit.changes.iter().flat_map(|of| of.writes.iter().map(move |write| (of, write)));
         sums.find_map(|(of, write)| match write.action {
-            Action::Add(amount) if self.sum(of, &write.key, amount).is_none() => Some(Why::NoNumber(of.record.clone(), write.key.clone())),
+            Action::Add(amount) if self.sum(of, &write.key, amount).is_none() => {
+                Some(Why::NoNumber(of.record.clone(), write.key.clone()))
+            }
             _ => None,
         })
     }
@@ -171,7 +184,11 @@ impl Model {
 impl Held {
     /// Compares an item with it.
     pub fn is(&self, what: &str, item: &Item) -> Checked {
-        same(format!("{what}: value and version"), &(&item.value, item.version), &(&self.value, self.version))?;
+        same(
+            format!("{what}: value and version"),
+            &(&item.value, item.version),
+            &(&self.value, self.version),
+        )?;
         let end = self.ends.map(|(ttl, _)| item.updated.after(ttl));
         same(format!("{what}: its end"), &item.expires, &end)
     }
@@ -198,7 +215,10 @@ impl Why {
             (Why::Fenced(expected), Outcome::Refused(Refusal::Fenced { current })) => {
                 same("the token the lease is held with", current, expected)
             }
-            (Why::Condition { change, condition, found: expected }, Outcome::Refused(Refusal::Condition { change: c, condition: n, found })) => {
+            (
+                Why::Condition { change, condition, found: expected },
+                Outcome::Refused(Refusal::Condition { change: c, condition: n, found }),
+            ) => {
                 same("the condition that fails", &(c, n), &(change, condition))?;
                 match (expected, found) {
                     (Some(held), Some(item)) => held.is("the item that was found", item),

@@ -64,7 +64,10 @@ pub(super) async fn pages(engine: &dyn Engine, asked: &Asked) -> Checked<Vec<(It
     let mut all = Vec::new();
     for number in 0..MOST_PAGES {
         let page = asked.page(engine).await?;
-        holds(format!("{asked:?}: more was said to follow, and nothing does"), number == 0 || !page.items.is_empty())?;
+        holds(
+            format!("{asked:?}: more was said to follow, and nothing does"),
+            number == 0 || !page.items.is_empty(),
+        )?;
         let last = page.items.last().map(|(key, _)| key.clone());
         all.extend(page.items);
         match last {

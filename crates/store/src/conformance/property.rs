@@ -71,7 +71,8 @@ async fn run_case(site: &mut Site, number: u32, steps: &[Step]) -> Checked {
             Step::Batch(commits) => {
                 // A call ends where a commit says so.
                 for call in commits.split_inclusive(|commit| commit.ends_call) {
-                    let batch: Vec<Commit> = call.iter().map(|rough| resolver.resolve(rough, &model)).collect();
+                    let batch: Vec<Commit> =
+                        call.iter().map(|rough| resolver.resolve(rough, &model)).collect();
                     let outcomes = site.engine.commit(batch.clone()).await?;
                     same("outcomes", &outcomes.len(), &batch.len())?;
                     for (commit, outcome) in batch.iter().zip(&outcomes) {
@@ -100,7 +101,8 @@ async fn run_case(site: &mut Site, number: u32, steps: &[Step]) -> Checked {
 
 /// Reads and scans everything, and compares.
 async fn compare(site: &Site, model: &Model) -> Checked {
-    let places: Vec<_> = RECORDS.iter().flat_map(|record| KEYS.iter().map(move |key| (*record, *key))).collect();
+    let places: Vec<_> =
+        RECORDS.iter().flat_map(|record| KEYS.iter().map(move |key| (*record, *key))).collect();
     let keys: Vec<_> = places.iter().map(|(record, key)| item_key(site.collection, record, key)).collect();
     let items = site.engine.read(keys.clone()).await?;
     same("items read", &items.len(), &keys.len())?;

@@ -74,7 +74,9 @@ impl Report {
             row.is_none_or(|row| row.claimed)
         };
         let failed = self.findings.iter().filter(counts).filter_map(|finding| match &finding.result {
-            Err(Problem::Wrong(what)) => Some(format!("{}: {what}\n  again: {}", finding.check, self.again(finding))),
+            Err(Problem::Wrong(what)) => {
+                Some(format!("{}: {what}\n  again: {}", finding.check, self.again(finding)))
+            }
             _ => None,
         });
         failed.collect()
@@ -82,7 +84,11 @@ impl Report {
 
     /// Guarantees that were seen and are not claimed: the engine gives more than it says.
     pub fn unclaimed(&self) -> Vec<Guarantee> {
-        self.rows.iter().filter(|row| !row.claimed && row.seen == Seen::Yes).map(|row| row.guarantee).collect()
+        self.rows
+            .iter()
+            .filter(|row| !row.claimed && row.seen == Seen::Yes)
+            .map(|row| row.guarantee)
+            .collect()
     }
 
     /// Checks that could not be tried, with the reason.
@@ -139,7 +145,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let passed = self.findings.iter().filter(|finding| finding.result.is_ok()).count();
         let (failures, untried) = (self.failures(), self.not_tried());
-        writeln!(f, "**{}**: {passed} checks passed, {} failed, {} not tried (seed {}).\n", self.engine, failures.len(), untried.len(), self.seed)?;
+        writeln!(
+            f,
+            "**{}**: {passed} checks passed, {} failed, {} not tried (seed {}).\n",
+            self.engine,
+            failures.len(),
+            untried.len(),
+            self.seed
+        )?;
         writeln!(f, "| guarantee | claimed | seen | how |\n|---|---|---|---|")?;
         for row in &self.rows {
             let note = if !row.claimed && row.seen == Seen::Yes { ", though not claimed" } else { "" };

@@ -29,7 +29,8 @@ async fn a_second_process_is_let_in_or_refused_as_claimed(site: &mut Site) -> Ch
     site.done(vec![change("r", vec![put("", "1")])]).await?;
     let sharing = site.engine.guarantees().sharing;
     let beside = site.place.beside();
-    let beside = beside.ok_or_else(|| Problem::NotTried("the bench cannot open a second process".into()))?.await;
+    let beside =
+        beside.ok_or_else(|| Problem::NotTried("the bench cannot open a second process".into()))?.await;
     match (sharing, beside) {
         (Sharing::Exclusive, Ok(_)) => holds("a second process was let in", false)?,
         (Sharing::Exclusive, Err(_)) | (Sharing::Shared, Ok(_)) => {}
@@ -45,7 +46,8 @@ async fn each_process_sees_at_once_what_the_other_wrote(site: &mut Site) -> Chec
     let mut last = crate::item::Version(0);
     for round in 0..50 {
         let (writer, reader) = (&engines[round % 2], &engines[(round + 1) % 2]);
-        let (token, changes) = (Some(site.token().await?), vec![change("r", vec![put("", format!("{round}"))])]);
+        let (token, changes) =
+            (Some(site.token().await?), vec![change("r", vec![put("", format!("{round}"))])]);
         let commit = Commit { collection: site.collection, token, fence: None, changes };
         let outcomes = writer.commit(vec![commit.clone()]).await?;
         let version = outcomes.first().map_or(Err(Problem::Wrong("no outcome".into())), version_of)?;
@@ -68,7 +70,8 @@ async fn declarations_and_claims_are_the_same_for_both(site: &mut Site) -> Check
     let collection = Collection { name: collection_name("both")?, retention: site.units(100) };
     let mine = site.engine.declare(collection.clone()).await?;
     same("the same collection", &other.declare(collection).await?, &mine)?;
-    let theirs = other.declare(Collection { name: collection_name("theirs")?, retention: Duration::ZERO }).await?;
+    let theirs =
+        other.declare(Collection { name: collection_name("theirs")?, retention: Duration::ZERO }).await?;
     holds("a number was given twice", theirs != mine && theirs != site.collection)?;
     // Written to by the first, which has not heard of it, and followed by the other.
     let changes = || vec![change("r", vec![put("", "x")])];

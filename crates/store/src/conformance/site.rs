@@ -1,10 +1,10 @@
 //! Where a check runs: a place, the engine that is open on it, and the short ways to use them.
 
+use super::Options;
 use super::bench::{Bench, Place};
 use super::guarantee::Guarantee;
 use super::make::{item_key, text};
 use super::problem::{Checked, Problem, short};
-use super::Options;
 use crate::commit::{Commit, Outcome, RecordChange, Refusal, Token};
 use crate::engine::memory::Memory;
 use crate::engine::{Change, Collection, Cursor, Engine, Page, Scan, ScanOf};
@@ -152,7 +152,9 @@ impl Site {
         let outcomes = self.engine.commit(vec![commit]).await?;
         match <[Outcome; 1]>::try_from(outcomes) {
             Ok([outcome]) => Ok(outcome),
-            Err(outcomes) => Err(Problem::Wrong(format!("one commit was answered with {} outcomes", outcomes.len()))),
+            Err(outcomes) => {
+                Err(Problem::Wrong(format!("one commit was answered with {} outcomes", outcomes.len())))
+            }
         }
     }
 
@@ -203,10 +205,16 @@ impl Site {
             let changes = self.engine.changes(self.collection, from, page).await?;
             let more = !changes.changes.is_empty();
             if changes.changes.len() > page {
-                return Err(Problem::Wrong(format!("{} changes, at most {page} asked for", changes.changes.len())));
+                return Err(Problem::Wrong(format!(
+                    "{} changes, at most {page} asked for",
+                    changes.changes.len()
+                )));
             }
             if changes.next < from {
-                return Err(Problem::Wrong(format!("the feed goes on at {:?}, before {from:?}", changes.next)));
+                return Err(Problem::Wrong(format!(
+                    "the feed goes on at {:?}, before {from:?}",
+                    changes.next
+                )));
             }
             found.extend(changes.changes);
             from = changes.next;

@@ -4,7 +4,7 @@ use super::{all, engines};
 use crate::commit::Commit;
 use crate::conformance::check::checks;
 use crate::conformance::guarantee::Guarantee;
-use crate::conformance::make::{add, change, number, put};
+use crate::conformance::make::{add, change, number, put, text};
 use crate::conformance::problem::{Checked, holds, same};
 use crate::conformance::site::{Site, version_of, whole};
 use crate::engine::ScanOf;
@@ -56,7 +56,8 @@ async fn transfers_in_all_directions_lose_nothing(site: &mut Site) -> Checked {
         let (changes, _) = site.follow(from, count, 100).await?;
         same("changes told", &changes.len(), &count)?;
         let versions: BTreeSet<_> = changes.iter().map(|change| change.version).collect();
-        let records: BTreeSet<_> = changes.iter().map(|change| (change.version, &change.item.record.id)).collect();
+        let records: BTreeSet<_> =
+            changes.iter().map(|change| (change.version, &change.item.record.id)).collect();
         same("records of each version", &records.len(), &(versions.len() * 2))?;
     }
     Ok(())
@@ -67,7 +68,9 @@ async fn a_page_is_of_one_moment(site: &mut Site) -> Checked {
     site.needs(Guarantee::AtomicAcrossRecords)?;
     let engines = engines(site).await?;
     let ended = Arc::new(AtomicBool::new(false));
-    let round = |number: u32| (0..ACCOUNTS).map(|record| change(format!("{record}"), vec![put("", format!("{number}"))])).collect();
+    let round = |number: u32| {
+        (0..ACCOUNTS).map(|record| change(format!("{record}"), vec![put("", format!("{number}"))])).collect()
+    };
     site.done(round(0)).await?;
     let mut readers = Vec::new();
     for reader in 0..site.options.clients.min(4) {
@@ -77,7 +80,8 @@ async fn a_page_is_of_one_moment(site: &mut Site) -> Checked {
             let mut seen = 0;
             while !ended.load(Ordering::Relaxed) {
                 let page = engine.scan(scan.clone()).await?;
-                let rounds: BTreeSet<_> = page.items.iter().map(|(_, item)| (&item.version, &item.value)).collect::<Vec<_>>().into_iter().map(|(version, value)| (*version, format!("{value:?}"))).collect();
+                let rounds: BTreeSet<_> =
+                    page.items.iter().map(|(_, item)| (item.version, text(item))).collect();
                 same("rounds in one page", &(rounds.len(), page.items.len()), &(1, ACCOUNTS as usize))?;
                 let version = rounds.first().map_or(0, |(version, _)| version.0);
                 holds("a page of an earlier moment than the one before", version >= seen)?;

@@ -33,9 +33,24 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub fn new(number: u32, engine: Arc<dyn Engine>, collection: CollectionId, began: Instant, seed: u64) -> Client {
+    pub fn new(
+        number: u32,
+        engine: Arc<dyn Engine>,
+        collection: CollectionId,
+        began: Instant,
+        seed: u64,
+    ) -> Client {
         let random = StdRng::seed_from_u64(seed.wrapping_mul(1 << 20).wrapping_add(u64::from(number)));
-        Client { number, engine, collection, began, random, made: 0, known: BTreeMap::new(), history: Vec::new() }
+        Client {
+            number,
+            engine,
+            collection,
+            began,
+            random,
+            made: 0,
+            known: BTreeMap::new(),
+            history: Vec::new(),
+        }
     }
 
     /// Calls so many times; what it saw.
@@ -83,7 +98,7 @@ impl Client {
         for ((record, asked), outcome) in asked.into_iter().zip(outcomes) {
             let told = told(&outcome)?;
             if let (Asked::Write { changes, .. }, Told::Written(version)) = (&asked, &told) {
-                changes.keys().for_each(|key| drop(self.known.insert((record, key), *version)));
+                self.known.extend(changes.keys().map(|key| ((record, *key), *version)));
             }
             self.history.push(Call { client: self.number, record, call_ns, return_ns, asked, told });
         }
@@ -179,9 +194,9 @@ impl Client {
     fn saw(&mut self, record: &'static str, call_ns: u64, return_ns: u64, view: View) {
         for (key, seen) in &view {
             match seen {
-                Some(seen) => drop(self.known.insert((record, key), seen.version)),
-                None => drop(self.known.remove(&(record, *key))),
-            }
+                Some(seen) => self.known.insert((record, *key), seen.version),
+                None => self.known.remove(&(record, *key)),
+            };
         }
         let (client, told) = (self.number, Told::Saw(view));
         self.history.push(Call { client, record, call_ns, return_ns, asked: Asked::Read, told });

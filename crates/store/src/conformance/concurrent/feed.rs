@@ -66,7 +66,9 @@ async fn who_follows_the_feed_sees_every_acknowledged_version_in_order(site: &mu
         for (record, versions) in &expected {
             let found = found.remove(record).unwrap_or_default();
             let missed = versions.iter().find(|version| !found.contains(version));
-            let missed = missed.map(|version| Problem::Wrong(format!("in pages of {page}: {version:?} of {record:?} was never told")));
+            let missed = missed.map(|version| {
+                Problem::Wrong(format!("in pages of {page}: {version:?} of {record:?} was never told"))
+            });
             missed.map_or(Ok(()), Err)?;
             same(format!("in pages of {page}: versions told of {record:?}"), &found.len(), &versions.len())?;
         }

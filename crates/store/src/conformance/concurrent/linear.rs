@@ -63,7 +63,11 @@ async fn no_sum_is_lost(site: &mut Site) -> Checked {
     }
     all(tasks).await?;
     let of_one: i64 = (0..adds).map(|place| i64::from(place % 3) - 1).sum();
-    same("the sum of all", &site.read("r", "n").await?.as_ref().and_then(number), &Some(of_one * i64::from(clients)))?;
+    same(
+        "the sum of all",
+        &site.read("r", "n").await?.as_ref().and_then(number),
+        &Some(of_one * i64::from(clients)),
+    )?;
     let count = i64::from(adds) * i64::from(clients);
     same("how many there were", &site.read("r", "count").await?.as_ref().and_then(number), &Some(count))
 }
@@ -79,7 +83,10 @@ async fn one_of_many_sets_what_all_compared(site: &mut Site) -> Checked {
             let commit = Commit { collection: site.collection, token: None, fence: None, changes: vec![set] };
             tasks.push(tokio::spawn(async move {
                 let outcomes = engine.commit(vec![commit]).await?;
-                Ok(outcomes.first().and_then(|outcome| version_of(outcome).ok()).map(|version| (client, version)))
+                Ok(outcomes
+                    .first()
+                    .and_then(|outcome| version_of(outcome).ok())
+                    .map(|version| (client, version)))
             }));
         }
         let won: Vec<_> = all(tasks).await?.into_iter().flatten().collect();

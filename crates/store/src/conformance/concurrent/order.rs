@@ -39,7 +39,12 @@ fn check_record(calls: &[&Call]) -> Checked {
         let least = before.checked_sub(1).map_or(0, |last| reached[last].1);
         let place = match places.get(&write_version(call)) {
             Some(place) => {
-                holds(format!("{call:?}: its version is older than what was seen before it was called: {least}"), *place > least)?;
+                holds(
+                    format!(
+                        "{call:?}: its version is older than what was seen before it was called: {least}"
+                    ),
+                    *place > least,
+                )?;
                 *place
             }
             None => states.first_place(call, least)?,
@@ -70,10 +75,11 @@ impl<'a> States<'a> {
             let mut view = views.last().cloned().unwrap_or_default();
             let version = write_version(write);
             let Asked::Write { condition, changes } = &write.asked else { continue };
-            let held = condition.is_none_or(|(key, expected)| meets(view.get(key).copied().flatten(), expected));
+            let held =
+                condition.is_none_or(|(key, expected)| meets(view.get(key).copied().flatten(), expected));
             holds(format!("{write:?}: its condition does not hold in {view:?}"), held)?;
             for (key, value) in changes {
-                view.insert(key, value.map(|value| Seen { value, version }));
+                view.insert(*key, value.map(|value| Seen { value, version }));
             }
             views.push(view);
         }
@@ -96,7 +102,9 @@ impl<'a> States<'a> {
             }
         }
         let nearest: Vec<_> = self.views.iter().skip(least).take(3).collect();
-        Err(Problem::Wrong(format!("{call:?}: the record never was so between its call and its return; it was, one after the other, {nearest:?}")))
+        Err(Problem::Wrong(format!(
+            "{call:?}: the record never was so between its call and its return; it was, one after the other, {nearest:?}"
+        )))
     }
 }
 

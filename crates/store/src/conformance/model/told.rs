@@ -2,8 +2,8 @@
 
 use crate::conformance::problem::{Checked, holds, same};
 use crate::decide::Change;
-use crate::item::Version;
 use crate::item::Value;
+use crate::item::Version;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -54,11 +54,14 @@ impl Told {
                 let what = format!("the feed of {record:?}, change {place}");
                 let changes: BTreeMap<Bytes, Option<Value>> = told
                     .iter()
-                    .map(|change| (change.item.key.clone(), change.now.as_ref().map(|item| item.value.clone())))
+                    .map(|change| {
+                        (change.item.key.clone(), change.now.as_ref().map(|item| item.value.clone()))
+                    })
                     .collect();
                 same(&what, &changes, &group.changes)?;
                 for change in told {
-                    let grown = change.version > last || (group.version == Some(last) && change.version == last);
+                    let grown =
+                        change.version > last || (group.version == Some(last) && change.version == last);
                     holds(format!("{what}: version {:?} after {last:?}", change.version), grown)?;
                     let version = group.version.unwrap_or(change.version);
                     same(format!("{what}: its version"), &change.version, &version)?;

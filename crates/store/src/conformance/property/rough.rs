@@ -32,12 +32,20 @@ pub(super) enum Step {
 /// A commit. Indices are of [`RECORDS`] and [`KEYS`].
 #[derive(Clone, Debug)]
 pub(super) struct Rough {
-    changes: Vec<(usize, Vec<(usize, RoughMust)>, Vec<(usize, RoughAction, Option<u8>)>)>,
+    changes: Vec<RoughChange>,
     /// With the token the lease has, or another.
     fence: Option<bool>,
     token: RoughToken,
     /// The call ends with it.
     pub ends_call: bool,
+}
+
+/// What it does to one record.
+#[derive(Clone, Debug)]
+struct RoughChange {
+    record: usize,
+    conditions: Vec<(usize, RoughMust)>,
+    writes: Vec<(usize, RoughAction, Option<u8>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,10 +88,10 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn rough() -> impl Strategy<Value = Rough> {
     let must = prop_oneof![
-        Just(RoughMust::Absent),
-        Just(RoughMust::Present),
+        1 => Just(RoughMust::Absent),
+        1 => Just(RoughMust::Present),
         3 => Just(RoughMust::Current),
-        (0u8..3).prop_map(RoughMust::Older),
+        1 => (0u8..3).prop_map(RoughMust::Older),
     ];
     let action = prop_oneof![
         4 => "[x-z]{0,3}".prop_map(RoughAction::Put),
@@ -103,8 +111,10 @@ fn rough() -> impl Strategy<Value = Rough> {
     ];
     let fence = prop_oneof![5 => Just(None), 2 => Just(Some(true)), 1 => Just(Some(false))];
     (changes, fence, token, prop::bool::weighted(0.3)).prop_map(|(changes, fence, token, ends_call)| {
-        let changes = changes.into_iter().map(|(record, (conditions, writes))| {
-            (record, conditions, writes.into_iter().map(|(key, (action, ttl))| (key, action, ttl)).collect())
+        let changes = changes.into_iter().map(|(record, (conditions, writes))| RoughChange {
+            record,
+            conditions,
+            writes: writes.into_iter().map(|(key, (action, ttl))| (key, action, ttl)).collect(),
         });
         Rough { changes: changes.collect(), fence, token, ends_call }
     })
@@ -137,21 +147,25 @@ impl Resolver {
     /// The commit that `rough` is now.
     pub fn resolve(&mut self, rough: &Rough, model: &Model) -> Commit {
         let most = if self.several { rough.changes.len() } else { 1 };
-        let changes = rough.changes.iter().take(most).map(|(record, conditions, writes)| {
+        let changes = rough.changes.iter().take(most).map(|RoughChange { record, conditions, writes }| {
             let id = bytes(RECORDS[*record]);
-            let version = |key: usize| model.get(&id, &bytes(KEYS[key])).map_or(Version(1), |held| held.version);
+            let version =
+                |key: usize| model.get(&id, &bytes(KEYS[key])).map_or(Version(1), |held| held.version);
             let conditions = conditions.iter().map(|(key, must)| Condition {
                 key: bytes(KEYS[*key]),
                 must: match must {
                     RoughMust::Absent => Must::BeAbsent,
                     RoughMust::Present => Must::BePresent,
                     RoughMust::Current => Must::Be(version(*key)),
-                    RoughMust::Older(less) => Must::Be(Version(version(*key).0.saturating_sub(u64::from(*less)))),
+                    RoughMust::Older(less) => {
+                        Must::Be(Version(version(*key).0.saturating_sub(u64::from(*less))))
+                    }
                 },
             });
             let writes = writes.iter().map(|(key, action, ttl)| {
                 // Between two units, so that it is over surely or surely not.
-                let ttl = ttl.filter(|_| self.turned).map(|units| self.unit * u32::from(units) + self.unit / 2);
+                let ttl =
+                    ttl.filter(|_| self.turned).map(|units| self.unit * u32::from(units) + self.unit / 2);
                 Write { key: bytes(KEYS[*key]), action: resolved(action, model), ttl }
             });
             RecordChange { record: id.clone(), conditions: conditions.collect(), writes: writes.collect() }

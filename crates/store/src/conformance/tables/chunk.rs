@@ -1,11 +1,10 @@
 //! Values in chunks: staged, referred to, replaced, swept.
 
-use crate::commit::{Action, Write};
+use crate::commit::{Action, Commit, Must, Write};
 use crate::conformance::check::checks;
 use crate::conformance::make::{bytes, change, change_if, put, remove, text, write};
 use crate::conformance::problem::{Checked, same};
 use crate::conformance::site::Site;
-use crate::commit::Must;
 use crate::item::{MAX_VALUE, Value};
 use bytes::Bytes;
 
@@ -80,7 +79,8 @@ async fn a_long_value_is_there_with_its_chunks(site: &mut Site) -> Checked {
     site.done(vec![change("r", vec![refer("", blob, u64::from(u32::MAX) * 9)])]).await?;
     let found = site.read("r", "").await?.map(|item| item.value);
     same("by read", &found, &Some(Value::Chunked { blob, size: u64::from(u32::MAX) * 9 }))?;
-    let scanned: Vec<_> = site.scan_record("r").await?.items.into_iter().map(|(_, item)| item.value).collect();
+    let scanned: Vec<_> =
+        site.scan_record("r").await?.items.into_iter().map(|(_, item)| item.value).collect();
     same("by scan", &scanned, &[Value::Chunked { blob, size: u64::from(u32::MAX) * 9 }])?;
     // However old: what is referred to stays.
     site.pass(2).await?;
@@ -93,9 +93,14 @@ async fn chunks_go_with_the_value_that_referred_to_them(site: &mut Site) -> Chec
     for blob in 1..=6 {
         stage(site, blob).await?;
     }
-    site.done(vec![change("r", vec![refer("replaced", 1, 9), refer("by-blob", 2, 9), refer("deleted", 3, 9)])]).await?;
+    site.done(vec![change(
+        "r",
+        vec![refer("replaced", 1, 9), refer("by-blob", 2, 9), refer("deleted", 3, 9)],
+    )])
+    .await?;
     site.done(vec![change("r", vec![expiring, refer("kept", 5, 9)])]).await?;
-    site.done(vec![change("r", vec![put("replaced", "short"), refer("by-blob", 6, 9), remove("deleted")])]).await?;
+    site.done(vec![change("r", vec![put("replaced", "short"), refer("by-blob", 6, 9), remove("deleted")])])
+        .await?;
     // A refused one replaces nothing.
     site.refused(vec![change_if("r", &[("kept", Must::BeAbsent)], vec![put("kept", "x")])]).await?;
     site.pass(2).await?;
@@ -124,7 +129,7 @@ async fn staged_chunks_that_nothing_refers_to_are_swept_when_they_are_old(site: 
     stage(site, 2).await?;
     let passing = vec![change("r", vec![refer("", 2, 9)])];
     let over = vec![change("r", vec![put("", "x")])];
-    let commit = |changes, token| crate::commit::Commit { collection: site.collection, token, fence: None, changes };
+    let commit = |changes, token| Commit { collection: site.collection, token, fence: None, changes };
     let batch = vec![commit(passing, Some(site.token().await?)), commit(over, Some(site.token().await?))];
     site.engine.commit(batch).await?;
     site.engine.upkeep(site.units(1000), 1000).await?;

@@ -26,7 +26,8 @@ async fn a_put_is_there_with_its_version_and_time(site: &mut Site) -> Checked {
     let version = site.done(vec![change("r", vec![put("b", "2"), put("", "0"), put("a", "1")])]).await?;
     let after = site.engine.clock().await?;
     for (key, value) in [("", "0"), ("a", "1"), ("b", "2")] {
-        let item = site.read("r", key).await?.ok_or_else(|| Problem::Wrong(format!("{key:?} is not there")))?;
+        let item =
+            site.read("r", key).await?.ok_or_else(|| Problem::Wrong(format!("{key:?} is not there")))?;
         same(key, text(&item).as_str(), value)?;
         same(format!("{key:?}: its version"), &item.version, &version)?;
         same(format!("{key:?}: its end"), &item.expires, &None)?;
@@ -175,7 +176,8 @@ async fn a_batch_is_its_commits_one_after_the_other(site: &mut Site) -> Checked 
     }
     let outcomes = site.engine.commit(batch).await?;
     same("outcomes", &outcomes.len(), &5)?;
-    let (first, third, fifth) = (version_of(&outcomes[0])?, version_of(&outcomes[2])?, version_of(&outcomes[4])?);
+    let (first, third, fifth) =
+        (version_of(&outcomes[0])?, version_of(&outcomes[2])?, version_of(&outcomes[4])?);
     holds(format!("versions {first:?}, {third:?}, {fifth:?} grow"), first < third && third < fifth)?;
     match &outcomes[1] {
         Outcome::Refused(Refusal::Condition { change: 0, condition: 0, found: Some(found) }) => {
@@ -208,7 +210,10 @@ async fn an_empty_batch_is_nothing_and_the_largest_is_carried_out(site: &mut Sit
     let larger = (0..=MAX_BATCH).map(|place| commit(site, 100_000 + place)).collect();
     match site.engine.commit(larger).await {
         Err(EngineError::Broken(_)) => {}
-        other => holds(format!("one more than the largest batch: found {}", short(&other.map(|all| all.len()))), false)?,
+        other => holds(
+            format!("one more than the largest batch: found {}", short(&other.map(|all| all.len()))),
+            false,
+        )?,
     }
     same("a commit of it", &site.read(format!("r{}", 100_000 % 7), "k100000").await?, &None)
 }

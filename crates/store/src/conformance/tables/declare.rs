@@ -92,7 +92,10 @@ async fn nothing_is_written_to_one_that_was_never_declared(site: &mut Site) -> C
     let unknown = CollectionId(site.collection.0 + 1000);
     let refused = |what: &str, error: Option<EngineError>| match error {
         Some(EngineError::NoCollection(id)) => same(what, &id, &unknown),
-        other => holds(format!("{what}: expected that there is no such collection, found {}", short(&other)), false),
+        other => holds(
+            format!("{what}: expected that there is no such collection, found {}", short(&other)),
+            false,
+        ),
     };
     let commit = |collection, token| Commit {
         collection,

@@ -39,7 +39,8 @@ async fn an_item_lives_for_its_time(site: &mut Site) -> Checked {
 
 async fn what_is_over_is_gone_for_reads_and_scans(site: &mut Site) -> Checked {
     let time = site.units(1);
-    site.done(vec![change("r", vec![put_for("a", "1", time), put("b", "2"), put_for("c", "3", time)])]).await?;
+    site.done(vec![change("r", vec![put_for("a", "1", time), put("b", "2"), put_for("c", "3", time)])])
+        .await?;
     site.done(vec![change("s", vec![put_for("", "4", time)])]).await?;
     site.pass(1).await?;
     for (record, key) in [("r", "a"), ("r", "c"), ("s", "")] {
@@ -73,7 +74,8 @@ async fn what_is_over_is_gone_for_conditions_sums_and_deletes(site: &mut Site) -
 async fn upkeep_removes_what_is_over_and_nothing_else(site: &mut Site) -> Checked {
     let keep = site.units(1000);
     let before = site.done(vec![change("r", vec![put_for("a", "1", site.units(1)), put("b", "2")])]).await?;
-    site.done(vec![change("r", vec![put_for("c", "3", site.units(1)), put_for("d", "4", site.units(50))])]).await?;
+    site.done(vec![change("r", vec![put_for("c", "3", site.units(1)), put_for("d", "4", site.units(50))])])
+        .await?;
     // Overwritten before its time was over: the old time no longer counts.
     site.done(vec![change("r", vec![put_for("e", "5", site.units(1))])]).await?;
     site.done(vec![change("r", vec![put("e", "6")])]).await?;
@@ -95,7 +97,11 @@ async fn upkeep_keeps_to_its_bound_and_says_that_there_is_more(site: &mut Site) 
     site.pass(1).await?;
     for (round, (expired, more)) in [(10, true), (10, true), (5, false), (0, false)].into_iter().enumerate() {
         let done = site.engine.upkeep(site.units(1000), 10).await?;
-        same(format!("round {round}: removed, and more to do"), &(done.expired, done.more), &(expired, more))?;
+        same(
+            format!("round {round}: removed, and more to do"),
+            &(done.expired, done.more),
+            &(expired, more),
+        )?;
     }
     Ok(())
 }
@@ -121,7 +127,11 @@ async fn a_time_may_be_nothing_or_longer_than_all(site: &mut Site) -> Checked {
     let version = site.done(vec![change("r", vec![put_for("a", "1", Duration::ZERO)])]).await?;
     holds("a put for no time is a write", version > Version(0))?;
     same("a put for no time", &site.read("r", "a").await?, &None)?;
-    for (key, time) in [("b", Duration::MAX), ("c", Duration::from_secs(u64::MAX / 1000)), ("d", Duration::from_secs(1 << 40))] {
+    for (key, time) in [
+        ("b", Duration::MAX),
+        ("c", Duration::from_secs(u64::MAX / 1000)),
+        ("d", Duration::from_secs(1 << 40)),
+    ] {
         site.done(vec![change("r", vec![put_for(key, "2", time)])]).await?;
         same(format!("{time:?}"), &site.read("r", key).await?.as_ref().map(text), &Some("2".to_owned()))?;
     }

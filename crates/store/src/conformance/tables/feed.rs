@@ -27,7 +27,8 @@ type Told = (String, String, Option<String>, Version);
 
 fn told(change: &Change) -> Told {
     let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let value = change.now.as_ref().map(|item| number(item).map_or_else(|| text(item), |number| number.to_string()));
+    let value =
+        change.now.as_ref().map(|item| number(item).map_or_else(|| text(item), |number| number.to_string()));
     (name(&change.item.record.id), name(&change.item.key), value, change.version)
 }
 
@@ -48,9 +49,9 @@ async fn write(site: &Site) -> Checked<[Vec<Told>; 2]> {
     ];
     let mut expected = [Vec::new(), Vec::new()];
     let mut expect = |record: &str, changed: &[(&str, Option<&str>)], version| {
-        let told = changed.iter().map(|(key, value)| {
-            (record.to_owned(), (*key).to_owned(), value.map(str::to_owned), version)
-        });
+        let told = changed
+            .iter()
+            .map(|(key, value)| (record.to_owned(), (*key).to_owned(), value.map(str::to_owned), version));
         expected[usize::from(record == "s")].extend(told);
     };
     let mut batch = Vec::new();
@@ -102,7 +103,11 @@ async fn every_change_is_told_in_the_order_of_its_record(site: &mut Site) -> Che
     }
     let last = of_record(&changes, "r").last().map(|(_, key, ..)| key.clone()).unwrap_or_default();
     let there = site.read("r", &last).await?;
-    let told = changes.iter().rev().find(|change| change.item.record.id == "r").and_then(|change| change.now.clone());
+    let told = changes
+        .iter()
+        .rev()
+        .find(|change| change.item.record.id == "r")
+        .and_then(|change| change.now.clone());
     same("the last change of a record and its item", &told, &there)?;
     same("after the end", &site.follow(end, 0, 10).await?.0, &Vec::new())?;
     // The beginning of the log is a cursor that anybody knows.
@@ -188,7 +193,11 @@ async fn the_end_is_where_new_changes_begin(site: &mut Site) -> Checked {
         let versions: Vec<_> = changes.iter().map(|change| change.version).collect();
         same(format!("round {round}: what came after the end"), &versions, &[version])?;
         let end = site.end_of_changes().await?;
-        same(format!("round {round}: after the end that is"), &site.follow(end, 0, 10).await?.0, &Vec::new())?;
+        same(
+            format!("round {round}: after the end that is"),
+            &site.follow(end, 0, 10).await?.0,
+            &Vec::new(),
+        )?;
         holds(format!("the end {end:?} is before {from:?}"), end >= from && next >= from)?;
     }
     Ok(())

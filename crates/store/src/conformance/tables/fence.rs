@@ -23,7 +23,12 @@ fn hold(holder: &str, token: Option<Version>, ttl: Option<Duration>) -> Write {
 
 fn fenced(site: &Site, token: Version, value: &str) -> Commit {
     let fence = Some(Fence { lease: record_key(site.collection, "lease"), token });
-    Commit { collection: site.collection, token: None, fence, changes: vec![change("r", vec![put("", value)])] }
+    Commit {
+        collection: site.collection,
+        token: None,
+        fence,
+        changes: vec![change("r", vec![put("", value)])],
+    }
 }
 
 fn refused(current: Option<Version>) -> Outcome {

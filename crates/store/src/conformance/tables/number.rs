@@ -28,7 +28,10 @@ async fn sums_are_exact_to_the_last_one_that_fits(site: &mut Site) -> Checked {
         let record = format!("r{row}");
         let mut refused = false;
         for amount in amounts {
-            refused = matches!(site.commit(vec![change(&record, vec![add("n", *amount)])]).await?, Outcome::Refused(_));
+            refused = matches!(
+                site.commit(vec![change(&record, vec![add("n", *amount)])]).await?,
+                Outcome::Refused(_)
+            );
         }
         same(format!("{amounts:?}: refused"), &refused, &sum.is_none())?;
         let found = site.read(&record, "n").await?.as_ref().and_then(number);

@@ -16,11 +16,19 @@ async fn answers_come_in_the_order_of_the_keys(site: &mut Site) -> Checked {
     for (record, key) in [("r", "a"), ("r", "b"), ("s", "a"), ("s", "")] {
         site.done(vec![change(record, vec![put(key, format!("{record}/{key}"))])]).await?;
     }
-    let asked =
-        [("s", "a"), ("r", "b"), ("r", "x"), ("r", "a"), ("t", ""), ("s", ""), ("r", "b"), ("s", "a"), ("r", "")];
+    let asked = [
+        ("s", "a"),
+        ("r", "b"),
+        ("r", "x"),
+        ("r", "a"),
+        ("t", ""),
+        ("s", ""),
+        ("r", "b"),
+        ("s", "a"),
+        ("r", ""),
+    ];
     let keys = asked.iter().map(|(record, key)| item_key(site.collection, record, key)).collect();
-    let found: Vec<_> =
-        site.engine.read(keys).await?.iter().map(|item| item.as_ref().map(text)).collect();
+    let found: Vec<_> = site.engine.read(keys).await?.iter().map(|item| item.as_ref().map(text)).collect();
     let there = |place: usize| ![2, 4, 8].contains(&place);
     let expected: Vec<_> = asked
         .iter()

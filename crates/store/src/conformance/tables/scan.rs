@@ -23,10 +23,23 @@ checks! { "scan";
 /// Ids and keys that an encoding which joins both may get wrong: prefixes of one another, zeros and ones at every end, the longest.
 fn ids() -> Vec<Bytes> {
     let short: [&[u8]; 12] = [
-        b"a", b"a\0", b"a\0\0", b"a\0\x01", b"a\0\xff", b"a\x01", b"aa", b"a\xff", b"b", b"\0", b"\xff", b"\xff\xff",
+        b"a",
+        b"a\0",
+        b"a\0\0",
+        b"a\0\x01",
+        b"a\0\xff",
+        b"a\x01",
+        b"aa",
+        b"a\xff",
+        b"b",
+        b"\0",
+        b"\xff",
+        b"\xff\xff",
     ];
     let mut all: Vec<Bytes> = short.iter().map(bytes).collect();
-    all.extend([vec![0; MAX_KEY], vec![255; MAX_KEY], vec![0; MAX_KEY - 1], vec![255; MAX_KEY - 1]].map(Bytes::from));
+    all.extend(
+        [vec![0; MAX_KEY], vec![255; MAX_KEY], vec![0; MAX_KEY - 1], vec![255; MAX_KEY - 1]].map(Bytes::from),
+    );
     all
 }
 
@@ -53,10 +66,17 @@ fn bound(record: &Bytes, key: &Bytes) -> Bound {
 }
 
 /// Page sizes by items and by bytes.
-const PAGES: [(usize, usize); 6] = [(1000, 1 << 20), (1, 1 << 20), (3, 1 << 20), (1000, 1), (1000, 40), (7, 2000)];
+const PAGES: [(usize, usize); 6] =
+    [(1000, 1 << 20), (1, 1 << 20), (3, 1 << 20), (1000, 1), (1000, 40), (7, 2000)];
 
 /// Reads all of it in pages of every size, both ways, and compares with those of `all` inside the bounds.
-async fn compare(site: &Site, of: &ScanOf, from: Option<&Bound>, to: Option<&Bound>, all: &[ItemKey]) -> Checked {
+async fn compare(
+    site: &Site,
+    of: &ScanOf,
+    from: Option<&Bound>,
+    to: Option<&Bound>,
+    all: &[ItemKey],
+) -> Checked {
     let inside = |key: &&ItemKey| {
         let at = bound(&key.record.id, &key.key);
         from.is_none_or(|from| *from <= at) && to.is_none_or(|to| at < *to)
@@ -159,7 +179,11 @@ async fn what_changes_between_pages_moves_no_other_item(site: &mut Site) -> Chec
         let Some((last, _)) = page.items.last().filter(|_| page.more) else { break };
         asked.resume(last);
         // Behind and at the place it has come to: what was read goes, what is new comes in.
-        site.done(vec![change("r", vec![remove(key(round)), remove(&last.key), put(format!("0{round}x"), "y")])]).await?;
+        site.done(vec![change(
+            "r",
+            vec![remove(key(round)), remove(&last.key), put(format!("0{round}x"), "y")],
+        )])
+        .await?;
     }
     let first: Vec<Bytes> = (0..30).map(|place| bytes(key(place))).collect();
     seen.retain(|key| key.len() == 2);

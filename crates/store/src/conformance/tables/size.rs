@@ -23,7 +23,11 @@ async fn it_counts_records_items_and_bytes_of_one_collection(site: &mut Site) ->
         ("two in one", vec![change("r", vec![put("b", "")])], Size { records: 1, items: 2, bytes: 7 }),
         ("overwritten", vec![change("r", vec![put("a", "1")])], Size { records: 1, items: 2, bytes: 5 }),
         ("two records", vec![change("ss", vec![put("", "1")])], Size { records: 2, items: 3, bytes: 8 }),
-        ("one removed", vec![change("r", vec![remove("a"), remove("b")])], Size { records: 1, items: 1, bytes: 3 }),
+        (
+            "one removed",
+            vec![change("r", vec![remove("a"), remove("b")])],
+            Size { records: 1, items: 1, bytes: 3 },
+        ),
     ];
     for (what, changes, expected) in rows {
         if !changes.is_empty() {

@@ -8,7 +8,12 @@ fn put(value: u64, version: u64, span: (u64, u64)) -> Call {
     write(None, &[("a", Some(value))], Told::Written(Version(version)), span)
 }
 
-fn write(condition: Option<Expected>, changes: &[(&'static str, Option<u64>)], told: Told, span: (u64, u64)) -> Call {
+fn write(
+    condition: Option<Expected>,
+    changes: &[(&'static str, Option<u64>)],
+    told: Told,
+    span: (u64, u64),
+) -> Call {
     let condition = condition.map(|expected| ("a", expected));
     call(0, span, Asked::Write { condition, changes: changes.iter().copied().collect() }, told)
 }
@@ -35,7 +40,8 @@ fn histories_are_told_apart() {
     let pair = |value, version, span| {
         write(None, &[("a", Some(value)), ("b", Some(value))], Told::Written(Version(version)), span)
     };
-    let cas = |version, told, span| write(Some(Expected::Version(Version(version))), &[("a", Some(9))], told, span);
+    let cas =
+        |version, told, span| write(Some(Expected::Version(Version(version))), &[("a", Some(9))], told, span);
     let gone = |version, span| write(None, &[("a", None)], Told::Written(Version(version)), span);
     let rows: &[(&str, Vec<Call>, bool)] = &[
         ("writes alone", with(&[]), true),
@@ -52,9 +58,21 @@ fn histories_are_told_apart() {
         ("absent afterwards", with(&[read(&a(None), (40, 50))]), false),
         ("back and forth", with(&[read(&a(seen(2, 2)), (21, 22)), read(&a(seen(1, 1)), (23, 24))]), false),
         ("forth", with(&[read(&a(seen(1, 1)), (21, 22)), read(&a(seen(2, 2)), (23, 24))]), true),
-        ("a read before a write of a smaller version", vec![put(1, 5, (0, 90)), read(&a(seen(1, 5)), (10, 20)), put(2, 3, (30, 40))], false),
+        (
+            "a read before a write of a smaller version",
+            vec![put(1, 5, (0, 90)), read(&a(seen(1, 5)), (10, 20)), put(2, 3, (30, 40))],
+            false,
+        ),
         ("whole", vec![pair(1, 1, (0, 10)), pair(2, 2, (20, 30)), read(&both(2, 2), (25, 26))], true),
-        ("torn", vec![pair(1, 1, (0, 10)), pair(2, 2, (20, 30)), read(&[("a", seen(1, 1)), ("b", seen(2, 2))], (25, 26))], false),
+        (
+            "torn",
+            vec![
+                pair(1, 1, (0, 10)),
+                pair(2, 2, (20, 30)),
+                read(&[("a", seen(1, 1)), ("b", seen(2, 2))], (25, 26)),
+            ],
+            false,
+        ),
         ("set where it was so", with(&[cas(2, Told::Written(Version(3)), (40, 50))]), true),
         ("set where it was not so", with(&[cas(1, Told::Written(Version(3)), (40, 50))]), false),
         ("refused rightly", with(&[cas(1, Told::Refused(seen(2, 2)), (40, 50))]), true),
