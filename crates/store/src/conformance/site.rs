@@ -23,7 +23,7 @@ const WAITED_UNIT: Duration = Duration::from_millis(1500);
 /// How often a clock that is waited for is looked at.
 const CLOCK_LOOK: Duration = Duration::from_millis(20);
 
-/// Longest wait for a change to appear in the feed: an engine may tell it later than it was committed, but not never.
+/// Longest wait for the next change to appear in the feed: an engine may tell it later than it was committed, but not never.
 const FEED_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long changes of collections are kept, in units; long beside what a check needs.
@@ -200,7 +200,7 @@ impl Site {
     pub async fn follow(&self, from: Cursor, count: usize, page: usize) -> Checked<(Vec<Change>, Cursor)> {
         let mut found = Vec::new();
         let mut from = from;
-        let started = tokio::time::Instant::now();
+        let mut since = tokio::time::Instant::now();
         loop {
             let changes = self.engine.changes(self.collection, from, page).await?;
             let more = !changes.changes.is_empty();
@@ -218,8 +218,11 @@ impl Site {
             }
             found.extend(changes.changes);
             from = changes.next;
+            if more {
+                since = tokio::time::Instant::now();
+            }
             // Once more after the last one that is expected: one too many is as wrong as one too few.
-            if !more && (found.len() >= count || started.elapsed() > FEED_DEADLINE) {
+            if !more && (found.len() >= count || since.elapsed() > FEED_DEADLINE) {
                 return Ok((found, from));
             }
             if !more {
