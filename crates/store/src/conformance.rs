@@ -73,6 +73,8 @@ pub struct Options {
     pub operations: u32,
     /// Longest time of one check; a check that takes longer has failed. Default: two minutes.
     pub deadline: Duration,
+    /// Longest wait for the next change to appear in the feed: an engine may tell it later than it was committed, but not never. Default: ten seconds.
+    pub patience: Duration,
     /// Only checks whose title contains this. Empty: all.
     pub only: String,
 }
@@ -85,6 +87,7 @@ impl Default for Options {
             clients: 8,
             operations: 150,
             deadline: Duration::from_secs(120),
+            patience: Duration::from_secs(10),
             only: String::new(),
         }
     }

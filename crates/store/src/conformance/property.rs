@@ -23,6 +23,9 @@ checks! { "property";
 const SHRINK_STEPS: u32 = 4000;
 const SHRINK_TIME_MS: u32 = 30_000;
 
+/// Once something is wrong, smaller sequences are not waited for as long as the first: hundreds of them are tried.
+const SHRINK_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Tokens are kept for longer than any sequence lasts.
 const FOR_GOOD: Duration = Duration::from_secs(1 << 40);
 
@@ -46,6 +49,9 @@ async fn every_sequence_of_batches_is_what_the_model_says(site: &mut Site) -> Ch
             let (site, number) = &mut *case.borrow_mut();
             *number += 1;
             let checked = runtime.block_on(run_case(site, *number, &steps));
+            if checked.is_err() {
+                site.options.patience = site.options.patience.min(SHRINK_PATIENCE);
+            }
             checked.map_err(|problem| TestCaseError::fail(format!("{problem:?}")))
         });
         match found {

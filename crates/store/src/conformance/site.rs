@@ -6,8 +6,9 @@ use super::guarantee::Guarantee;
 use super::make::{item_key, text};
 use super::problem::{Checked, Problem, short};
 use crate::commit::{Commit, Outcome, RecordChange, Refusal, Token};
+use crate::decide::Change;
 use crate::engine::memory::Memory;
-use crate::engine::{Change, Collection, Cursor, Engine, Page, Scan, ScanOf};
+use crate::engine::{Collection, Cursor, Engine, Page, Scan, ScanOf};
 use crate::item::{Item, UnixMs, Version};
 use crate::name::{CollectionId, CollectionName, Name};
 use std::sync::Arc;
@@ -22,9 +23,6 @@ const WAITED_UNIT: Duration = Duration::from_millis(1500);
 
 /// How often a clock that is waited for is looked at.
 const CLOCK_LOOK: Duration = Duration::from_millis(20);
-
-/// Longest wait for the next change to appear in the feed: an engine may tell it later than it was committed, but not never.
-const FEED_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long changes of collections are kept, in units; long beside what a check needs.
 const RETENTION_UNITS: u32 = 100;
@@ -222,7 +220,7 @@ impl Site {
                 since = tokio::time::Instant::now();
             }
             // Once more after the last one that is expected: one too many is as wrong as one too few.
-            if !more && (found.len() >= count || since.elapsed() > FEED_DEADLINE) {
+            if !more && (found.len() >= count || since.elapsed() > self.options.patience) {
                 return Ok((found, from));
             }
             if !more {

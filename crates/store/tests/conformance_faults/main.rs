@@ -9,7 +9,9 @@ use tenet_store::conformance::{Guarantee, Options, Report, Seen, run};
 
 async fn tried(fault: Fault, only: &str) -> Report {
     let deadline = Duration::from_secs(if fault == Fault::Hangs { 1 } else { 60 });
-    let options = Options { only: only.into(), deadline, ..Options::default() };
+    // In memory a change is told at once or never.
+    let patience = Duration::from_millis(100);
+    let options = Options { only: only.into(), deadline, patience, ..Options::default() };
     run(Arc::new(FaultyBench(fault)), options).await
 }
 

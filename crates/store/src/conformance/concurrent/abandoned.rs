@@ -6,7 +6,7 @@ use crate::conformance::check::checks;
 use crate::conformance::make::{change, put, text};
 use crate::conformance::problem::{Checked, Problem, same};
 use crate::conformance::site::{Site, version_of};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::task::Poll;
 
 checks! { "concurrent";

@@ -21,6 +21,8 @@ checks! { "commit";
     keys_and_values_may_be_any_bytes_up_to_their_bounds,
 }
 
+type Conditions<'a> = &'a [(&'a str, Must)];
+
 async fn a_put_is_there_with_its_version_and_time(site: &mut Site) -> Checked {
     let before = site.engine.clock().await?;
     let version = site.done(vec![change("r", vec![put("b", "2"), put("", "0"), put("a", "1")])]).await?;
@@ -69,7 +71,7 @@ async fn conditions_are_judged_in_order_and_name_what_was_found(site: &mut Site)
     let now = site.done(vec![change("r", vec![put("a", "2"), put("b", "2")])]).await?;
     let (is, was, future) = (Must::Be(now), Must::Be(old), Must::Be(Version(now.0 + 1)));
     // Which condition is the first that does not hold.
-    let rows: [(&[(&str, Must)], Option<usize>); 13] = [
+    let rows: [(Conditions, Option<usize>); 13] = [
         (&[], None),
         (&[("a", is)], None),
         (&[("a", was)], Some(0)),

@@ -6,7 +6,8 @@ use crate::conformance::guarantee::Guarantee;
 use crate::conformance::make::{add, change, number, put, remove, text};
 use crate::conformance::problem::{Checked, Problem, holds, same, short};
 use crate::conformance::site::Site;
-use crate::engine::{Change, Cursor, EngineError};
+use crate::decide::Change;
+use crate::engine::{Cursor, EngineError};
 use crate::item::Version;
 use crate::name::CollectionId;
 use std::time::Duration;
@@ -36,9 +37,12 @@ fn of_record(changes: &[Change], record: &str) -> Vec<Told> {
     changes.iter().map(told).filter(|(of, ..)| of == record).collect()
 }
 
+/// A key, and its value then.
+type Changed<'a> = (&'a str, Option<&'a str>);
+
 /// Writes a little of everything to two records in one batch and others after it; what must be told of each, in order.
 async fn write(site: &Site) -> Checked<[Vec<Told>; 2]> {
-    let rows: [(&str, Vec<Write>, Vec<(&str, Option<&str>)>); 7] = [
+    let rows: [(&str, Vec<Write>, Vec<Changed>); 7] = [
         ("r", vec![put("a", "1"), put("b", "1")], vec![("a", Some("1")), ("b", Some("1"))]),
         ("s", vec![put("", "0")], vec![("", Some("0"))]),
         ("r", vec![put("a", "2")], vec![("a", Some("2"))]),
@@ -48,7 +52,7 @@ async fn write(site: &Site) -> Checked<[Vec<Told>; 2]> {
         ("r", vec![put("a", "4")], vec![("a", Some("4"))]),
     ];
     let mut expected = [Vec::new(), Vec::new()];
-    let mut expect = |record: &str, changed: &[(&str, Option<&str>)], version| {
+    let mut expect = |record: &str, changed: &[Changed], version| {
         let told = changed
             .iter()
             .map(|(key, value)| (record.to_owned(), (*key).to_owned(), value.map(str::to_owned), version));
