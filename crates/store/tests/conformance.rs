@@ -6,34 +6,51 @@ use tenet_store::conformance::{self, Bench, Options, Place};
 use tenet_store::engine::memory::Memory;
 use tenet_store::engine::{Engine, Pending};
 
-struct InMemory;
+struct InMemory {
+    /// Whether its clock may be turned.
+    turned: bool,
+}
 
 /// Whoever opens it finds nothing there, the second time as the first.
-#[derive(Default)]
-struct Nowhere(Mutex<Arc<Memory>>);
+struct Nowhere {
+    memory: Mutex<Arc<Memory>>,
+    turned: bool,
+}
 
 impl Bench for InMemory {
     fn place(&self) -> Pending<'_, Box<dyn Place>> {
-        Box::pin(async { Ok(Box::new(Nowhere::default()) as Box<dyn Place>) })
+        Box::pin(async {
+            Ok(Box::new(Nowhere { memory: Mutex::default(), turned: self.turned }) as Box<dyn Place>)
+        })
     }
 }
 
 impl Place for Nowhere {
     fn open(&self) -> Pending<'_, Arc<dyn Engine>> {
         let engine = Arc::new(Memory::new());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = engine.clone();
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = engine.clone();
         Box::pin(async { Ok(engine as Arc<dyn Engine>) })
     }
 
     fn advance(&self, time: Duration) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).advance(time);
-        true
+        if self.turned {
+            self.memory.lock().unwrap_or_else(PoisonError::into_inner).advance(time);
+        }
+        self.turned
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_engine_in_memory_conforms() {
-    let report = conformance::run(Arc::new(InMemory), Options::from_environment()).await;
+    let report = conformance::run(Arc::new(InMemory { turned: true }), Options::from_environment()).await;
     println!("{report}");
     assert!(report.failures().is_empty(), "{}", report.failures().join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_clock_that_cannot_be_turned_is_waited_for() {
+    let options = Options { only: "expiry".into(), ..Options::default() };
+    let report = conformance::run(Arc::new(InMemory { turned: false }), options).await;
+    assert!(report.failures().is_empty(), "{}", report.failures().join("\n"));
+    assert!(report.findings.iter().any(|finding| finding.result.is_ok()), "{report}");
 }

@@ -102,6 +102,8 @@ const KILLS: u64 = 5;
 const WRITES_BEFORE_KILL: u64 = 400;
 /// Tokens of one client between two kills: more than it can use before the kill has come to it.
 const TOKENS: u64 = WRITES_BEFORE_KILL * 20;
+/// How often it is looked whether so many writes were acknowledged.
+const LOOK: Duration = Duration::from_millis(1);
 /// Longest wait for an answer that may never come, because who owed it was killed.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -135,7 +137,7 @@ async fn what_was_acknowledged_survives_a_kill(site: &mut Site) -> Checked {
         while acknowledged.load(Ordering::Relaxed) < WRITES_BEFORE_KILL
             && !writers.iter().all(|writer| writer.is_finished())
         {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
         let Some(injured) = site.place.injure(Injury::Kill) else {
             writers.iter().for_each(|writer| writer.abort());

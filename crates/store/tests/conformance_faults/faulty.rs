@@ -1,81 +1,28 @@
 //! The engine in memory with one thing wrong with it.
 
+use crate::fault::Fault;
+use crate::place::Harm;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tenet_store::commit::{Action, Commit, Must, Outcome, Refusal};
-use tenet_store::conformance::{Bench, Place};
 use tenet_store::engine::memory::Memory;
 use tenet_store::engine::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan, Size,
-    Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan, Sharing,
+    Size, Stamp, Upkeep,
 };
 use tenet_store::item::{Item, UnixMs, Value, Version};
 use tenet_store::name::{CollectionId, ItemKey};
 
-/// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    None,
-    ReadsOldValues,
-    ReadsInOrderOfKeys,
-    ForgetsTokens,
-    IgnoresFences,
-    IgnoresLaterConditions,
-    HidesWhatWasFound,
-    SplitsRecords,
-    ReversesBatches,
-    TakesAnyBatch,
-    GivesNothingAVersion,
-    CutsLongKeys,
-    IgnoresTimes,
-    KeepsNoHouse,
-    ScansPastTheEnd,
-    ScansForwardOnly,
-    SaysNoMore,
-    ScansPagesOfAnySize,
-    LosesChanges,
-    BeginsLate,
-    NeverTooOld,
-    ReadsItemByItem,
-    AddsWithoutALock,
-    ComparesWithoutALock,
-    Panics,
-    Hangs,
-    ClaimsDurability,
-    ClaimsLittle,
-}
-
-pub struct FaultyBench(pub Fault);
-
-struct FaultyPlace(Fault, Mutex<Arc<Memory>>);
-
-impl Bench for FaultyBench {
-    fn place(&self) -> Pending<'_, Box<dyn Place>> {
-        Box::pin(async { Ok(Box::new(FaultyPlace(self.0, Mutex::default())) as Box<dyn Place>) })
-    }
-}
-
-impl Place for FaultyPlace {
-    fn open(&self) -> Pending<'_, Arc<dyn Engine>> {
-        let memory = Arc::new(Memory::new());
-        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = memory.clone();
-        let faulty = Faulty { memory, fault: self.0, seen: Mutex::default() };
-        Box::pin(async { Ok(Arc::new(faulty) as Arc<dyn Engine>) })
-    }
-
-    fn advance(&self, time: Duration) -> bool {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).advance(time);
-        true
-    }
-}
-
-struct Faulty {
-    memory: Arc<Memory>,
-    fault: Fault,
+/// The engine.
+pub struct Faulty {
+    pub memory: Arc<Memory>,
+    pub fault: Fault,
+    /// What was done to it.
+    pub harm: Arc<Harm>,
     /// What was read before, by key.
-    seen: Mutex<HashMap<ItemKey, Option<Item>>>,
+    pub seen: Mutex<HashMap<ItemKey, Option<Item>>>,
 }
 
 impl Faulty {
@@ -122,7 +69,7 @@ impl Faulty {
                 outcomes
             }
             Fault::AddsWithoutALock | Fault::ComparesWithoutALock => self.without_a_lock(batch).await?,
-            _ => self.memory.commit(batch).await?,
+            _ => self.while_it_lives(batch).await?,
         };
         for outcome in &mut outcomes {
             match (self.fault, outcome) {
@@ -136,6 +83,26 @@ impl Faulty {
             }
         }
         Ok(outcomes)
+    }
+
+    /// Commits, as long as there is room and nobody has killed it.
+    async fn while_it_lives(&self, batch: Vec<Commit>) -> Result<Vec<Outcome>, EngineError> {
+        if self.harm.is_dead() {
+            return Err(EngineError::Unavailable("killed".into()));
+        }
+        if self.harm.is_full() {
+            if self.fault == Fault::WritesWithoutRoom {
+                self.memory.commit(batch).await?;
+            }
+            return Err(EngineError::Full("no room".into()));
+        }
+        let outcomes = self.memory.commit(batch).await?;
+        tokio::task::yield_now().await;
+        match self.fault {
+            _ if !self.harm.is_dead() => Ok(outcomes),
+            Fault::SaysThatNothingHappened => Err(EngineError::Unavailable("killed".into())),
+            _ => Err(EngineError::Unknown("killed".into())),
+        }
     }
 
     async fn record_by_record(&self, commit: Commit) -> Result<Outcome, EngineError> {
@@ -221,6 +188,14 @@ impl Faulty {
                 }
                 Ok(items)
             }
+            _ if keys.iter().any(|key| self.harm.damages(&key.record.id)) => {
+                if self.fault != Fault::ServesDamage {
+                    return Err(EngineError::Corrupt { place: "a page".into(), what: "its checksum".into() });
+                }
+                let damaged =
+                    |item: Item| Item { value: Value::Inline(Bytes::from_static(b"damaged")), ..item };
+                Ok(self.memory.read(keys).await?.into_iter().map(|item| item.map(damaged)).collect())
+            }
             _ => self.memory.read(keys).await,
         }
     }
@@ -269,7 +244,10 @@ impl Engine for Faulty {
 
     fn guarantees(&self) -> Guarantees {
         let guarantees = self.memory.guarantees();
+        let kept = Guarantees { durable: true, checksums: true, sharing: Sharing::Shared, ..guarantees };
         match self.fault {
+            Fault::ClaimsToBeExclusive => Guarantees { sharing: Sharing::Exclusive, ..kept },
+            _ if self.harm.kept => kept,
             Fault::ClaimsDurability => Guarantees { durable: true, ..guarantees },
             Fault::ClaimsLittle => Guarantees { atomic_across_records: false, ..guarantees },
             _ => guarantees,

@@ -16,7 +16,7 @@ checks! { "feed";
     every_change_is_told_in_the_order_of_its_record => ChangeFeed,
     what_did_not_happen_is_not_told => ChangeFeed,
     it_goes_on_from_each_of_its_points => ChangeFeed,
-    a_collection_tells_its_own_changes_and_no_other_s => ChangeFeed,
+    a_collection_tells_its_own_changes_alone => ChangeFeed,
     the_end_is_where_new_changes_begin => ChangeFeed,
     what_is_past_its_retention_is_forgotten_and_said_to_be => ChangeFeed,
     without_retention_nothing_is_told => ChangeFeed,
@@ -163,7 +163,7 @@ async fn it_goes_on_from_each_of_its_points(site: &mut Site) -> Checked {
     }
 }
 
-async fn a_collection_tells_its_own_changes_and_no_other_s(site: &mut Site) -> Checked {
+async fn a_collection_tells_its_own_changes_alone(site: &mut Site) -> Checked {
     site.needs(Guarantee::ChangeFeed)?;
     let other = site.declare("other", site.units(100)).await?;
     let ends = [site.end_of_changes().await?, site.engine.end_of_changes(other).await?];

@@ -10,7 +10,7 @@ use crate::lease::Lease;
 use std::time::Duration;
 
 checks! { "fence";
-    only_the_holder_s_token_lets_a_write_through,
+    only_the_token_of_the_holder_lets_a_write_through,
     a_lease_is_over_when_its_time_is,
     it_is_judged_in_the_step_that_writes,
     of_many_who_take_it_at_once_one_holds_it,
@@ -39,7 +39,7 @@ async fn held(site: &Site) -> Checked<Option<Lease>> {
     Ok(site.read("lease", "").await?.as_ref().and_then(Lease::read))
 }
 
-async fn only_the_holder_s_token_lets_a_write_through(site: &mut Site) -> Checked {
+async fn only_the_token_of_the_holder_lets_a_write_through(site: &mut Site) -> Checked {
     same("nobody holds it", &site.one(fenced(site, Version(1), "0")).await?, &refused(None))?;
     let free = [("", Must::BeAbsent)];
     let first = site.done(vec![change_if("lease", &free, vec![hold("one", None, None)])]).await?;
