@@ -57,7 +57,7 @@ pub struct Size {
     pub records: u64,
     /// Items.
     pub items: u64,
-    /// Bytes of keys and values.
+    /// Bytes of keys and values, counted as for [`Scan::bytes`].
     pub bytes: u64,
 }
 
@@ -103,44 +103,52 @@ pub trait Engine: Send + Sync + 'static {
         None
     }
 
-    /// Says who owns it, and learns who does: the stamp that was there, or `stamp` where none was.
+    /// Says who owns it, and learns who does: the stamp that was there, or `stamp` where none was. Of many at once one wins, and all learn the
+    /// same. Another's stamp is an answer and no error: what follows from it is the owner's to decide.
     fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp>;
 
-    /// Makes a collection known, or changes its retention.
+    /// Makes a collection known, or changes its retention, from now on and for what is logged already. The same name is always the same number, also for
+    /// other processes; no number is given twice.
     fn declare(&self, collection: Collection) -> Pending<'_, CollectionId>;
 
     /// All collections that were ever declared.
     fn collections(&self) -> Pending<'_, Vec<(CollectionId, Collection)>>;
 
-    /// Carries out at most [`MAX_BATCH`] commits, each atomic by itself, as if one after the other, and returns when all of it is durable.
+    /// Carries out at most [`MAX_BATCH`] commits, each atomic by itself, as if one after the other, and returns when all of it is durable. More are
+    /// [`EngineError::Broken`], and a batch with a collection that was never declared is [`EngineError::NoCollection`]: nothing of it happens. A caller that
+    /// goes away leaves each commit whole or undone. The owner has checked lengths, and that no record and no key is there twice.
     fn commit(&self, batch: Vec<Commit>) -> Pending<'_, Vec<Outcome>>;
 
-    /// The items with these keys, in their order. What expired is not there. Items of one record are of one moment, and at least as new as every
-    /// commit that was answered before the call.
+    /// The items with these keys, in their order, as often as they are asked for. What expired is not there. Items of one record are of one moment, and at
+    /// least as new as every commit that was answered before the call. Reading or scanning a collection that was never declared finds nothing, or is
+    /// [`EngineError::NoCollection`], whatever costs less.
     fn read(&self, keys: Vec<ItemKey>) -> Pending<'_, Vec<Option<Item>>>;
 
     /// A page of items in order, all of one moment.
     fn scan(&self, scan: Scan) -> Pending<'_, Page>;
 
-    /// Where the log of changes ends now.
+    /// Where the log of changes ends now: what is committed from here on comes after it. The log begins at `Cursor::default()`.
     fn end_of_changes(&self, collection: CollectionId) -> Pending<'_, Cursor>;
 
-    /// At most `limit` changes after `from`. [`EngineError::TooOld`] where some after it were forgotten.
+    /// At most `limit` changes after `from`, those of one commit in any order. [`EngineError::TooOld`] where some after it were forgotten. A
+    /// change may be told later than it is committed, but every later answer begins before it until it was told.
     fn changes(&self, collection: CollectionId, from: Cursor, limit: usize) -> Pending<'_, Changes>;
 
-    /// Keeps a chunk of a long value that no item refers to yet.
+    /// Keeps a chunk of a long value that no item refers to yet; one that is there already is replaced. Durable at the latest when a commit is that refers
+    /// to it. A blob belongs to one item, ever: its chunks go when that no longer refers to it, at once or with the next upkeep.
     fn stage(&self, blob: u64, number: u32, chunk: Bytes) -> Pending<'_, ()>;
 
     /// A chunk of a long value.
     fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>>;
 
-    /// Removes what is past its time: items, tokens older than `tokens_older`, changes past their collection's retention, staged chunks without an item. At
-    /// most `limit` of each, so that nobody waits long behind it.
+    /// Removes what is past its time: items, tokens older than `tokens_older`, changes past their collection's retention, and chunks without an item that were
+    /// staged as long ago as tokens are kept (with its token, a write can no longer be finished). At most `limit` of each, so that nobody waits long behind it.
+    /// The removal of an item is a change, with a version of its own.
     fn upkeep(&self, tokens_older: Duration, limit: usize) -> Pending<'_, Upkeep>;
 
-    /// How much there is.
+    /// How much there is; what is over may count until upkeep has removed it.
     fn size(&self, collection: CollectionId) -> Pending<'_, Size>;
 
-    /// The greatest version that was ever given.
+    /// A version as great as every one that was ever given, or greater. Never smaller than it was.
     fn last_version(&self) -> Pending<'_, Version>;
 }

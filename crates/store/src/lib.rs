@@ -13,6 +13,8 @@
 
 pub mod catalogue;
 pub mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod decide;
 pub mod engine;
 pub mod item;

@@ -3,8 +3,8 @@
 //! One lock, ordered maps, no durability: every line of it should be seen to be right.
 
 use super::{
-    Bound, Changes, Collection, Cursor, Engine, EngineError, Guarantees, Page, Pending, Scan, ScanOf,
-    Sharing, Size, Stamp, Upkeep,
+    Bound, Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan,
+    ScanOf, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome, Token};
 use crate::decide::{Change, Decider, needs};
@@ -33,7 +33,8 @@ struct State {
     changes: BTreeMap<u64, (UnixMs, Change)>,
     /// Up to here the log was forgotten, by collection.
     forgotten: BTreeMap<CollectionId, u64>,
-    blobs: BTreeMap<(u64, u32), Bytes>,
+    /// With the time they were staged.
+    blobs: BTreeMap<(u64, u32), (UnixMs, Bytes)>,
     version: u64,
     logged: u64,
 }
@@ -75,6 +76,9 @@ impl State {
     }
 
     fn commit(&mut self, batch: &[Commit], now: UnixMs) -> Result<Vec<Outcome>, EngineError> {
+        if batch.len() > MAX_BATCH {
+            return Err(EngineError::Broken(format!("{} commits, at most {MAX_BATCH}", batch.len())));
+        }
         for commit in batch {
             self.collection(commit.collection)?;
         }
@@ -90,11 +94,13 @@ impl State {
         }
         let effects = decider.finish();
         for (key, item) in effects.items {
+            let kept = item.as_ref().and_then(blob);
             let before = match item {
                 Some(item) => self.items.insert(key, item),
                 None => self.items.remove(&key),
             };
-            self.drop_blob(before);
+            // Put again with its own blob, an item keeps it.
+            self.drop_blob(before.as_ref().and_then(blob).filter(|before| kept != Some(*before)));
         }
         self.tokens.extend(effects.tokens.into_iter().map(|(token, version)| (token, (version, now))));
         effects.changes.into_iter().for_each(|change| self.log(change, now));
@@ -110,10 +116,17 @@ impl State {
         }
     }
 
-    fn drop_blob(&mut self, item: Option<Item>) {
-        if let Some(Value::Chunked { blob, .. }) = item.map(|item| item.value) {
+    fn drop_blob(&mut self, blob: Option<u64>) {
+        if let Some(blob) = blob {
             self.blobs.retain(|(of, _), _| *of != blob);
         }
+    }
+
+    /// Chunks that were staged so long ago that the token of their write is forgotten, and that no item refers to.
+    fn orphans(&self, now: UnixMs, older: Duration) -> Vec<(u64, u32)> {
+        let referred: BTreeSet<u64> = self.items.values().filter_map(blob).collect();
+        let old = self.blobs.iter().filter(|(_, (staged, _))| staged.after(older) <= now);
+        old.map(|(of, _)| *of).filter(|(of, _)| !referred.contains(of)).collect()
     }
 
     fn scan(&self, scan: &Scan, now: UnixMs) -> Page {
@@ -165,12 +178,13 @@ impl State {
                 changes.push((*at, change.item.record.collection));
             }
         }
-        let more = expired.len().max(tokens.len()).max(changes.len()) > limit;
+        let orphans = self.orphans(now, tokens_older);
+        let more = expired.len().max(tokens.len()).max(changes.len()).max(orphans.len()) > limit;
         let mut done = Upkeep { more, ..Upkeep::default() };
         for key in expired.into_iter().take(limit) {
             self.version += 1;
             let item = self.items.remove(&key);
-            self.drop_blob(item);
+            self.drop_blob(item.as_ref().and_then(blob));
             self.log(Change { item: key, now: None, version: Version(self.version) }, now);
             done.expired += 1;
         }
@@ -183,10 +197,14 @@ impl State {
             self.forgotten.insert(collection, at);
             done.changes += 1;
         }
+        for of in orphans.into_iter().take(limit) {
+            self.blobs.remove(&of);
+        }
         done
     }
 
     fn changes(&self, collection: CollectionId, from: Cursor, limit: usize) -> Result<Changes, EngineError> {
+        self.collection(collection)?;
         let forgotten = self.forgotten.get(&collection).copied().unwrap_or(0);
         if from.0 < forgotten {
             return Err(EngineError::TooOld { asked: from.0, oldest: forgotten });
@@ -206,6 +224,14 @@ impl State {
             changes: found.into_iter().map(|(_, (_, change))| change.clone()).collect(),
             next: Cursor(next),
         })
+    }
+}
+
+/// Where the chunks of a long value lie.
+fn blob(item: &Item) -> Option<u64> {
+    match &item.value {
+        Value::Chunked { blob, .. } => Some(*blob),
+        Value::Inline(_) => None,
     }
 }
 
@@ -283,14 +309,14 @@ impl Engine for Memory {
     }
 
     fn stage(&self, blob: u64, number: u32, chunk: Bytes) -> Pending<'_, ()> {
-        self.answer(|state, _| {
-            state.blobs.insert((blob, number), chunk);
+        self.answer(|state, now| {
+            state.blobs.insert((blob, number), (now, chunk));
             Ok(())
         })
     }
 
     fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
-        self.answer(|state, _| Ok(state.blobs.get(&(blob, number)).cloned()))
+        self.answer(|state, _| Ok(state.blobs.get(&(blob, number)).map(|(_, chunk)| chunk.clone())))
     }
 
     fn upkeep(&self, tokens_older: Duration, limit: usize) -> Pending<'_, Upkeep> {

@@ -13,15 +13,16 @@ pub struct Cursor(pub u64);
 pub struct Scan {
     /// Of what.
     pub of: ScanOf,
-    /// The first key. None: the first there is.
+    /// The first key. None: the first there is. It may be one byte longer than keys are: so it follows one of the greatest length. Where it does not lie before
+    /// `to`, the page is empty. In a scan of one record both name that record.
     pub from: Option<Bound>,
-    /// The first key that no longer belongs. None: there is no end.
+    /// The first key that no longer belongs, also in reverse. None: there is no end.
     pub to: Option<Bound>,
     /// From the last to the first.
     pub reverse: bool,
-    /// Most items of the page.
+    /// Most items of the page, at least one.
     pub items: usize,
-    /// The page ends after the item that reaches so many bytes of keys and values.
+    /// The page ends at the latest after the item that reaches so many bytes: of ids, keys and values, without those that lie in chunks. At least one.
     pub bytes: usize,
 }
 
@@ -53,6 +54,6 @@ pub struct Bound {
 pub struct Page {
     /// In the order that was asked for.
     pub items: Vec<(ItemKey, Item)>,
-    /// There is more after the last of them.
+    /// There is more after the last of them. Then there is a last one: no page is empty before the end.
     pub more: bool,
 }

@@ -1,0 +1,56 @@
+//! The engine in memory under the conformance suite.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tenet_store::conformance::{self, Bench, Options, Place};
+use tenet_store::engine::memory::Memory;
+use tenet_store::engine::{Engine, Pending};
+
+struct InMemory {
+    /// Whether its clock may be turned.
+    turned: bool,
+}
+
+/// Whoever opens it finds nothing there, the second time as the first.
+struct Nowhere {
+    memory: Mutex<Arc<Memory>>,
+    turned: bool,
+}
+
+impl Bench for InMemory {
+    fn place(&self) -> Pending<'_, Box<dyn Place>> {
+        Box::pin(async {
+            Ok(Box::new(Nowhere { memory: Mutex::default(), turned: self.turned }) as Box<dyn Place>)
+        })
+    }
+}
+
+impl Place for Nowhere {
+    fn open(&self) -> Pending<'_, Arc<dyn Engine>> {
+        let engine = Arc::new(Memory::new());
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = engine.clone();
+        Box::pin(async { Ok(engine as Arc<dyn Engine>) })
+    }
+
+    fn advance(&self, time: Duration) -> bool {
+        if self.turned {
+            self.memory.lock().unwrap_or_else(PoisonError::into_inner).advance(time);
+        }
+        self.turned
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_engine_in_memory_conforms() {
+    let report = conformance::run(Arc::new(InMemory { turned: true }), Options::from_environment()).await;
+    println!("{report}");
+    assert!(report.failures().is_empty(), "{}", report.failures().join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_clock_that_cannot_be_turned_is_waited_for() {
+    let options = Options { only: "expiry".into(), ..Options::default() };
+    let report = conformance::run(Arc::new(InMemory { turned: false }), options).await;
+    assert!(report.failures().is_empty(), "{}", report.failures().join("\n"));
+    assert!(report.findings.iter().any(|finding| finding.result.is_ok()), "{report}");
+}
