@@ -5,19 +5,17 @@
 //!   items         collection, record, item key          version, times, value         ── in the order of scans
 //!   expiry        time, then the key of an item         –                             ── what upkeep looks at
 //!   tokens        time of the token, nonce              version
-//!   changes       collection, version, number           time, item, what it is now
+//!   changes       collection, place in the log          time, item, what it is now
 //!   collections   name                                  number, retention
 //!   blobs         number, chunk                         bytes
 //!   loose         number of a blob                      since when no item refers to it, chunks
-//!   meta          "format", "stamp", "version", …
+//!   meta          "format", "stamp", "version", "logged", …
 //! ```
 //!
 //! A batch of commits is decided and written in one transaction and synced before anybody hears of it. A reader has a tree that no commit
 //! changes any more, and waits for nobody. Each row ends with a checksum of its key and itself, because the tree looks at its own only when it is opened after a
 //! crash. After a write or a sync that failed nobody knows what the disk holds (Rebello et al., "Can Applications Recover from fsync Failures?", ATC
 //! 2020), so nothing more is written until the folder is opened anew; neither is after a panic of the tree, which means damage.
-//!
-//! The place of a change in the log is its version: with one writer versions are in the order of commits.
 
 mod keys;
 mod log;
@@ -75,6 +73,8 @@ struct Inner {
     writer: Mutex<Writer>,
     /// The last version that is durable.
     committed: AtomicU64,
+    /// The last place in the log that is.
+    logged: AtomicU64,
     /// Whether a step failed in a way that leaves open what the disk holds.
     broken: AtomicBool,
     /// The latest time that was told: it never goes back, also where the system's clock does.
@@ -115,7 +115,8 @@ impl Embedded {
     fn over(database: Database, place: &str) -> Result<Embedded, EngineError> {
         let (known, writer) = log::found(&database, place)?;
         let inner = Inner {
-            committed: AtomicU64::new(writer.last()),
+            committed: AtomicU64::new(writer.last),
+            logged: AtomicU64::new(writer.logged),
             known: RwLock::new(known),
             writer: Mutex::new(writer),
             broken: AtomicBool::new(false),
@@ -247,7 +248,7 @@ impl Engine for Embedded {
     }
 
     fn end_of_changes(&self, collection: CollectionId) -> Pending<'_, Cursor> {
-        let end = self.0.collection(collection).map(|_| Cursor(self.0.committed.load(Ordering::Acquire)));
+        let end = self.0.collection(collection).map(|_| Cursor(self.0.logged.load(Ordering::Acquire)));
         Box::pin(std::future::ready(end))
     }
 

@@ -72,6 +72,16 @@ pub(super) fn read_item(key: &[u8]) -> Result<ItemKey, EngineError> {
     Ok(ItemKey { record, key: Bytes::copy_from_slice(rest) })
 }
 
+/// The place of [`change`].
+pub(super) fn read_place(key: &[u8]) -> Result<u64, EngineError> {
+    let place = key.get(4..).and_then(|place| place.try_into().ok());
+    let bad = || EngineError::Corrupt {
+        place: "changes".into(),
+        what: format!("{key:02x?} is no key of a change"),
+    };
+    place.map(u64::from_be_bytes).ok_or_else(bad)
+}
+
 /// The first key behind everything that begins with `prefix`; none where there can be none.
 pub(super) fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
@@ -98,12 +108,11 @@ pub(super) fn token(token: &Token) -> [u8; 24] {
     key
 }
 
-/// A change: those of one version by their number.
-pub(super) fn change(of: CollectionId, version: u64, number: u32) -> [u8; 16] {
-    let mut key = [0; 16];
+/// A change by its place in the log.
+pub(super) fn change(of: CollectionId, place: u64) -> [u8; 12] {
+    let mut key = [0; 12];
     key[..4].copy_from_slice(&of.0.to_be_bytes());
-    key[4..12].copy_from_slice(&version.to_be_bytes());
-    key[12..].copy_from_slice(&number.to_be_bytes());
+    key[4..].copy_from_slice(&place.to_be_bytes());
     key
 }
 

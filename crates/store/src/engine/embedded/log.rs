@@ -1,7 +1,7 @@
 //! What is found at opening, collections, and the log of their changes.
 
 use super::tables::{self, Tables, at};
-use super::writer::{VERSION, Writer, put};
+use super::writer::{LOGGED, VERSION, Writer, put};
 use super::{FORMAT, Inner, keys, rows};
 use crate::engine::{Changes, Collection, Cursor, EngineError};
 use crate::name::CollectionId;
@@ -30,7 +30,8 @@ pub(super) fn found(
             return Err(EngineError::Broken(format!("{place}: it is of format {format}, expected {FORMAT}")));
         }
     }
-    let last = meta(&tables, VERSION)?.unwrap_or(0);
+    let number = |key| meta(&tables, key).map(Option::unwrap_or_default);
+    let writer = Writer { last: number(VERSION)?, logged: number(LOGGED)? };
     let mut known = HashMap::new();
     for row in tables.collections.iter().map_err(|error| at("collections", error))? {
         let (key, row) = row.map_err(|error| at("collections", error))?;
@@ -39,10 +40,10 @@ pub(super) fn found(
     }
     drop(tables);
     transaction.commit().map_err(|error| at(place, error))?;
-    Ok((known, Writer::new(last)))
+    Ok((known, writer))
 }
 
-/// Up to which version the changes of a collection were forgotten.
+/// Up to which place the changes of a collection were forgotten.
 pub(super) fn forgotten_key(of: CollectionId) -> Vec<u8> {
     [b"forgotten/", &of.0.to_be_bytes()[..]].concat()
 }
@@ -71,7 +72,6 @@ impl Inner {
         })
     }
 
-    /// All changes of a version come together: a cursor is a version.
     pub(super) fn changes(
         &self,
         of: CollectionId,
@@ -79,8 +79,8 @@ impl Inner {
         limit: usize,
     ) -> Result<Changes, EngineError> {
         self.collection(of)?;
-        // Before the look at the log: whatever is committed by now is in it.
-        let committed = self.committed.load(Ordering::Acquire);
+        // Before the look at the log: whatever is logged by now is in it.
+        let logged = self.logged.load(Ordering::Acquire);
         let (meta, changes) = {
             let transaction =
                 redb::ReadableDatabase::begin_read(&self.database).map_err(|error| at("tables", error))?;
@@ -93,22 +93,18 @@ impl Inner {
         if from.0 < forgotten {
             return Err(EngineError::TooOld { asked: from.0, oldest: forgotten });
         }
-        let first = keys::change(of, from.0.saturating_add(1), 0);
-        let behind = keys::change(of, u64::MAX, u32::MAX);
-        let mut found = Changes { changes: Vec::new(), next: Cursor(committed.max(from.0)) };
+        let (first, behind) = (keys::change(of, from.0.saturating_add(1)), keys::change(of, u64::MAX));
+        let mut found = Changes { changes: Vec::new(), next: from };
         for row in changes.range(&first[..]..&behind[..]).map_err(|error| at("changes", error))? {
-            let (place, row) = row.map_err(|error| at("changes", error))?;
-            let (_, change) = rows::read_change(place.value(), row.value())?;
-            let last = found.changes.last().map(|change| change.version.0);
-            if found.changes.len() >= limit.max(1) && last != Some(change.version.0) {
-                found.next = Cursor(last.unwrap_or(from.0));
+            if found.changes.len() == limit {
                 return Ok(found);
             }
-            found.changes.push(change);
+            let (key, row) = row.map_err(|error| at("changes", error))?;
+            found.changes.push(rows::read_change(key.value(), row.value())?.1);
+            found.next = Cursor(keys::read_place(key.value())?);
         }
-        // What came while it was read is in it, too.
-        let last = found.changes.last().map_or(0, |change| change.version.0);
-        found.next = Cursor(found.next.0.max(last));
+        // Up to here everything was looked at.
+        found.next = found.next.max(Cursor(logged));
         Ok(found)
     }
 }

@@ -188,13 +188,12 @@ pub(super) fn read_number(place: &'static str, key: &[u8], row: &[u8]) -> Result
     Row { place, rest: open(place, key, row)? }.u64()
 }
 
-/// Since when no item refers to a blob, and its chunks.
-pub(super) fn loose(key: &[u8], since: UnixMs, chunks: u32) -> Vec<u8> {
-    seal(key, [&since.0.to_be_bytes()[..], &chunks.to_be_bytes()].concat())
+/// One time.
+pub(super) fn time(key: &[u8], at: UnixMs) -> Vec<u8> {
+    seal(key, at.0.to_be_bytes().to_vec())
 }
 
-/// See [`loose`].
-pub(super) fn read_loose(key: &[u8], row: &[u8]) -> Result<(UnixMs, u32), EngineError> {
-    let mut row = Row { place: "loose", rest: open("loose", key, row)? };
-    Ok((row.time()?, row.u32()?))
+/// See [`time`].
+pub(super) fn read_time(place: &'static str, key: &[u8], row: &[u8]) -> Result<UnixMs, EngineError> {
+    Row { place, rest: open(place, key, row)? }.time()
 }

@@ -11,9 +11,6 @@ use redb::ReadableTable;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// A blob that no item refers to stays for so long: it may be on its way in, or somebody may be reading it.
-const LOOSE_LIFE: Duration = Duration::from_secs(3600);
-
 impl Inner {
     pub(super) fn upkeep(&self, tokens_older: Duration, limit: usize) -> Result<Upkeep, EngineError> {
         let now = self.now();
@@ -27,7 +24,7 @@ impl Inner {
         for (id, retention) in collections {
             self.forget_changes(id, retention, now, limit, &mut done)?;
         }
-        self.sweep(now, limit, &mut done)?;
+        self.sweep(now, tokens_older, limit, &mut done)?;
         Ok(done)
     }
 
@@ -59,7 +56,7 @@ impl Inner {
             for entry in stale {
                 tables.expiry.remove(&entry[..]).map_err(|error| at("expiry", error))?;
             }
-            self.enter(tables, effects, now)?;
+            self.enter(tables, writer, effects, now)?;
             Ok(((), changed))
         })
     }
@@ -98,50 +95,56 @@ impl Inner {
         limit: usize,
         done: &mut Upkeep,
     ) -> Result<(), EngineError> {
-        let (first, behind) = (keys::change(id, 0, 0), keys::change(id, u64::MAX, u32::MAX));
+        let (first, behind) = (keys::change(id, 0), keys::change(id, u64::MAX));
         self.step(|tables, _| {
-            let (mut old, mut last) = (Vec::new(), None);
+            let mut old = Vec::new();
             for row in tables.changes.range(&first[..]..&behind[..]).map_err(|error| at("changes", error))? {
-                let (place, row) = row.map_err(|error| at("changes", error))?;
-                let (made, change) = rows::read_change(place.value(), row.value())?;
-                if made.after(retention) > now {
+                let (key, row) = row.map_err(|error| at("changes", error))?;
+                if rows::read_change(key.value(), row.value())?.0.after(retention) > now {
                     break;
                 }
-                // Those of one version go together.
-                if old.len() >= limit && last != Some(change.version) {
+                if old.len() == limit {
                     done.more = true;
                     break;
                 }
-                last = Some(change.version);
-                old.push(place.value().to_vec());
+                old.push(key.value().to_vec());
             }
-            let Some(last) = last else { return Ok(((), false)) };
-            done.changes += old.len() as u64;
-            for place in &old {
-                tables.changes.remove(&place[..]).map_err(|error| at("changes", error))?;
-            }
+            let Some(last) = old.last() else { return Ok(((), false)) };
             let key = log::forgotten_key(id);
-            put(&mut tables.meta, &key, &rows::number(&key, last.0))?;
+            put(&mut tables.meta, &key, &rows::number(&key, keys::read_place(last)?))?;
+            done.changes += old.len() as u64;
+            for key in &old {
+                tables.changes.remove(&key[..]).map_err(|error| at("changes", error))?;
+            }
             Ok(((), true))
         })
     }
 
-    /// Removes chunks that no item refers to.
-    fn sweep(&self, now: UnixMs, limit: usize, done: &mut Upkeep) -> Result<(), EngineError> {
+    /// Removes chunks that no item refers to: at once those of a value that was replaced, the others when their write can no longer be
+    /// finished.
+    fn sweep(
+        &self,
+        now: UnixMs,
+        older: Duration,
+        limit: usize,
+        done: &mut Upkeep,
+    ) -> Result<(), EngineError> {
         self.step(|tables, _| {
             let (mut chunks, mut blobs) = (Vec::new(), Vec::new());
-            for row in tables.loose.iter().map_err(|error| at("loose", error))? {
-                if chunks.len() >= limit {
-                    done.more = true;
-                    break;
-                }
+            'blobs: for row in tables.loose.iter().map_err(|error| at("loose", error))? {
                 let (blob, row) = row.map_err(|error| at("loose", error))?;
-                let (since, count) = rows::read_loose(blob.value(), row.value())?;
-                if since.after(LOOSE_LIFE) > now {
+                if rows::read_time("loose", blob.value(), row.value())?.after(older) > now {
                     continue;
                 }
                 let number = blob.value().try_into().map_or(0, u64::from_be_bytes);
-                chunks.extend((0..count).map(|chunk| keys::chunk(number, chunk)));
+                let (first, last) = (keys::chunk(number, 0), keys::chunk(number, u32::MAX));
+                for row in tables.blobs.range(&first[..]..=&last[..]).map_err(|error| at("blobs", error))? {
+                    if chunks.len() == limit {
+                        done.more = true;
+                        break 'blobs;
+                    }
+                    chunks.push(row.map_err(|error| at("blobs", error))?.0.value().to_vec());
+                }
                 blobs.push(blob.value().to_vec());
             }
             for chunk in &chunks {
@@ -150,7 +153,7 @@ impl Inner {
             for blob in &blobs {
                 tables.loose.remove(&blob[..]).map_err(|error| at("loose", error))?;
             }
-            Ok(((), !blobs.is_empty()))
+            Ok(((), !blobs.is_empty() || !chunks.is_empty()))
         })
     }
 }

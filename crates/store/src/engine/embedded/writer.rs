@@ -4,30 +4,25 @@ use super::tables::{self, Tables, at};
 use super::{Inner, keys, rows};
 use crate::commit::{Commit, Outcome};
 use crate::decide::{Decider, Effects, needs};
-use crate::engine::{EngineError, Stamp};
-use crate::item::{Item, MAX_VALUE, UnixMs, Value, Version};
+use crate::engine::{EngineError, MAX_BATCH, Stamp};
+use crate::item::{Item, UnixMs, Value, Version};
 use redb::ReadableTable;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-/// The last version that was given.
+/// The last version that was given, and the last place in the log.
 pub(super) const VERSION: &[u8] = b"version";
+pub(super) const LOGGED: &[u8] = b"logged";
 const STAMP: &[u8] = b"stamp";
 
-/// The counter of versions.
+/// The counters of versions and of places in the log.
+#[derive(Clone, Copy)]
 pub(super) struct Writer {
-    last: u64,
+    pub last: u64,
+    pub logged: u64,
 }
 
 impl Writer {
-    pub(super) fn new(last: u64) -> Writer {
-        Writer { last }
-    }
-
-    pub(super) fn last(&self) -> u64 {
-        self.last
-    }
-
     pub(super) fn next(&mut self) -> Version {
         self.last += 1;
         Version(self.last)
@@ -45,12 +40,15 @@ impl Inner {
             let text = "the disk failed before, or data are damaged; the folder must be opened anew";
             return Err(EngineError::Unavailable(text.into()));
         }
-        let before = writer.last;
+        let before = *writer;
         let transaction = self.database.begin_write().map_err(|error| self.failed("tables", error))?;
         let mut tables = Tables::open(&transaction)?;
         let done = step(&mut tables, &mut writer).and_then(|(answer, changed)| {
-            if changed && writer.last > before {
+            if changed && writer.last > before.last {
                 put(&mut tables.meta, VERSION, &rows::number(VERSION, writer.last))?;
+            }
+            if changed && writer.logged > before.logged {
+                put(&mut tables.meta, LOGGED, &rows::number(LOGGED, writer.logged))?;
             }
             Ok((answer, changed))
         });
@@ -66,15 +64,16 @@ impl Inner {
                     }
                 })?;
                 self.committed.store(writer.last, Ordering::Release);
+                self.logged.store(writer.logged, Ordering::Release);
                 Ok(answer)
             }
             Ok((answer, false)) => {
-                writer.last = before;
+                *writer = before;
                 transaction.abort().map_err(|error| self.failed("abort", error))?;
                 Ok(answer)
             }
             Err(error) => {
-                writer.last = before;
+                *writer = before;
                 transaction.abort().map_err(|error| self.failed("abort", error))?;
                 Err(error)
             }
@@ -88,6 +87,9 @@ impl Inner {
     }
 
     pub(super) fn commit(&self, commits: &[Commit]) -> Result<Vec<Outcome>, EngineError> {
+        if commits.len() > MAX_BATCH {
+            return Err(EngineError::Broken(format!("{} commits, at most {MAX_BATCH}", commits.len())));
+        }
         for commit in commits {
             self.collection(commit.collection)?;
         }
@@ -115,7 +117,7 @@ impl Inner {
                 commits.iter().map(|commit| decider.take(commit, writer.next())).collect();
             let effects = decider.finish();
             let changed = !effects.is_empty();
-            self.enter(tables, effects, now)?;
+            self.enter(tables, writer, effects, now)?;
             Ok((outcomes, changed))
         })
     }
@@ -124,6 +126,7 @@ impl Inner {
     pub(super) fn enter(
         &self,
         tables: &mut Tables<'_>,
+        writer: &mut Writer,
         effects: Effects,
         now: UnixMs,
     ) -> Result<(), EngineError> {
@@ -137,7 +140,7 @@ impl Inner {
             // What was there may have chunks, and a time at which upkeep would look for it.
             let before = before.map(|row| rows::read_item(&key, row.value())).transpose()?;
             if let Some(before) = before {
-                leave(tables, &key, &before, now)?;
+                leave(tables, &key, &before)?;
             }
             let Some(item) = item else { continue };
             if let Some(at) = item.expires {
@@ -147,14 +150,12 @@ impl Inner {
                 tables.loose.remove(&blob.to_be_bytes()[..]).map_err(|error| at("loose", error))?;
             }
         }
-        let (mut last, mut number) = (Version(0), 0);
         for change in effects.changes {
             if self.collection(change.item.record.collection)?.retention.is_zero() {
                 continue;
             }
-            number = if change.version == last { number + 1 } else { 0 };
-            last = change.version;
-            let place = keys::change(change.item.record.collection, last.0, number);
+            writer.logged += 1;
+            let place = keys::change(change.item.record.collection, writer.logged);
             let row = rows::change(&place, &change, &keys::item(&change.item), now);
             put(&mut tables.changes, &place, &row)?;
         }
@@ -169,7 +170,7 @@ impl Inner {
         self.step(|tables, _| {
             let (key, blob) = (keys::chunk(blob, number), blob.to_be_bytes());
             put(&mut tables.blobs, &key, &rows::seal(&key, chunk.to_vec()))?;
-            put(&mut tables.loose, &blob, &rows::loose(&blob, self.now(), number + 1))?;
+            put(&mut tables.loose, &blob, &rows::time(&blob, self.now()))?;
             Ok(((), true))
         })
     }
@@ -186,13 +187,14 @@ impl Inner {
 }
 
 /// What an item leaves behind when it is replaced or removed.
-fn leave(tables: &mut Tables<'_>, key: &[u8], item: &Item, now: UnixMs) -> Result<(), EngineError> {
+fn leave(tables: &mut Tables<'_>, key: &[u8], item: &Item) -> Result<(), EngineError> {
     if let Some(at_time) = item.expires {
         tables.expiry.remove(&keys::expiry(at_time, key)[..]).map_err(|error| at("expiry", error))?;
     }
-    if let Value::Chunked { blob, size } = item.value {
-        let (blob, chunks) = (blob.to_be_bytes(), size.div_ceil(MAX_VALUE as u64) as u32);
-        put(&mut tables.loose, &blob, &rows::loose(&blob, now, chunks))?;
+    if let Value::Chunked { blob, .. } = item.value {
+        // Nobody will ever refer to it again: it has been loose for long enough.
+        let blob = blob.to_be_bytes();
+        put(&mut tables.loose, &blob, &rows::time(&blob, UnixMs(0)))?;
     }
     Ok(())
 }
