@@ -49,9 +49,12 @@ impl From<Error> for Failure {
     /// Of a statement without which nothing has happened.
     fn from(error: Error) -> Failure {
         let text = text(&error);
-        let Some(code) = error.code().filter(|_| !error.is_closed()) else {
-            // The connection was lost. A fresh one may do: this one may have been dead for long.
-            return Failure { error: EngineError::Unavailable(text), again: true, sound: false, locks: false };
+        let Some(code) = error.code() else {
+            let source = std::error::Error::source(&error);
+            let lost = error.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>());
+            // A fresh connection may do: this one may have been dead for long.
+            let error = if lost { EngineError::Unavailable(text) } else { EngineError::Broken(text) };
+            return Failure { error, again: lost, sound: false, locks: false };
         };
         let fatal = error.as_db_error().is_some_and(|error| matches!(error.severity(), "FATAL" | "PANIC"));
         let sound = !fatal;

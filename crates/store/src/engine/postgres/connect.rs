@@ -1,0 +1,297 @@
+//! Opening sessions: of several hosts the primary is found, refused if it could lose data, and made ready.
+
+use super::config::PostgresConfig;
+use super::failure::{Failure, text};
+use super::locks::Space;
+use super::schema;
+use super::session::Session;
+use super::statements::Statements;
+use crate::engine::EngineError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
+
+/// The oldest server: it is the first that notices a vanished client in the middle of a statement.
+const OLDEST: i32 = 140_000;
+
+/// How soon the server notices that we are gone, and lets go of our locks.
+const GONE: Duration = Duration::from_secs(1);
+
+/// How soon a silent peer is asked for a sign of life, and for how long sent bytes may stay unacknowledged.
+const SILENT: Duration = Duration::from_secs(5);
+
+/// Locks of one transaction that always fit: the least that `max_locks_per_transaction` can sensibly be is its default of 64, some of which are
+/// for tables and indexes.
+const FEWEST_LOCKS: usize = 48;
+
+/// Locks of one transaction beyond which a larger one gains nothing.
+const MOST_LOCKS: usize = 1024;
+
+/// What a server said of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    /// Which of the hosts.
+    pub host: usize,
+    /// Grows with every promotion.
+    pub timeline: u32,
+    /// It sums its pages.
+    pub checksums: bool,
+    /// It is set to lose what it acknowledged.
+    pub lossy: bool,
+}
+
+/// Opens sessions.
+pub(super) struct Connector {
+    config: PostgresConfig,
+    /// One for each host, by which errors name it.
+    hosts: Vec<(String, Config)>,
+    /// The host that was the primary last.
+    last: AtomicUsize,
+    /// The newest timeline that was seen: an older primary was replaced.
+    pub newest: AtomicU32,
+    pub space: Space,
+}
+
+impl Connector {
+    /// Reads the configuration.
+    pub fn new(config: PostgresConfig) -> Result<Connector, EngineError> {
+        if let Some(fault) = config.fault() {
+            return Err(EngineError::Broken(fault));
+        }
+        let parsed: Config = config
+            .url
+            .parse()
+            .map_err(|error| EngineError::Broken(format!("the URL of the database cannot be read: {error}")))?;
+        if parsed.get_ssl_mode() != SslMode::Prefer && parsed.get_ssl_mode() != SslMode::Disable {
+            let fault = "sslmode asks for TLS, which the engine does not speak yet: leave it out or say disable";
+            return Err(EngineError::Broken(fault.into()));
+        }
+        let hosts = hosts(&parsed, &config);
+        if hosts.is_empty() {
+            return Err(EngineError::Broken("the URL of the database names no host".into()));
+        }
+        let space = Space::new(&config.schema);
+        let (last, newest) = (AtomicUsize::new(0), AtomicU32::new(0));
+        Ok(Connector { config, hosts, last, newest, space })
+    }
+
+    /// A session on the primary.
+    pub async fn open(&self) -> Result<Session, Failure> {
+        let mut reasons = Vec::new();
+        let first = self.last.load(Ordering::Relaxed);
+        for place in 0..self.hosts.len() {
+            let host = (first + place) % self.hosts.len();
+            let (name, config) = &self.hosts[host];
+            let opening = tokio::time::timeout(self.config.connect_timeout, self.open_at(host, config));
+            let failure = match opening.await {
+                Ok(Ok(session)) => {
+                    self.last.store(host, Ordering::Relaxed);
+                    return Ok(session);
+                }
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::silent("it did not answer in time"),
+            };
+            // What waiting does not mend is said at once and as it is.
+            if !matches!(failure.error, EngineError::Unavailable(_)) {
+                return Err(failure);
+            }
+            reasons.push(format!("{name}: {}", inner(&failure.error)));
+        }
+        Err(Failure::silent(&format!("no primary can be reached: {}", reasons.join("; "))))
+    }
+
+    /// Makes the schema what this build needs, by one connection of its own without a bound on each statement: an index takes its time.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        let mut last = Failure::silent("there is no host");
+        for (host, (_, config)) in self.hosts.iter().enumerate() {
+            let opening = async {
+                let (client, connection) = config.connect(NoTls).await?;
+                let driver = Driver(tokio::spawn(connection).abort_handle());
+                self.examine(&client, host).await?;
+                Ok::<_, Failure>((client, driver))
+            };
+            match tokio::time::timeout(self.config.connect_timeout, opening).await {
+                Ok(Ok((client, _driver))) => {
+                    return schema::migrate(&client, &self.config.schema, self.space).await;
+                }
+                Ok(Err(failure)) if !matches!(failure.error, EngineError::Unavailable(_)) => {
+                    return Err(failure);
+                }
+                Ok(Err(failure)) => last = failure,
+                Err(_) => last = Failure::silent("the server did not answer in time"),
+            }
+        }
+        Err(last)
+    }
+
+    async fn open_at(&self, host: usize, config: &Config) -> Result<Session, Failure> {
+        let (client, connection) = config.connect(NoTls).await?;
+        let warnings = Arc::new(AtomicU64::new(0));
+        let driver = Driver(tokio::spawn(drive(connection, warnings.clone())).abort_handle());
+        let mut server = self.examine(&client, host).await?;
+        let locks = self.locks(&client).await?;
+        client.batch_execute(&self.settings()).await?;
+        let standing = schema::standing(&client, self.space).await?;
+        server.timeline = standing.timeline;
+        let newest = self.newest.fetch_max(server.timeline, Ordering::AcqRel);
+        if newest > server.timeline {
+            return Err(Failure::silent(&format!(
+                "it was replaced: its timeline is {}, and {newest} was seen",
+                server.timeline
+            )));
+        }
+        client.batch_execute(&standing.settings(self.space)).await?;
+        let statements = Statements::prepare(&client).await?;
+        Ok(Session {
+            client,
+            statements,
+            server,
+            offset: standing.offset,
+            warnings,
+            locks,
+            patience: self.config.statement_timeout + self.config.lock_timeout,
+            _driver: driver,
+        })
+    }
+
+    /// Whether this server may be used.
+    async fn examine(&self, client: &Client, host: usize) -> Result<Server, Failure> {
+        let row = client.query_one(EXAMINE, &[]).await?;
+        let get = |column: usize| row.try_get::<_, String>(column).map_err(|error| Failure::shape(&error));
+        let version: i32 = row.try_get(1).map_err(|error| Failure::shape(&error))?;
+        if row.try_get(0).map_err(|error| Failure::shape(&error))? {
+            return Err(Failure::silent("it is a replica"));
+        }
+        if version < OLDEST {
+            let text = format!("the server is of version {version}, expected at least {OLDEST}");
+            return Err(Failure::refused(EngineError::Broken(text)));
+        }
+        let off: Vec<&str> =
+            [("fsync", get(2)?), ("full_page_writes", get(3)?)]
+                .into_iter()
+                .filter(|(_, value)| value != "on")
+                .map(|(name, _)| name)
+                .collect();
+        if !off.is_empty() && !self.config.allow_data_loss {
+            let text = format!(
+                "{} is off on the server: what was acknowledged could be lost with the machine's power. Set it on, or allow it \
+                 for tests with allow_data_loss",
+                off.join(" and ")
+            );
+            return Err(Failure::refused(EngineError::Broken(text)));
+        }
+        Ok(Server { host, timeline: 0, checksums: get(4)? == "on", lossy: !off.is_empty() })
+    }
+
+    /// Most locks that one transaction of ours takes: half of the server's table, shared by the connections of this process.
+    async fn locks(&self, client: &Client) -> Result<usize, Failure> {
+        let row = client.query_one(LOCKS, &[]).await?;
+        let room: i64 = row.try_get(0).map_err(|error| Failure::shape(&error))?;
+        let room = usize::try_from(room).unwrap_or(0);
+        Ok((room / 2 / self.config.connections).clamp(FEWEST_LOCKS, MOST_LOCKS))
+    }
+
+    /// What holds in every session of ours, whatever the server's or the role's defaults are.
+    ///
+    /// Plans: every statement finds its rows by index, and is planned once. A plan made while a table was empty must not read all of it later.
+    fn settings(&self) -> String {
+        let ms = |time: Duration| time.as_millis();
+        let (statement, lock, schema) =
+            (ms(self.config.statement_timeout), ms(self.config.lock_timeout), &self.config.schema);
+        // The longest that we are silent inside a transaction is one decision; a transaction whose client hangs must not keep its locks.
+        let idle = statement;
+        format!(
+            "SET search_path = {schema}, pg_catalog, pg_temp;
+             SET statement_timeout = {statement}; SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = {idle};
+             SET client_connection_check_interval = {gone}; SET tcp_user_timeout = {silent};
+             SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
+             SET bytea_output = 'hex'; SET client_min_messages = 'warning'; SET jit = off;
+             SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> 'remote_apply'",
+            gone = ms(GONE),
+            silent = ms(SILENT),
+        )
+    }
+}
+
+const EXAMINE: &str = "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int4, current_setting('fsync'),
+    current_setting('full_page_writes'), current_setting('data_checksums')";
+
+const LOCKS: &str = "SELECT current_setting('max_locks_per_transaction')::int8
+    * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)";
+
+/// One configuration for each host of `parsed`.
+fn hosts(parsed: &Config, config: &PostgresConfig) -> Vec<(String, Config)> {
+    let ports = parsed.get_ports();
+    let mut hosts = Vec::new();
+    for (place, host) in parsed.get_hosts().iter().enumerate() {
+        let port = ports.get(place).or(ports.first()).copied().unwrap_or(5432);
+        let mut one = Config::new();
+        let name = match host {
+            Host::Tcp(name) => {
+                one.host(name);
+                format!("{name}:{port}")
+            }
+            #[cfg(unix)]
+            Host::Unix(path) => {
+                one.host_path(path);
+                format!("{}:{port}", path.display())
+            }
+        };
+        one.port(port);
+        parsed.get_user().map(|user| one.user(user));
+        parsed.get_password().map(|password| one.password(password));
+        parsed.get_dbname().map(|dbname| one.dbname(dbname));
+        parsed.get_options().map(|options| one.options(options));
+        one.ssl_mode(SslMode::Disable)
+            .application_name(APPLICATION)
+            .connect_timeout(config.connect_timeout)
+            .tcp_user_timeout(SILENT)
+            .keepalives_idle(SILENT)
+            .keepalives_interval(GONE)
+            .keepalives_retries(3);
+        hosts.push((name, one));
+    }
+    hosts
+}
+
+/// What our sessions are called until they know the mark of the schema.
+pub(super) const APPLICATION: &str = "tenet-store";
+
+/// What went wrong, without the words around it.
+fn inner(error: &EngineError) -> String {
+    match error {
+        EngineError::Unavailable(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads and writes the socket, and counts warnings.
+async fn drive(mut connection: Connection<Socket, tokio_postgres::tls::NoTlsStream>, warnings: Arc<AtomicU64>) {
+    while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
+                tracing::warn!(code = notice.code().code(), "the database warns: {}", notice.message());
+                warnings.fetch_add(1, Ordering::AcqRel);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!("a connection to the database ended: {}", text(&error));
+                return;
+            }
+        }
+    }
+}
+
+/// Ends a driver when it is dropped: the socket closes at once, also in the middle of a statement. The server notices, ends the transaction and
+/// frees its locks. Left alone, the driver would wait for answers that nobody wants.
+pub(super) struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
