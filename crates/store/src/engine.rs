@@ -10,6 +10,7 @@
 mod error;
 mod guarantees;
 pub mod memory;
+pub mod postgres;
 mod scan;
 
 pub use error::EngineError;

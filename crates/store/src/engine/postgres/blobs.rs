@@ -41,10 +41,10 @@ pub(super) async fn forget(session: &Session, older_ms: i64, limit: i64) -> Resu
 }
 
 const FORGET: &str = "WITH old AS MATERIALIZED (
-        SELECT blob FROM loose WHERE since <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - $1
-         ORDER BY since LIMIT $2 + 1 FOR UPDATE SKIP LOCKED),
-    some AS MATERIALIZED (SELECT blob FROM old LIMIT $2),
-    chunks AS (DELETE FROM chunk USING some
-        WHERE chunk.blob = some.blob AND NOT EXISTS (SELECT 1 FROM item WHERE item.blob = some.blob)),
-    rows AS (DELETE FROM loose USING some WHERE loose.blob = some.blob)
+        SELECT blob FROM loose WHERE since <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - $1::int8
+         ORDER BY since LIMIT $2::int8 + 1 FOR UPDATE SKIP LOCKED),
+    few AS MATERIALIZED (SELECT blob FROM old LIMIT $2::int8),
+    emptied AS (DELETE FROM chunk USING few
+        WHERE chunk.blob = few.blob AND NOT EXISTS (SELECT 1 FROM item WHERE item.blob = few.blob)),
+    forgotten AS (DELETE FROM loose USING few WHERE loose.blob = few.blob)
     SELECT count(*) FROM old";

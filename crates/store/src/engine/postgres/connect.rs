@@ -33,8 +33,6 @@ const MOST_LOCKS: usize = 1024;
 /// What a server said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
-    /// Which of the hosts.
-    pub host: usize,
     /// Grows with every promotion.
     pub timeline: u32,
     /// It sums its pages.
@@ -85,7 +83,7 @@ impl Connector {
         for place in 0..self.hosts.len() {
             let host = (first + place) % self.hosts.len();
             let (name, config) = &self.hosts[host];
-            let opening = tokio::time::timeout(self.config.connect_timeout, self.open_at(host, config));
+            let opening = tokio::time::timeout(self.config.connect_timeout, self.open_at(config));
             let failure = match opening.await {
                 Ok(Ok(session)) => {
                     self.last.store(host, Ordering::Relaxed);
@@ -106,11 +104,11 @@ impl Connector {
     /// Makes the schema what this build needs, by one connection of its own without a bound on each statement: an index takes its time.
     pub async fn migrate(&self) -> Result<(), Failure> {
         let mut last = Failure::silent("there is no host");
-        for (host, (_, config)) in self.hosts.iter().enumerate() {
+        for (_, config) in &self.hosts {
             let opening = async {
                 let (client, connection) = config.connect(NoTls).await?;
                 let driver = Driver(tokio::spawn(connection).abort_handle());
-                self.examine(&client, host).await?;
+                self.examine(&client).await?;
                 Ok::<_, Failure>((client, driver))
             };
             match tokio::time::timeout(self.config.connect_timeout, opening).await {
@@ -127,11 +125,11 @@ impl Connector {
         Err(last)
     }
 
-    async fn open_at(&self, host: usize, config: &Config) -> Result<Session, Failure> {
+    async fn open_at(&self, config: &Config) -> Result<Session, Failure> {
         let (client, connection) = config.connect(NoTls).await?;
         let warnings = Arc::new(AtomicU64::new(0));
         let driver = Driver(tokio::spawn(drive(connection, warnings.clone())).abort_handle());
-        let mut server = self.examine(&client, host).await?;
+        let mut server = self.examine(&client).await?;
         let locks = self.locks(&client).await?;
         client.batch_execute(&self.settings()).await?;
         let standing = schema::standing(&client, self.space).await?;
@@ -158,7 +156,7 @@ impl Connector {
     }
 
     /// Whether this server may be used.
-    async fn examine(&self, client: &Client, host: usize) -> Result<Server, Failure> {
+    async fn examine(&self, client: &Client) -> Result<Server, Failure> {
         let row = client.query_one(EXAMINE, &[]).await?;
         let get = |column: usize| row.try_get::<_, String>(column).map_err(|error| Failure::shape(&error));
         let version: i32 = row.try_get(1).map_err(|error| Failure::shape(&error))?;
@@ -183,7 +181,7 @@ impl Connector {
             );
             return Err(Failure::refused(EngineError::Broken(text)));
         }
-        Ok(Server { host, timeline: 0, checksums: get(4)? == "on", lossy: !off.is_empty() })
+        Ok(Server { timeline: 0, checksums: get(4)? == "on", lossy: !off.is_empty() })
     }
 
     /// Most locks that one transaction of ours takes: half of the server's table, shared by the connections of this process.

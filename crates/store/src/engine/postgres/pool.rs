@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::session::Session;
 use crate::engine::EngineError;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tenet_resilience::backoff::Backoff;
@@ -52,7 +52,11 @@ pub(super) struct Pool {
     returned: Notify,
     away: Mutex<Away>,
     /// Longest that a call takes.
-    pub call_timeout: Duration,
+    call_timeout: Duration,
+    /// Sessions that were opened.
+    pub opened: AtomicU64,
+    /// Calls that were tried again.
+    pub repeated: AtomicU64,
 }
 
 /// Since when the server cannot be reached.
@@ -84,6 +88,8 @@ impl Pool {
             returned: Notify::new(),
             away: Mutex::default(),
             call_timeout: config.call_timeout,
+            opened: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
         }
     }
 
@@ -108,6 +114,7 @@ impl Pool {
                 return Err(failure);
             }
             tried += 1;
+            self.repeated.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(pause).await;
         }
     }
@@ -148,6 +155,7 @@ impl Pool {
             match self.connector.open().await {
                 Ok(session) => {
                     *self.away() = Away::default();
+                    self.opened.fetch_add(1, Ordering::Relaxed);
                     return Ok(Lease { session: Arc::new(session), _permits: permits });
                 }
                 Err(failure) => self.cannot_connect(failure, until).await?,
