@@ -20,6 +20,7 @@ mod collections;
 mod commit;
 mod config;
 mod connect;
+mod dialect;
 mod failure;
 mod feed;
 mod foreign;
@@ -222,7 +223,7 @@ impl Engine for Postgres {
             durable: !self.server.lossy,
             checksums: self.server.checksums,
             ordered_records: true,
-            change_feed: true,
+            change_feed: self.server.dialect.has_feed(),
             consistent_backup: true,
             sharing: Sharing::Shared,
         }

@@ -31,6 +31,10 @@ pub(super) async fn declare(
     space: Space,
     collection: &Collection,
 ) -> Result<CollectionId, Failure> {
+    if !collection.retention.is_zero() && !session.server.dialect.has_feed() {
+        let text = format!("changes of {} cannot be followed on this server: declare it without", collection.name);
+        return Err(Failure::refused(EngineError::Broken(text)));
+    }
     let client = &session.client;
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({})",

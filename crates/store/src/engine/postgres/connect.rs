@@ -1,9 +1,11 @@
 //! Opening sessions: of several hosts the primary is found, refused if it could lose data, and made ready.
 
 use super::config::PostgresConfig;
+use super::dialect::Dialect;
 use super::failure::{Failure, text};
 use super::locks::Space;
-use super::schema;
+use super::rows::column;
+use super::schema::{self, Standing};
 use super::session::Session;
 use super::statements::Statements;
 use crate::engine::EngineError;
@@ -33,6 +35,8 @@ const MOST_LOCKS: usize = 1024;
 /// What a server said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
+    /// Which kind.
+    pub dialect: Dialect,
     /// Grows with every promotion.
     pub timeline: u32,
     /// It sums its pages.
@@ -132,7 +136,7 @@ impl Connector {
         let mut server = self.examine(&client).await?;
         let locks = self.locks(&client).await?;
         client.batch_execute(&self.settings()).await?;
-        let standing = schema::standing(&client, self.space).await?;
+        let standing = Standing::read(&client, self.space, server.dialect).await?;
         server.timeline = standing.timeline;
         let newest = self.newest.fetch_max(server.timeline, Ordering::AcqRel);
         if newest > server.timeline {
@@ -157,38 +161,45 @@ impl Connector {
 
     /// Whether this server may be used.
     async fn examine(&self, client: &Client) -> Result<Server, Failure> {
+        let refuse = |text: String| Err(Failure::refused(EngineError::Broken(text)));
+        let dialect: String = column(&client.query_one("SELECT version()", &[]).await?, 0)?;
+        let dialect = match Dialect::of(&dialect) {
+            Ok(dialect) => dialect,
+            Err(why) => return refuse(why),
+        };
         let row = client.query_one(EXAMINE, &[]).await?;
-        let get = |column: usize| row.try_get::<_, String>(column).map_err(|error| Failure::shape(&error));
-        let version: i32 = row.try_get(1).map_err(|error| Failure::shape(&error))?;
-        if row.try_get(0).map_err(|error| Failure::shape(&error))? {
+        if column(&row, 0)? {
             return Err(Failure::silent("it is a replica"));
         }
+        let version: i32 = column(&row, 1)?;
         if version < OLDEST {
-            let text = format!("the server is of version {version}, expected at least {OLDEST}");
-            return Err(Failure::refused(EngineError::Broken(text)));
+            return refuse(format!("the server is of version {version}, expected at least {OLDEST}"));
         }
-        let off: Vec<&str> =
-            [("fsync", get(2)?), ("full_page_writes", get(3)?)]
-                .into_iter()
-                .filter(|(_, value)| value != "on")
-                .map(|(name, _)| name)
-                .collect();
+        if let Some((condition, why)) = dialect.condition() {
+            let row = client.query_one(&format!("SELECT coalesce({condition}, false)"), &[]).await?;
+            if !column::<bool>(&row, 0)? {
+                return refuse(why.into());
+            }
+        }
+        let settings: [(&str, String); 2] =
+            [("fsync", column(&row, 2)?), ("full_page_writes", column(&row, 3)?)];
+        let off = settings.iter().filter(|(_, value)| value != "on" && dialect.shows_durability());
+        let off: Vec<&str> = off.map(|(name, _)| *name).collect();
         if !off.is_empty() && !self.config.allow_data_loss {
-            let text = format!(
+            return refuse(format!(
                 "{} is off on the server: what was acknowledged could be lost with the machine's power. Set it on, or allow it \
                  for tests with allow_data_loss",
                 off.join(" and ")
-            );
-            return Err(Failure::refused(EngineError::Broken(text)));
+            ));
         }
-        Ok(Server { timeline: 0, checksums: get(4)? == "on", lossy: !off.is_empty() })
+        let checksums = column::<String>(&row, 4)? == "on";
+        Ok(Server { dialect, timeline: 0, checksums, lossy: !off.is_empty() })
     }
 
     /// Most locks that one transaction of ours takes: half of the server's table, shared by the connections of this process.
     async fn locks(&self, client: &Client) -> Result<usize, Failure> {
         let row = client.query_one(LOCKS, &[]).await?;
-        let room: i64 = row.try_get(0).map_err(|error| Failure::shape(&error))?;
-        let room = usize::try_from(room).unwrap_or(0);
+        let room = usize::try_from(column::<i64>(&row, 0)?).unwrap_or(0);
         Ok((room / 2 / self.config.connections).clamp(FEWEST_LOCKS, MOST_LOCKS))
     }
 

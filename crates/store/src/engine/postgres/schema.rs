@@ -1,8 +1,10 @@
 //! The tables: made and changed step by step under a lock, and what a session has to know of them.
 
 use super::connect::APPLICATION;
+use super::dialect::Dialect;
 use super::failure::Failure;
 use super::locks::Space;
+use super::rows::column;
 use crate::engine::EngineError;
 use tokio_postgres::{Client, Row};
 
@@ -20,22 +22,20 @@ pub(super) async fn migrate(client: &Client, schema: &str, space: Space) -> Resu
         space.schema()
     );
     client.batch_execute(&begin).await?;
-    let exists = client
-        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&format!("{schema}.migration")])
-        .await?;
-    if !exists.try_get::<_, bool>(0).map_err(|error| Failure::shape(&error))? {
+    let table = format!("{schema}.migration");
+    let exists = client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&table]).await?;
+    if !column::<bool>(&exists, 0)? {
         // Without the right to make schemas, an empty one that an administrator made will do.
         let there = client.query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema]).await?;
         if there.is_none() {
             client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
         }
-        let table = "migration (number int4 PRIMARY KEY, made timestamptz NOT NULL DEFAULT now())";
-        client.batch_execute(&format!("CREATE TABLE {schema}.{table}")).await?;
+        let columns = "number int4 PRIMARY KEY, made timestamptz NOT NULL DEFAULT now()";
+        client.batch_execute(&format!("CREATE TABLE {table} ({columns})")).await?;
     }
     client.batch_execute(&format!("SET LOCAL search_path = {schema}, pg_catalog, pg_temp")).await?;
     let done = client.query_one("SELECT coalesce(max(number), 0) FROM migration", &[]).await?;
-    let done: i32 = done.try_get(0).map_err(|error| Failure::shape(&error))?;
-    let done = usize::try_from(done).unwrap_or(0);
+    let done = usize::try_from(column::<i32>(&done, 0)?).unwrap_or(0);
     if done > STEPS.len() {
         let text = format!("the schema {schema} is of version {done}, this build knows {}", STEPS.len());
         return Err(Failure::refused(EngineError::Broken(text)));
@@ -63,20 +63,28 @@ impl Standing {
     ///
     /// Ids are handed out again after a promotion (those that the replica had not seen), and begin anew in a cluster that a dump was read into. A
     /// larger offset keeps every later place greater than every earlier one.
-    async fn read(client: &Client, space: Space) -> Result<Standing, Failure> {
-        let row = client.query_one(STANDING, &[]).await?;
-        let standing = parse(&row)?;
-        if standing.1 {
-            return Ok(standing.0);
+    pub async fn read(client: &Client, space: Space, dialect: Dialect) -> Result<Standing, Failure> {
+        let identity = dialect.identity();
+        let read = format!("SELECT mark::text, log_offset, log_identity = {identity}, right({identity}, 8) FROM meta");
+        let row = client.query_one(&read, &[]).await?;
+        let standing = Standing::of(&row)?;
+        if column(&row, 2)? {
+            return Ok(standing);
         }
-        let mark = &standing.0.mark;
         let adopt = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({}); SET LOCAL tenet.mark = '{mark}';
-             {ADOPT}; COMMIT",
-            space.schema()
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({lock}); SET LOCAL tenet.mark = '{mark}';
+             UPDATE meta SET log_identity = {identity}, log_offset = {NEXT_OFFSET} WHERE log_identity <> {identity}; COMMIT",
+            lock = space.schema(),
+            mark = standing.mark
         );
         client.batch_execute(&adopt).await?;
-        Ok(parse(&client.query_one(STANDING, &[]).await?)?.0)
+        Standing::of(&client.query_one(&read, &[]).await?)
+    }
+
+    fn of(row: &Row) -> Result<Standing, Failure> {
+        let timeline: String = column(row, 3)?;
+        let timeline = u32::from_str_radix(&timeline, 16).unwrap_or(0);
+        Ok(Standing { mark: column(row, 0)?, offset: column(row, 1)?, timeline })
     }
 
     /// Makes the session known as ours: by name, by a lock it holds, and by the mark that its writes carry.
@@ -90,47 +98,13 @@ impl Standing {
     }
 }
 
-/// See [`Standing::read`].
-pub(super) async fn standing(client: &Client, space: Space) -> Result<Standing, Failure> {
-    Standing::read(client, space).await
-}
-
 /// The name of our sessions.
 pub(super) fn application(mark: &str) -> String {
     format!("{APPLICATION} {mark}")
 }
 
-/// The identity is the cluster's and its timeline's.
-macro_rules! identity {
-    () => {
-        "((SELECT system_identifier FROM pg_control_system())::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8))"
-    };
-}
-
-const STANDING: &str = concat!(
-    "SELECT mark::text, log_offset, log_identity = ",
-    identity!(),
-    ", left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM meta"
-);
-
-/// The gap is more transactions than a replica can be behind. Places have 43 bits: room for 500,000 promotions.
-const ADOPT: &str = concat!(
-    "UPDATE meta SET log_identity = ",
-    identity!(),
-    ", log_offset = 16777216 + greatest(log_offset,
-        coalesce((SELECT max(place) >> 20 FROM change), 0) - pg_snapshot_xmax(pg_current_snapshot())::text::int8,
-        coalesce((SELECT max(forgotten) >> 20 FROM collection), 0) - pg_snapshot_xmax(pg_current_snapshot())::text::int8)
-      WHERE log_identity <> ",
-    identity!()
-);
-
-/// The standing, and whether the log is of this cluster and timeline.
-fn parse(row: &Row) -> Result<(Standing, bool), Failure> {
-    let read = || {
-        let timeline: String = row.try_get(3)?;
-        let timeline = u32::from_str_radix(&timeline, 16).unwrap_or(0);
-        let standing = Standing { mark: row.try_get(0)?, offset: row.try_get(1)?, timeline };
-        Ok((standing, row.try_get(2)?))
-    };
-    read().map_err(|error| Failure::shape(&error))
-}
+/// An offset by which the next place is greater than all that were given. The gap is more transactions than a replica can be behind; places have 43
+/// bits, which is room for 500,000 promotions.
+const NEXT_OFFSET: &str = "16777216 + greatest(log_offset,
+    greatest((SELECT coalesce(max(place), 0) >> 20 FROM change), (SELECT coalesce(max(forgotten), 0) >> 20 FROM collection))
+    - pg_snapshot_xmax(pg_current_snapshot())::text::int8)";
