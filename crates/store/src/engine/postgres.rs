@@ -79,7 +79,7 @@ struct Counters {
 /// What the engine counted since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Transactions that carried commits.
+    /// Transactions that carried out commits.
     pub transactions: u64,
     /// Commits' transactions of which nobody knows whether they happened.
     pub unknown: u64,
@@ -153,10 +153,12 @@ impl Postgres {
         let mut parts = VecDeque::from(parts::parts(batch, self.locks));
         while let Some(part) = parts.pop_front().filter(|part| !part.is_empty()) {
             let commits = &batch[part.clone()];
-            self.counters.transactions.fetch_add(1, Ordering::Relaxed);
             let transaction = |session| commit::transaction(session, self.space, commits);
             match self.pool.run(Purpose::Write, transaction).await {
-                Ok(done) => outcomes.extend(done),
+                Ok(done) => {
+                    self.counters.transactions.fetch_add(1, Ordering::Relaxed);
+                    outcomes.extend(done);
+                }
                 Err(failure) if failure.locks && part.len() > 1 => {
                     let middle = part.start + part.len() / 2;
                     parts.push_front(middle..part.end);

@@ -62,7 +62,7 @@ async fn nothing_is_skipped_while_others_write() {
 async fn an_open_transaction_holds_the_log_back_and_is_not_passed_over() {
     let test = "an_open_transaction_holds_the_log_back_and_is_not_passed_over";
     // Its own server: everybody's transactions hold back everybody's log.
-    let Some(server) = Server::start(test, &[]) else { return };
+    let Some(server) = Server::start(test, &["autovacuum=off"]) else { return };
     let engine = open(&server, "held").await;
     let users = declare(&engine, "users").await;
     one(&engine, put(users, &["before"], None, "1")).await;

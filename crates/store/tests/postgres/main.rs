@@ -31,9 +31,10 @@ fn shared(test: &str) -> Option<&'static Server> {
     SHARED.get_or_init(|| Server::start(test, &["max_connections=200"])).as_ref()
 }
 
-/// A configuration for tests: the server does not sync.
+/// A configuration for tests: the server does not sync, and the machine may stall.
 fn config(url: String, schema: &str) -> PostgresConfig {
-    PostgresConfig { schema: schema.into(), allow_data_loss: true, ..PostgresConfig::new(url) }
+    let connect_timeout = Duration::from_secs(10);
+    PostgresConfig { schema: schema.into(), allow_data_loss: true, connect_timeout, ..PostgresConfig::new(url) }
 }
 
 async fn open(server: &Server, schema: &str) -> Postgres {

@@ -48,7 +48,7 @@ pub(super) async fn declare(
         let id = match client.query_opt(find, &[&namespace, &name]).await? {
             None => {
                 let insert = "INSERT INTO collection (id, namespace, name, retention_ms)
-                    SELECT coalesce(max(id), 0) + 1, $1, $2, $3 FROM collection RETURNING id";
+                    SELECT coalesce(max(id), 0) + 1, $1::text, $2::text, $3::int8 FROM collection RETURNING id";
                 column(&client.query_one(insert, &[&namespace, &name, &retention]).await?, 0)?
             }
             Some(row) => {

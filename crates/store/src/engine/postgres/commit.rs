@@ -74,9 +74,9 @@ async fn look(
     let (client, s) = (&session.client, &session.statements);
     // Statements go out in the order in which their futures are polled first, which is the order written here.
     let open = async {
-        let (_, locked) =
-            join(client.execute(&s.begin, &[]), client.query(&s.lock, &[&class, &gates, &locks])).await;
-        locked
+        let lock = client.query(&s.lock, &[&class, &gates, &locks]);
+        let (began, locked) = join(client.execute(&s.begin, &[]), lock).await;
+        began.and(locked)
     };
     let look = client.query_one(&s.look, &[&gates]);
     let items = async {

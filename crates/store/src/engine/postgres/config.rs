@@ -19,7 +19,7 @@ pub struct PostgresConfig {
     pub schema: String,
     /// Most connections of this process. Default [`CONNECTIONS`]; one of them is kept for reads.
     pub connections: usize,
-    /// Most calls that wait for a connection; more are refused at once. Default [`QUEUE`].
+    /// Most reads, and as many writes, that wait for a connection; more are refused at once. Default [`QUEUE`].
     pub queue: usize,
     /// Longest that one host may take to accept a connection and set it up. Default 1 s.
     pub connect_timeout: Duration,

@@ -251,10 +251,18 @@ fn hosts(parsed: &Config, config: &PostgresConfig) -> Vec<(String, Config)> {
             }
         };
         one.port(port);
-        parsed.get_user().map(|user| one.user(user));
-        parsed.get_password().map(|password| one.password(password));
-        parsed.get_dbname().map(|dbname| one.dbname(dbname));
-        parsed.get_options().map(|options| one.options(options));
+        if let Some(user) = parsed.get_user() {
+            one.user(user);
+        }
+        if let Some(password) = parsed.get_password() {
+            one.password(password);
+        }
+        if let Some(database) = parsed.get_dbname() {
+            one.dbname(database);
+        }
+        if let Some(options) = parsed.get_options() {
+            one.options(options);
+        }
         one.ssl_mode(SslMode::Disable)
             .application_name(APPLICATION)
             .connect_timeout(config.connect_timeout)

@@ -47,7 +47,8 @@ pub(super) struct Pool {
     all: Arc<Semaphore>,
     writes: Arc<Semaphore>,
     queue: usize,
-    waiting: AtomicUsize,
+    reads_waiting: AtomicUsize,
+    writes_waiting: AtomicUsize,
     idle: Mutex<Vec<Arc<Session>>>,
     returned: Notify,
     away: Mutex<Away>,
@@ -83,7 +84,8 @@ impl Pool {
             all: Arc::new(Semaphore::new(config.connections)),
             writes: Arc::new(Semaphore::new(config.connections - FOR_READS)),
             queue: config.queue,
-            waiting: AtomicUsize::new(0),
+            reads_waiting: AtomicUsize::new(0),
+            writes_waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             returned: Notify::new(),
             away: Mutex::default(),
@@ -169,7 +171,12 @@ impl Pool {
         purpose: Purpose,
         until: Instant,
     ) -> Result<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>), Failure> {
-        let _place = Place::take(&self.waiting, self.queue)?;
+        // Two queues, so that writes of one record that wait for each other refuse no read.
+        let waiting = match purpose {
+            Purpose::Read => &self.reads_waiting,
+            Purpose::Write => &self.writes_waiting,
+        };
+        let _place = Place::take(waiting, self.queue)?;
         let both = async {
             // In this order: who waits to write holds nothing that a read needs.
             let write = match purpose {

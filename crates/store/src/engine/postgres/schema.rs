@@ -106,5 +106,5 @@ pub(super) fn application(mark: &str) -> String {
 /// An offset by which the next place is greater than all that were given. The gap is more transactions than a replica can be behind; places have 43
 /// bits, which is room for 500,000 promotions.
 const NEXT_OFFSET: &str = "16777216 + greatest(log_offset,
-    greatest((SELECT coalesce(max(place), 0) >> 20 FROM change), (SELECT coalesce(max(forgotten), 0) >> 20 FROM collection))
+    (SELECT coalesce(max(greatest(c.forgotten, (SELECT max(place) FROM change WHERE collection = c.id))), 0) >> 20 FROM collection c)
     - pg_snapshot_xmax(pg_current_snapshot())::text::int8)";

@@ -32,6 +32,10 @@ pub(super) async fn expire(session: Arc<Session>, space: Space, limit: usize) ->
         began.and(found)
     };
     let found = session.within(found).await?;
+    if found.is_empty() {
+        session.within(client.execute(&s.commit, &[])).await?;
+        return Ok(Step::default());
+    }
     let keys = found.iter().take(part).map(key).collect::<Result<Vec<ItemKey>, _>>()?;
     let locks: Vec<(i64, &ItemKey)> = keys.iter().map(|key| (space.record(&key.record), key)).collect();
     let wanted = in_order(locks.iter().map(|(lock, _)| *lock).collect());
@@ -103,9 +107,10 @@ pub(super) async fn changes(session: Arc<Session>, id: CollectionId, limit: usiz
     step(&row)
 }
 
-/// Changes lie in about the order in which they were made: it is enough to look at the first ones.
+/// Changes lie in about the order in which they were made: it is enough to look at the first ones. Nothing is locked to look, which would write to
+/// every row that is not old yet; of two processes that find the same rows, the second finds them gone.
 const CHANGES: &str = "WITH first AS MATERIALIZED (
-        SELECT place, made FROM change WHERE collection = $1::int4 ORDER BY place LIMIT $2::int8 + 1 FOR UPDATE SKIP LOCKED),
+        SELECT place, made FROM change WHERE collection = $1::int4 ORDER BY place LIMIT $2::int8 + 1),
     old AS MATERIALIZED (
         SELECT place FROM first
          WHERE made <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - (SELECT retention_ms FROM collection WHERE id = $1::int4)),
