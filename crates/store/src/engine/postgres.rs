@@ -21,9 +21,13 @@ mod commit;
 mod config;
 mod connect;
 mod dialect;
+mod driver;
+mod effects;
+mod examine;
 mod failure;
 mod feed;
 mod foreign;
+mod hosts;
 mod locks;
 mod parts;
 mod pool;
@@ -39,18 +43,19 @@ pub use config::{CONNECTIONS, PostgresConfig, QUEUE};
 pub use foreign::{ForeignSession, ForeignWrite};
 
 use super::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan, Sharing, Size,
-    Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan, Sharing,
+    Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};
 use crate::name::{CollectionId, ItemKey};
 use bytes::Bytes;
-use connect::{Connector, Server};
+use connect::Connector;
+use examine::Server;
 use failure::Failure;
 use locks::Space;
 use pool::{Pool, Purpose};
-use session::Session;
+use session::Work;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
@@ -103,7 +108,7 @@ impl Postgres {
         connector.migrate().await.map_err(|failure| failure.error)?;
         let space = connector.space;
         let pool = Pool::new(&config, connector);
-        let first = |session: Arc<Session>| async move { Ok((session.server.clone(), session.locks)) };
+        let first = |session: Work| async move { Ok((session.server.clone(), session.locks)) };
         let (server, locks) = pool.run(Purpose::Read, first).await.map_err(|failure| failure.error)?;
         Ok(Postgres { pool, space, server, locks, counters: Counters::default() })
     }
@@ -135,7 +140,7 @@ impl Postgres {
     fn call<'a, T, F>(
         &'a self,
         purpose: Purpose,
-        operation: impl Fn(Arc<Session>) -> F + Send + Sync + 'a,
+        operation: impl Fn(Work) -> F + Send + Sync + 'a,
     ) -> Pending<'a, T>
     where
         T: Send + 'a,
@@ -169,7 +174,11 @@ impl Postgres {
                     self.counters.unknown.fetch_add(u64::from(unknown), Ordering::Relaxed);
                     // "Nothing happened" would no longer be true.
                     let begun = !outcomes.is_empty() && !unknown;
-                    return Err(if begun { EngineError::Unknown(failure.error.to_string()) } else { failure.error });
+                    return Err(if begun {
+                        EngineError::Unknown(failure.error.to_string())
+                    } else {
+                        failure.error
+                    });
                 }
             }
         }
@@ -199,13 +208,13 @@ impl Postgres {
             done.more |= step.more;
         }
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let blobs = |session: Arc<Session>| async move { blobs::forget(&session, older, most).await };
+        let blobs = |session: Work| async move { blobs::forget(&session, older, most).await };
         done.more |= self.step(blobs).await?;
         self.step(upkeep::intruders).await?;
         Ok(done)
     }
 
-    async fn step<T, F>(&self, step: impl Fn(Arc<Session>) -> F) -> Result<T, EngineError>
+    async fn step<T, F>(&self, step: impl Fn(Work) -> F) -> Result<T, EngineError>
     where
         F: Future<Output = Result<T, Failure>>,
     {
@@ -280,7 +289,9 @@ impl Engine for Postgres {
     }
 
     fn changes(&self, collection: CollectionId, from: Cursor, limit: usize) -> Pending<'_, Changes> {
-        self.call(Purpose::Read, move |session| feed::changes(session, &self.counters, collection, from, limit))
+        self.call(Purpose::Read, move |session| {
+            feed::changes(session, &self.counters, collection, from, limit)
+        })
     }
 
     fn stage(&self, blob: u64, number: u32, chunk: Bytes) -> Pending<'_, ()> {

@@ -6,7 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tenet_store::engine::EngineError;
 
 /// Adds to a number of its own until it is stopped; tokens are sent again where nobody knows. The number of additions that were acknowledged.
-pub(super) async fn add_until(engine: &Postgres, users: CollectionId, record: &str, stop: &AtomicBool) -> i64 {
+pub(super) async fn add_until(
+    engine: &Postgres,
+    users: CollectionId,
+    record: &str,
+    stop: &AtomicBool,
+) -> i64 {
     let mut acknowledged = 0;
     while !stop.load(Ordering::Relaxed) {
         let commit = act(users, record, "n", Action::Add(1), None);
@@ -49,8 +54,10 @@ async fn what_was_acknowledged_survives_kills_and_happened_once() {
     let kills = async {
         for _ in 0..3 {
             let before = engine.statistics().transactions;
-            eventually("some commits", || async { (engine.statistics().transactions > before + 100).then_some(()) })
-                .await;
+            eventually("some commits", || async {
+                (engine.statistics().transactions > before + 100).then_some(())
+            })
+            .await;
             tokio::task::block_in_place(|| {
                 let mut server = server.lock().unwrap();
                 server.kill();
@@ -68,7 +75,10 @@ async fn what_was_acknowledged_survives_kills_and_happened_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_connections_is_unavailable_and_then_is_not() {
     let test = "a_server_without_connections_is_unavailable_and_then_is_not";
-    let Some(server) = Server::start(test, &["max_connections=10", "superuser_reserved_connections=0"]) else { return };
+    let Some(server) = Server::start(test, &["max_connections=10", "superuser_reserved_connections=0"])
+    else {
+        return;
+    };
     let engine = open(&server, "busy").await;
     let users = declare(&engine, "users").await;
     one(&engine, put(users, &["u"], None, "a")).await;
@@ -89,9 +99,16 @@ async fn a_server_without_connections_is_unavailable_and_then_is_not() {
     }
     // Another process finds no room, and says so.
     let refused = Postgres::open(config(server.url(), "busy")).await;
-    assert!(matches!(&refused, Err(EngineError::Unavailable(text)) if text.contains("53300")), "{:?}", refused.err());
+    assert!(
+        matches!(&refused, Err(EngineError::Unavailable(text)) if text.contains("53300")),
+        "{:?}",
+        refused.err()
+    );
     drop(others);
-    eventually("room for another process", || async { Postgres::open(config(server.url(), "busy")).await.ok() }).await;
+    eventually("room for another process", || async {
+        Postgres::open(config(server.url(), "busy")).await.ok()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,9 +154,9 @@ async fn reads_do_not_wait_for_commits_that_wait_for_a_record() {
     };
     let (outcomes, found) = futures_util::future::join(commits, read).await;
     assert_eq!(found, Some(inline("a")), "a read passed by");
-    let refused = outcomes.iter().filter(|outcome| {
-        matches!(outcome, Err(EngineError::Unavailable(text)) if text.contains("too many calls"))
-    });
+    let refused = outcomes.iter().filter(
+        |outcome| matches!(outcome, Err(EngineError::Unavailable(text)) if text.contains("too many calls")),
+    );
     assert_eq!(refused.count(), 20 - 2 - 8, "two run, eight wait: {outcomes:?}");
 }
 

@@ -17,7 +17,9 @@ async fn foreign_sessions_are_told_from_those_of_all_our_processes() {
     assert_eq!(engines[0].foreign_sessions().await.unwrap(), []);
     let curious = foreigner(&server, "postgres", "curious").await;
     curious.query("SELECT 'what they ran'", &[]).await.unwrap();
-    let name = server.sql("SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'tenet-store %' LIMIT 1");
+    let name = server.sql(
+        "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'tenet-store %' LIMIT 1",
+    );
     // A copied name alone makes nobody ours.
     let copy = foreigner(&server, "postgres", &name.replace(' ', "%20")).await;
     for engine in &engines {

@@ -10,7 +10,10 @@ async fn pages(engine: &Postgres, mut scan: Scan) -> Vec<Vec<String>> {
         let page = engine.scan(scan.clone()).await.unwrap();
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
         pages.push(
-            page.items.iter().map(|(key, _)| format!("{}/{}", text(&key.record.id), text(&key.key))).collect(),
+            page.items
+                .iter()
+                .map(|(key, _)| format!("{}/{}", text(&key.record.id), text(&key.key)))
+                .collect(),
         );
         let Some((last, _)) = page.items.last().filter(|_| page.more) else { return pages };
         let at = Bound { record: last.record.id.clone(), key: last.key.clone() };

@@ -34,7 +34,12 @@ fn shared(test: &str) -> Option<&'static Server> {
 /// A configuration for tests: the server does not sync, and the machine may stall.
 fn config(url: String, schema: &str) -> PostgresConfig {
     let connect_timeout = Duration::from_secs(10);
-    PostgresConfig { schema: schema.into(), allow_data_loss: true, connect_timeout, ..PostgresConfig::new(url) }
+    PostgresConfig {
+        schema: schema.into(),
+        allow_data_loss: true,
+        connect_timeout,
+        ..PostgresConfig::new(url)
+    }
 }
 
 async fn open(server: &Server, schema: &str) -> Postgres {

@@ -20,7 +20,8 @@ async fn a_promotion_is_followed_and_nothing_acknowledged_is_lost() {
     let only = Postgres::open(config(replica.url(), "promoted")).await.err().map(|error| error.to_string());
     assert!(only.as_ref().is_some_and(|text| text.contains("it is a replica")), "{only:?}");
     eventually("the replica to be waited for", || async {
-        (primary.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1").then_some(())
+        (primary.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1")
+            .then_some(())
     })
     .await;
 
@@ -33,7 +34,10 @@ async fn a_promotion_is_followed_and_nothing_acknowledged_is_lost() {
         let some = |than| {
             let engine = &engine;
             async move {
-                eventually("some commits", || async { (engine.statistics().transactions > than + 100).then_some(()) }).await;
+                eventually("some commits", || async {
+                    (engine.statistics().transactions > than + 100).then_some(())
+                })
+                .await;
             }
         };
         some(engine.statistics().transactions).await;

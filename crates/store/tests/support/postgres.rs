@@ -170,7 +170,13 @@ fn template(programs: &Path) -> &'static Path {
         let folder = folder();
         let guard = guard(&folder);
         let mut init = as_nobody(&programs.join("initdb"));
-        init.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
+        init.args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]);
         run(init.arg("--data-checksums").arg("--pgdata").arg(folder.join("data")));
         (folder.join("data"), guard)
     });

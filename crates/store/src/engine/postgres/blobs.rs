@@ -2,23 +2,23 @@
 
 use super::failure::Failure;
 use super::rows::{bytes, column};
-use super::session::Session;
+use super::session::Work;
 use crate::engine::EngineError;
 use bytes::Bytes;
 use futures_util::future::try_join;
-use std::sync::Arc;
 
 /// Keeps a chunk. The blob counts as loose, and as touched, from before its chunk is there; doing so twice changes nothing.
-pub(super) async fn stage(session: Arc<Session>, blob: u64, number: u32, chunk: &[u8]) -> Result<(), Failure> {
+pub(super) async fn stage(session: Work, blob: u64, number: u32, chunk: &[u8]) -> Result<(), Failure> {
     let (blob, number) = (blob.cast_signed(), chunk_number(number)?);
     let (client, s) = (&session.client, &session.statements);
-    let both = try_join(client.execute(&s.loose, &[&blob]), client.execute(&s.stage, &[&blob, &number, &chunk]));
+    let both =
+        try_join(client.execute(&s.loose, &[&blob]), client.execute(&s.stage, &[&blob, &number, &chunk]));
     session.within(both).await?;
     Ok(())
 }
 
 /// A chunk, if it is there.
-pub(super) async fn chunk(session: Arc<Session>, blob: u64, number: u32) -> Result<Option<Bytes>, Failure> {
+pub(super) async fn chunk(session: Work, blob: u64, number: u32) -> Result<Option<Bytes>, Failure> {
     let (blob, number) = (blob.cast_signed(), chunk_number(number)?);
     let statement = &session.statements.chunk;
     let row = session.within(session.client.query_opt(statement, &[&blob, &number])).await?;
@@ -35,7 +35,7 @@ fn chunk_number(number: u32) -> Result<i32, Failure> {
 /// Removes blobs that no item has referred to for long, at most `limit`; whether there are more.
 ///
 /// A blob whose item was there before a late copy of its staging came is told by the item, and kept.
-pub(super) async fn forget(session: &Session, older_ms: i64, limit: i64) -> Result<bool, Failure> {
+pub(super) async fn forget(session: &Work, older_ms: i64, limit: i64) -> Result<bool, Failure> {
     let row = session.within(session.client.query_one(FORGET, &[&older_ms, &limit])).await?;
     Ok(column::<i64>(&row, 0)? > limit)
 }

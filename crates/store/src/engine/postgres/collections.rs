@@ -3,16 +3,15 @@
 use super::failure::Failure;
 use super::locks::Space;
 use super::rows::column;
-use super::session::Session;
+use super::session::Work;
 use crate::engine::{Collection, EngineError, Stamp};
 use crate::item::{UnixMs, Version};
 use crate::name::{CollectionId, CollectionName, Name};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Row;
 
 /// Writes the stamp where there is none; the stamp that is there.
-pub(super) async fn claim(session: Arc<Session>, stamp: &Stamp) -> Result<Stamp, Failure> {
+pub(super) async fn claim(session: Work, stamp: &Stamp) -> Result<Stamp, Failure> {
     let client = &session.client;
     let write = "UPDATE meta SET owner = $1, owner_id = $2 WHERE owner IS NULL";
     let id = stamp.id.to_be_bytes();
@@ -27,12 +26,13 @@ pub(super) async fn claim(session: Arc<Session>, stamp: &Stamp) -> Result<Stamp,
 /// A commit looks at the retention while it holds the collection's gate, shared. Who changes the retention has the gate alone: when it
 /// is done, no commit is under way that still thinks that nobody watches.
 pub(super) async fn declare(
-    session: Arc<Session>,
+    session: Work,
     space: Space,
     collection: &Collection,
 ) -> Result<CollectionId, Failure> {
     if !collection.retention.is_zero() && !session.server.dialect.has_feed() {
-        let text = format!("changes of {} cannot be followed on this server: declare it without", collection.name);
+        let text =
+            format!("changes of {} cannot be followed on this server: declare it without", collection.name);
         return Err(Failure::refused(EngineError::Broken(text)));
     }
     let client = &session.client;
@@ -68,7 +68,7 @@ pub(super) async fn declare(
 }
 
 /// All that were ever declared.
-pub(super) async fn all(session: Arc<Session>) -> Result<Vec<(CollectionId, Collection)>, Failure> {
+pub(super) async fn all(session: Work) -> Result<Vec<(CollectionId, Collection)>, Failure> {
     let all = "SELECT id, namespace, name, retention_ms FROM collection ORDER BY id";
     let rows = session.within(session.client.query(all, &[])).await?;
     rows.iter().map(known).collect()
@@ -85,14 +85,14 @@ fn known(row: &Row) -> Result<(CollectionId, Collection), Failure> {
 }
 
 /// The time by the server.
-pub(super) async fn clock(session: Arc<Session>) -> Result<UnixMs, Failure> {
+pub(super) async fn clock(session: Work) -> Result<UnixMs, Failure> {
     let now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
     let row = session.within(session.client.query_one(now, &[])).await?;
     Ok(UnixMs(column(&row, 0)?))
 }
 
 /// The greatest version that may have been given: the end of the last block that was drawn.
-pub(super) async fn last_version(session: Arc<Session>) -> Result<Version, Failure> {
+pub(super) async fn last_version(session: Work) -> Result<Version, Failure> {
     let last = "SELECT CASE WHEN is_called THEN last_value + 1023 ELSE 0 END FROM version";
     let row = session.within(session.client.query_one(last, &[])).await?;
     Ok(Version(column::<i64>(&row, 0)?.cast_unsigned()))

@@ -12,19 +12,20 @@
 //! process makes them. Another transaction sees this one's effects once it holds the locks: PostgreSQL makes a transaction visible before it
 //! releases its locks, and each statement of READ COMMITTED has a snapshot of its own.
 
-use super::failure::Failure;
+use super::effects::Rows;
+use super::failure::{Failure, text};
 use super::locks::{Space, in_order};
-use super::rows::{Keys, Values, bytes, collection, column, item, version};
-use super::session::Session;
+use super::rows::{Keys, bytes, collection, column, item};
+use super::session::Work;
 use crate::commit::{Action, Commit, Outcome, Token};
-use crate::decide::{Change, Decider, Effects, Needs, needs};
+use crate::decide::{Decider, Effects, Needs, needs};
 use crate::engine::EngineError;
 use crate::item::{Item, UnixMs, Value, Version};
 use crate::name::{CollectionId, ItemKey};
 use futures_util::future::{join, try_join5};
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
-use tokio_postgres::Row;
+use std::future::Future;
+use tokio_postgres::{Error, Row};
 
 /// What is known under the locks.
 struct Seen {
@@ -40,7 +41,7 @@ struct Seen {
 
 /// Carries out commits in one transaction.
 pub(super) async fn transaction(
-    session: Arc<Session>,
+    session: Work,
     space: Space,
     commits: &[Commit],
 ) -> Result<Vec<Outcome>, Failure> {
@@ -49,7 +50,8 @@ pub(super) async fn transaction(
     let seen = look(&session, space, &needs, &collections, &blobs(commits)).await?;
     let mut decider = Decider::new(seen.now, seen.items, seen.tokens);
     let versions = (seen.first.cast_unsigned()..).map(Version);
-    let outcomes = commits.iter().zip(versions).map(|(commit, version)| decider.take(commit, version)).collect();
+    let outcomes =
+        commits.iter().zip(versions).map(|(commit, version)| decider.take(commit, version)).collect();
     let mut effects = decider.finish();
     effects.changes.retain(|change| seen.watched.contains(&change.item.record.collection.0.cast_signed()));
     write(&session, seen.now, &effects, &seen.loose).await?;
@@ -58,7 +60,7 @@ pub(super) async fn transaction(
 
 /// The first round trip.
 async fn look(
-    session: &Session,
+    session: &Work,
     space: Space,
     needs: &Needs,
     collections: &BTreeSet<CollectionId>,
@@ -97,8 +99,7 @@ async fn look(
             false => client.query(&s.hold_blobs, &[&blobs]).await,
         }
     };
-    let (_, seen, items, tokens, loose) =
-        session.within(try_join5(open, look, items, tokens, loose)).await?;
+    let (_, seen, items, tokens, loose) = session.within(try_join5(open, look, items, tokens, loose)).await?;
     let known: Vec<i32> = column(&seen, 2)?;
     if let Some(missing) = gates.iter().find(|gate| !known.contains(gate)) {
         return Err(Failure::refused(EngineError::NoCollection(CollectionId(missing.cast_unsigned()))));
@@ -118,157 +119,80 @@ async fn look(
 }
 
 /// The second round trip.
-async fn write(
-    session: &Session,
-    now: UnixMs,
-    effects: &Effects,
-    loose: &HashSet<u64>,
-) -> Result<(), Failure> {
-    let (client, s) = (&session.client, &session.statements);
+async fn write(session: &Work, now: UnixMs, effects: &Effects, loose: &HashSet<u64>) -> Result<(), Failure> {
     let Some(rows) = Rows::of(effects, loose)? else {
         // Nothing was written: it is as good as done, and without an answer it can be done again.
-        session.within(client.execute(&s.commit, &[])).await?;
+        session.within(session.client.execute(&session.statements.commit, &[])).await?;
         return Ok(());
     };
-    let (put, remove, log, tokens) = (&rows.put, &rows.remove, &rows.log, &rows.tokens);
-    let attach = async {
-        match rows.attached.is_empty() {
-            true => Ok(0),
-            false => client.execute(&s.attach, &[&rows.attached]).await,
-        }
-    };
-    let put = async {
-        if put.keys.keys.is_empty() {
-            return Ok(0);
-        }
-        let (k, v) = (&put.keys, &put.values);
-        client
-            .execute(
-                &s.put,
-                &[&k.collections, &k.records, &k.keys, &v.values, &v.blobs, &v.sizes, &put.versions, &put.updated, &v.expires],
-            )
-            .await
-    };
-    let remove = async {
-        match remove.keys.is_empty() {
-            true => Ok(0),
-            false => client.execute(&s.remove, &[&remove.collections, &remove.records, &remove.keys]).await,
-        }
-    };
-    let log = async {
-        if log.keys.keys.is_empty() {
-            return Ok(0);
-        }
-        let (k, v) = (&log.keys, &log.values);
-        client
-            .execute(
-                &s.log,
-                &[&session.offset, &now.0, &k.collections, &k.records, &k.keys, &log.versions, &log.gone, &v.values, &v.blobs, &v.sizes, &v.expires],
-            )
-            .await
-    };
-    let keep = async {
-        match tokens.times.is_empty() {
-            true => Ok(0),
-            false => {
-                let nonces: Vec<&[u8]> = tokens.nonces.iter().map(|nonce| &nonce[..]).collect();
-                client.execute(&s.keep_tokens, &[&tokens.times, &nonces, &tokens.versions, &now.0]).await
-            }
-        }
-    };
     let warned = session.warned();
-    let writes = try_join5(attach, put, remove, log, keep);
-    let both = join(writes, client.execute(&s.commit, &[]));
-    match tokio::time::timeout(session.patience, both).await {
+    let both = join(store(session, now, &rows), session.client.execute(&session.statements.commit, &[]));
+    match tokio::time::timeout_at(session.deadline(), both).await {
         Err(_) => Err(Failure::unknown("the server did not answer a COMMIT in time")),
         // The server said no before it came to the COMMIT, which then rolled back.
         Ok((Err(error), _)) if error.as_db_error().is_some() => Err(error.into()),
-        Ok((Err(error), _)) | Ok((Ok(_), Err(error))) => Err(Failure::unknown(super::failure::text(&error))),
+        Ok((Err(error), _) | (Ok(()), Err(error))) => Err(Failure::unknown(text(&error))),
         // Among the warnings of a COMMIT are that it stopped waiting for a replica, and that there was nothing to commit.
-        Ok((Ok(_), Ok(_))) if session.warned() != warned => {
+        Ok((Ok(()), Ok(_))) if session.warned() != warned => {
             Err(Failure::unknown("the server warned during a COMMIT"))
         }
-        Ok((Ok(_), Ok(_))) => Ok(()),
+        Ok((Ok(()), Ok(_))) => Ok(()),
     }
 }
 
-/// What is written, as columns.
-#[derive(Default)]
-struct Rows<'a> {
-    attached: Vec<i64>,
-    put: Put<'a>,
-    remove: Keys<'a>,
-    log: Log<'a>,
-    tokens: Tokens,
+/// Sends the rows, each kind as one statement. What there is none of is not sent.
+async fn store(session: &Work, now: UnixMs, rows: &Rows<'_>) -> Result<(), Error> {
+    let (client, s) = (&session.client, &session.statements);
+    let (attached, remove, tokens) = (&rows.attached, &rows.remove, &rows.tokens);
+    let nonces: Vec<&[u8]> = tokens.nonces.iter().map(|nonce| &nonce[..]).collect();
+    let attach = if_any(!attached.is_empty(), async { client.execute(&s.attach, &[attached]).await });
+    let put = if_any(!rows.put.versions.is_empty(), async {
+        let (p, k, v) = (&rows.put, &rows.put.keys, &rows.put.values);
+        let (keys, values) = ((&k.collections, &k.records, &k.keys), (&v.values, &v.blobs, &v.sizes));
+        let times = (&p.versions, &p.updated, &v.expires);
+        client
+            .execute(
+                &s.put,
+                &[keys.0, keys.1, keys.2, values.0, values.1, values.2, times.0, times.1, times.2],
+            )
+            .await
+    });
+    let remove = if_any(!remove.keys.is_empty(), async {
+        client.execute(&s.remove, &[&remove.collections, &remove.records, &remove.keys]).await
+    });
+    let log = if_any(!rows.log.versions.is_empty(), async {
+        let (l, k, v) = (&rows.log, &rows.log.keys, &rows.log.values);
+        let (keys, values) = ((&k.collections, &k.records, &k.keys), (&v.values, &v.blobs, &v.sizes));
+        let (offset, made) = (&session.offset, &now.0);
+        client
+            .execute(
+                &s.log,
+                &[
+                    offset,
+                    made,
+                    keys.0,
+                    keys.1,
+                    keys.2,
+                    &l.versions,
+                    &l.gone,
+                    values.0,
+                    values.1,
+                    values.2,
+                    &v.expires,
+                ],
+            )
+            .await
+    });
+    let keep = if_any(!nonces.is_empty(), async {
+        client.execute(&s.keep_tokens, &[&tokens.times, &nonces, &tokens.versions, &now.0]).await
+    });
+    try_join5(attach, put, remove, log, keep).await?;
+    Ok(())
 }
 
-#[derive(Default)]
-struct Put<'a> {
-    keys: Keys<'a>,
-    values: Values<'a>,
-    versions: Vec<i64>,
-    updated: Vec<i64>,
-}
-
-#[derive(Default)]
-struct Log<'a> {
-    keys: Keys<'a>,
-    values: Values<'a>,
-    versions: Vec<i64>,
-    gone: Vec<bool>,
-}
-
-#[derive(Default)]
-struct Tokens {
-    times: Vec<i64>,
-    nonces: Vec<[u8; 16]>,
-    versions: Vec<i64>,
-}
-
-impl<'a> Rows<'a> {
-    /// None: there is nothing to write.
-    fn of(effects: &'a Effects, loose: &HashSet<u64>) -> Result<Option<Rows<'a>>, Failure> {
-        let mut rows = Rows::default();
-        for (key, item) in &effects.items {
-            match item {
-                Some(item) => rows.put(key, item, loose)?,
-                None => rows.remove.push(key)?,
-            }
-        }
-        for change in &effects.changes {
-            rows.log(change)?;
-        }
-        for (token, given) in &effects.tokens {
-            rows.tokens.times.push(token.time.0);
-            rows.tokens.nonces.push(token.nonce.to_be_bytes());
-            rows.tokens.versions.push(version(*given));
-        }
-        let nothing = effects.items.is_empty() && effects.changes.is_empty() && effects.tokens.is_empty();
-        Ok((!nothing).then_some(rows))
-    }
-
-    fn put(&mut self, key: &'a ItemKey, item: &'a Item, loose: &HashSet<u64>) -> Result<(), Failure> {
-        if let Value::Chunked { blob, .. } = item.value {
-            if !loose.contains(&blob) {
-                let text = format!("the chunks of value {blob:#x} were never staged, or were given up by now");
-                return Err(Failure::refused(EngineError::Broken(text)));
-            }
-            self.attached.push(blob.cast_signed());
-        }
-        self.put.keys.push(key)?;
-        self.put.values.push(Some(item));
-        self.put.versions.push(version(item.version));
-        self.put.updated.push(item.updated.0);
-        Ok(())
-    }
-
-    fn log(&mut self, change: &'a Change) -> Result<(), Failure> {
-        self.log.keys.push(&change.item)?;
-        self.log.values.push(change.now.as_ref());
-        self.log.versions.push(version(change.version));
-        self.log.gone.push(change.now.is_none());
-        Ok(())
-    }
+/// Waits for `statement` if there is something to send; what is not polled is not sent.
+async fn if_any(any: bool, statement: impl Future<Output = Result<u64, Error>>) -> Result<u64, Error> {
+    if any { statement.await } else { Ok(0) }
 }
 
 /// Blobs that the commits would attach.

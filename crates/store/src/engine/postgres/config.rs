@@ -63,7 +63,10 @@ impl PostgresConfig {
             ));
         }
         (self.connections < 2).then(|| {
-            format!("{} connections are too few: expected at least 2, one of them for reads", self.connections)
+            format!(
+                "{} connections are too few: expected at least 2, one of them for reads",
+                self.connections
+            )
         })
     }
 }

@@ -1,8 +1,10 @@
 //! Opening sessions: of several hosts the primary is found, refused if it could lose data, and made ready.
 
 use super::config::PostgresConfig;
-use super::dialect::Dialect;
-use super::failure::{Failure, text};
+use super::driver::Driver;
+use super::examine::examine;
+use super::failure::Failure;
+use super::hosts::{GONE, SILENT, hosts};
 use super::locks::Space;
 use super::rows::column;
 use super::schema::{self, Standing};
@@ -12,18 +14,8 @@ use crate::engine::EngineError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::task::AbortHandle;
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
-
-/// The oldest server: it is the first that notices a vanished client in the middle of a statement.
-const OLDEST: i32 = 140_000;
-
-/// How soon the server notices that we are gone, and lets go of our locks.
-const GONE: Duration = Duration::from_secs(1);
-
-/// How soon a silent peer is asked for a sign of life, and for how long sent bytes may stay unacknowledged.
-const SILENT: Duration = Duration::from_secs(5);
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
 
 /// Locks of one transaction that always fit: the least that `max_locks_per_transaction` can sensibly be is its default of 64, some of which are
 /// for tables and indexes.
@@ -31,19 +23,6 @@ const FEWEST_LOCKS: usize = 48;
 
 /// Locks of one transaction beyond which a larger one gains nothing.
 const MOST_LOCKS: usize = 1024;
-
-/// What a server said of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Server {
-    /// Which kind.
-    pub dialect: Dialect,
-    /// Grows with every promotion.
-    pub timeline: u32,
-    /// It sums its pages.
-    pub checksums: bool,
-    /// It is set to lose what it acknowledged.
-    pub lossy: bool,
-}
 
 /// Opens sessions.
 pub(super) struct Connector {
@@ -63,12 +42,12 @@ impl Connector {
         if let Some(fault) = config.fault() {
             return Err(EngineError::Broken(fault));
         }
-        let parsed: Config = config
-            .url
-            .parse()
-            .map_err(|error| EngineError::Broken(format!("the URL of the database cannot be read: {error}")))?;
+        let parsed: Config = config.url.parse().map_err(|error| {
+            EngineError::Broken(format!("the URL of the database cannot be read: {error}"))
+        })?;
         if parsed.get_ssl_mode() != SslMode::Prefer && parsed.get_ssl_mode() != SslMode::Disable {
-            let fault = "sslmode asks for TLS, which the engine does not speak yet: leave it out or say disable";
+            let fault =
+                "sslmode asks for TLS, which the engine does not speak yet: leave it out or say disable";
             return Err(EngineError::Broken(fault.into()));
         }
         let hosts = hosts(&parsed, &config);
@@ -111,8 +90,8 @@ impl Connector {
         for (_, config) in &self.hosts {
             let opening = async {
                 let (client, connection) = config.connect(NoTls).await?;
-                let driver = Driver(tokio::spawn(connection).abort_handle());
-                self.examine(&client).await?;
+                let driver = Driver::start(connection, Arc::default());
+                examine(&client, self.config.allow_data_loss).await?;
                 Ok::<_, Failure>((client, driver))
             };
             match tokio::time::timeout(self.config.connect_timeout, opening).await {
@@ -132,8 +111,8 @@ impl Connector {
     async fn open_at(&self, config: &Config) -> Result<Session, Failure> {
         let (client, connection) = config.connect(NoTls).await?;
         let warnings = Arc::new(AtomicU64::new(0));
-        let driver = Driver(tokio::spawn(drive(connection, warnings.clone())).abort_handle());
-        let mut server = self.examine(&client).await?;
+        let driver = Driver::start(connection, warnings.clone());
+        let mut server = examine(&client, self.config.allow_data_loss).await?;
         let locks = self.locks(&client).await?;
         client.batch_execute(&self.settings()).await?;
         let standing = Standing::read(&client, self.space, server.dialect).await?;
@@ -157,43 +136,6 @@ impl Connector {
             patience: self.config.statement_timeout + self.config.lock_timeout,
             _driver: driver,
         })
-    }
-
-    /// Whether this server may be used.
-    async fn examine(&self, client: &Client) -> Result<Server, Failure> {
-        let refuse = |text: String| Err(Failure::refused(EngineError::Broken(text)));
-        let dialect: String = column(&client.query_one("SELECT version()", &[]).await?, 0)?;
-        let dialect = match Dialect::of(&dialect) {
-            Ok(dialect) => dialect,
-            Err(why) => return refuse(why),
-        };
-        let row = client.query_one(EXAMINE, &[]).await?;
-        if column(&row, 0)? {
-            return Err(Failure::silent("it is a replica"));
-        }
-        let version: i32 = column(&row, 1)?;
-        if version < OLDEST {
-            return refuse(format!("the server is of version {version}, expected at least {OLDEST}"));
-        }
-        if let Some((condition, why)) = dialect.condition() {
-            let row = client.query_one(&format!("SELECT coalesce({condition}, false)"), &[]).await?;
-            if !column::<bool>(&row, 0)? {
-                return refuse(why.into());
-            }
-        }
-        let settings: [(&str, String); 2] =
-            [("fsync", column(&row, 2)?), ("full_page_writes", column(&row, 3)?)];
-        let off = settings.iter().filter(|(_, value)| value != "on" && dialect.shows_durability());
-        let off: Vec<&str> = off.map(|(name, _)| *name).collect();
-        if !off.is_empty() && !self.config.allow_data_loss {
-            return refuse(format!(
-                "{} is off on the server: what was acknowledged could be lost with the machine's power. Set it on, or allow it \
-                 for tests with allow_data_loss",
-                off.join(" and ")
-            ));
-        }
-        let checksums = column::<String>(&row, 4)? == "on";
-        Ok(Server { dialect, timeline: 0, checksums, lossy: !off.is_empty() })
     }
 
     /// Most locks that one transaction of ours takes: half of the server's table, shared by the connections of this process.
@@ -226,89 +168,13 @@ impl Connector {
     }
 }
 
-const EXAMINE: &str = "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int4, current_setting('fsync'),
-    current_setting('full_page_writes'), current_setting('data_checksums')";
-
 const LOCKS: &str = "SELECT current_setting('max_locks_per_transaction')::int8
     * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)";
-
-/// One configuration for each host of `parsed`.
-fn hosts(parsed: &Config, config: &PostgresConfig) -> Vec<(String, Config)> {
-    let ports = parsed.get_ports();
-    let mut hosts = Vec::new();
-    for (place, host) in parsed.get_hosts().iter().enumerate() {
-        let port = ports.get(place).or(ports.first()).copied().unwrap_or(5432);
-        let mut one = Config::new();
-        let name = match host {
-            Host::Tcp(name) => {
-                one.host(name);
-                format!("{name}:{port}")
-            }
-            #[cfg(unix)]
-            Host::Unix(path) => {
-                one.host_path(path);
-                format!("{}:{port}", path.display())
-            }
-        };
-        one.port(port);
-        if let Some(user) = parsed.get_user() {
-            one.user(user);
-        }
-        if let Some(password) = parsed.get_password() {
-            one.password(password);
-        }
-        if let Some(database) = parsed.get_dbname() {
-            one.dbname(database);
-        }
-        if let Some(options) = parsed.get_options() {
-            one.options(options);
-        }
-        one.ssl_mode(SslMode::Disable)
-            .application_name(APPLICATION)
-            .connect_timeout(config.connect_timeout)
-            .tcp_user_timeout(SILENT)
-            .keepalives_idle(SILENT)
-            .keepalives_interval(GONE)
-            .keepalives_retries(3);
-        hosts.push((name, one));
-    }
-    hosts
-}
-
-/// What our sessions are called until they know the mark of the schema.
-pub(super) const APPLICATION: &str = "tenet-store";
 
 /// What went wrong, without the words around it.
 fn inner(error: &EngineError) -> String {
     match error {
         EngineError::Unavailable(text) => text.clone(),
         other => other.to_string(),
-    }
-}
-
-/// Reads and writes the socket, and counts warnings.
-async fn drive(mut connection: Connection<Socket, tokio_postgres::tls::NoTlsStream>, warnings: Arc<AtomicU64>) {
-    while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
-        match message {
-            Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
-                tracing::warn!(code = notice.code().code(), "the database warns: {}", notice.message());
-                warnings.fetch_add(1, Ordering::AcqRel);
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::debug!("a connection to the database ended: {}", text(&error));
-                return;
-            }
-        }
-    }
-}
-
-/// Ends a driver when it is dropped: the socket closes at once, also in the middle of a statement. The server notices, ends the transaction and
-/// frees its locks. Left alone, the driver would wait for answers that nobody wants.
-pub(super) struct Driver(AbortHandle);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -11,12 +11,11 @@
 use super::Counters;
 use super::failure::Failure;
 use super::rows::{bytes, collection, column, value};
-use super::session::Session;
+use super::session::Work;
 use crate::decide::Change;
 use crate::engine::{Changes, Cursor, EngineError};
 use crate::item::{Item, UnixMs, Version};
 use crate::name::{CollectionId, ItemKey, RecordKey};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio_postgres::Row;
 
@@ -35,11 +34,7 @@ struct Feed {
 }
 
 /// Where the log ends.
-pub(super) async fn end(
-    session: Arc<Session>,
-    counters: &Counters,
-    id: CollectionId,
-) -> Result<Cursor, Failure> {
+pub(super) async fn end(session: Work, counters: &Counters, id: CollectionId) -> Result<Cursor, Failure> {
     // From the end of all places on there is nothing; the row that says how things stand comes nevertheless.
     let feed = feed(&session, counters, id, i64::MAX, 1).await?;
     Ok(cursor(feed.settled - 1))
@@ -47,7 +42,7 @@ pub(super) async fn end(
 
 /// At most `limit` changes after `from`.
 pub(super) async fn changes(
-    session: Arc<Session>,
+    session: Work,
     counters: &Counters,
     id: CollectionId,
     from: Cursor,
@@ -77,7 +72,7 @@ pub(super) async fn changes(
 }
 
 async fn feed(
-    session: &Session,
+    session: &Work,
     counters: &Counters,
     id: CollectionId,
     after: i64,

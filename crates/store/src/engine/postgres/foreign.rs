@@ -8,13 +8,12 @@
 //! that have not. A foreign write that was rolled back leaves no note, and did nothing. What the tables' owner or a superuser does to get by
 //! (dropping the triggers, copying the mark) is not found: this guards against mistakes, not against its administrators.
 
-use super::connect::APPLICATION;
 use super::failure::Failure;
+use super::hosts::APPLICATION;
 use super::locks::Space;
 use super::rows::column;
-use super::session::Session;
+use super::session::Work;
 use crate::item::UnixMs;
-use std::sync::Arc;
 
 /// Most that are listed.
 const MOST: i64 = 1000;
@@ -62,7 +61,7 @@ pub struct ForeignWrite {
 }
 
 /// The sessions that are not ours, at most a thousand.
-pub(super) async fn sessions(session: Arc<Session>, space: Space) -> Result<Vec<ForeignSession>, Failure> {
+pub(super) async fn sessions(session: Work, space: Space) -> Result<Vec<ForeignSession>, Failure> {
     // The lock of 64 bits, as its two halves in pg_locks.
     let lock = space.sessions().cast_unsigned();
     let (high, low) = ((lock >> 32) as u32, lock as u32);
@@ -100,7 +99,7 @@ const SESSIONS: &str = "SELECT a.pid, a.usename::text, host(a.client_addr), a.ap
   ORDER BY a.pid LIMIT $4::int8";
 
 /// The writes that are noted, the newest first, at most a thousand. Notes are kept for a week after their last write.
-pub(super) async fn writes(session: Arc<Session>, after: UnixMs) -> Result<Vec<ForeignWrite>, Failure> {
+pub(super) async fn writes(session: Work, after: UnixMs) -> Result<Vec<ForeignWrite>, Failure> {
     let rows = session.within(session.client.query(WRITES, &[&after.0, &MOST])).await?;
     let read = |row| {
         Ok(ForeignWrite {
@@ -118,5 +117,6 @@ pub(super) async fn writes(session: Arc<Session>, after: UnixMs) -> Result<Vec<F
     rows.iter().map(read).collect()
 }
 
-const WRITES: &str = "SELECT pid, username, target, address, application, query, writes, first_seen, last_seen
+const WRITES: &str =
+    "SELECT pid, username, target, address, application, query, writes, first_seen, last_seen
     FROM intruder WHERE last_seen > $1::int8 ORDER BY last_seen DESC LIMIT $2::int8";

@@ -80,8 +80,13 @@ mod tests {
 
     #[test]
     fn what_differs_anywhere_has_another_lock() {
-        let locks =
-            [lock("a", 1, b"x"), lock("b", 1, b"x"), lock("a", 2, b"x"), lock("a", 1, b"y"), lock("a", 1, b"xy")];
+        let locks = [
+            lock("a", 1, b"x"),
+            lock("b", 1, b"x"),
+            lock("a", 2, b"x"),
+            lock("a", 1, b"y"),
+            lock("a", 1, b"xy"),
+        ];
         assert_eq!(HashSet::from(locks).len(), locks.len());
         let many: HashSet<i64> = (0..50_000u32)
             .map(|n| {

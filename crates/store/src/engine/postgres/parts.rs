@@ -44,7 +44,9 @@ impl Weight {
     fn of(commit: &Commit) -> Weight {
         let writes = || commit.changes.iter().flat_map(|change| &change.writes);
         let bytes = writes().map(|write| match &write.action {
-            Action::Put(value) => usize::try_from(value.size()).unwrap_or(usize::MAX).min(crate::item::MAX_VALUE),
+            Action::Put(value) => {
+                usize::try_from(value.size()).unwrap_or(usize::MAX).min(crate::item::MAX_VALUE)
+            }
             _ => 0,
         });
         Weight {

@@ -7,7 +7,7 @@
 use super::config::PostgresConfig;
 use super::connect::Connector;
 use super::failure::Failure;
-use super::session::Session;
+use super::session::{Session, Work};
 use crate::engine::EngineError;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -96,11 +96,7 @@ impl Pool {
     }
 
     /// Carries out `operation` on a session, again on another where nothing happened and that may help, within the time of a call.
-    pub async fn run<T, F>(
-        &self,
-        purpose: Purpose,
-        operation: impl Fn(Arc<Session>) -> F,
-    ) -> Result<T, Failure>
+    pub async fn run<T, F>(&self, purpose: Purpose, operation: impl Fn(Work) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
@@ -126,13 +122,13 @@ impl Pool {
         &self,
         purpose: Purpose,
         until: Instant,
-        operation: &impl Fn(Arc<Session>) -> F,
+        operation: &impl Fn(Work) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let lease = self.take(purpose, until).await?;
-        match operation(lease.session.clone()).await {
+        match operation(Work::new(lease.session.clone(), until)).await {
             Ok(answer) => {
                 self.give_back(lease);
                 Ok(answer)

@@ -2,17 +2,16 @@
 
 use super::failure::Failure;
 use super::rows::{Keys, bytes, collection, column, item};
-use super::session::Session;
+use super::session::Work;
 use crate::engine::{Bound, EngineError, Page, Scan, ScanOf};
 use crate::item::{Item, UnixMs};
 use crate::name::{CollectionId, ItemKey, RecordKey};
-use std::sync::Arc;
 
 /// Most items of a page, whatever was asked for: the server holds as many rows, without long values, to weigh them.
 const PAGE_ITEMS: usize = 10_000;
 
 /// The items with these keys, all of one snapshot.
-pub(super) async fn items(session: Arc<Session>, keys: &[ItemKey]) -> Result<Vec<Option<Item>>, Failure> {
+pub(super) async fn items(session: Work, keys: &[ItemKey]) -> Result<Vec<Option<Item>>, Failure> {
     let columns = Keys::of(keys)?;
     let statement = &session.statements.items;
     let (collections, records, names) = (&columns.collections, &columns.records, &columns.keys);
@@ -37,7 +36,7 @@ pub(super) async fn items(session: Arc<Session>, keys: &[ItemKey]) -> Result<Vec
 type Place = (i32, Vec<u8>, Vec<u8>);
 
 /// A page of items in order, of one snapshot.
-pub(super) async fn scan(session: Arc<Session>, scan: &Scan) -> Result<Page, Failure> {
+pub(super) async fn scan(session: Work, scan: &Scan) -> Result<Page, Failure> {
     let (id, from, to) = range(scan)?;
     let statements = &session.statements;
     let statement = if scan.reverse { &statements.scan_back } else { &statements.scan };
@@ -89,15 +88,20 @@ mod tests {
             record: Bytes::copy_from_slice(record.as_bytes()),
             key: Bytes::copy_from_slice(key.as_bytes()),
         };
-        let check = |record: Option<&str>, from: Option<Bound>, to: Option<Bound>, expected: [(i32, &str, &str); 2]| {
+        let check = |record: Option<&str>,
+                     from: Option<Bound>,
+                     to: Option<Bound>,
+                     expected: [(i32, &str, &str); 2]| {
             let id = CollectionId(3);
             let of = match record {
-                Some(record) => ScanOf::Record { collection: id, record: Bytes::copy_from_slice(record.as_bytes()) },
+                Some(record) => {
+                    ScanOf::Record { collection: id, record: Bytes::copy_from_slice(record.as_bytes()) }
+                }
                 None => ScanOf::Collection(id),
             };
-            let (_, from, to) =
-                range(&Scan { of, from, to, reverse: false, items: 1, bytes: 1 }).unwrap();
-            let expected = expected.map(|(id, record, key)| (id, record.as_bytes().to_vec(), key.as_bytes().to_vec()));
+            let (_, from, to) = range(&Scan { of, from, to, reverse: false, items: 1, bytes: 1 }).unwrap();
+            let expected =
+                expected.map(|(id, record, key)| (id, record.as_bytes().to_vec(), key.as_bytes().to_vec()));
             assert_eq!([from, to], expected);
         };
         check(None, None, None, [(3, "", ""), (4, "", "")]);

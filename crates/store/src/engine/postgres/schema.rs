@@ -1,8 +1,8 @@
 //! The tables: made and changed step by step under a lock, and what a session has to know of them.
 
-use super::connect::APPLICATION;
 use super::dialect::Dialect;
 use super::failure::Failure;
+use super::hosts::APPLICATION;
 use super::locks::Space;
 use super::rows::column;
 use crate::engine::EngineError;
@@ -65,7 +65,9 @@ impl Standing {
     /// larger offset keeps every later place greater than every earlier one.
     pub async fn read(client: &Client, space: Space, dialect: Dialect) -> Result<Standing, Failure> {
         let identity = dialect.identity();
-        let read = format!("SELECT mark::text, log_offset, log_identity = {identity}, right({identity}, 8) FROM meta");
+        let read = format!(
+            "SELECT mark::text, log_offset, log_identity = {identity}, right({identity}, 8) FROM meta"
+        );
         let row = client.query_one(&read, &[]).await?;
         let standing = Standing::of(&row)?;
         if column(&row, 2)? {

@@ -1,12 +1,15 @@
 //! One connection, set up: prepared statements, who we are, and what its server warned of.
 
-use super::connect::{Driver, Server};
+use super::driver::Driver;
+use super::examine::Server;
 use super::failure::Failure;
 use super::statements::Statements;
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_postgres::Client;
 
 /// Longest that undoing an open transaction may take before the connection is given up instead.
@@ -36,20 +39,46 @@ impl Session {
         self.warnings.load(Ordering::Acquire)
     }
 
+    /// Undoes what is open. False: the connection is of no more use.
+    pub async fn rolled_back(&self) -> bool {
+        let undo = tokio::time::timeout(ROLLBACK, self.client.batch_execute("ROLLBACK"));
+        matches!(undo.await, Ok(Ok(())))
+    }
+}
+
+/// A session, for the rest of a call's time.
+pub(super) struct Work {
+    session: Arc<Session>,
+    until: Instant,
+}
+
+impl Work {
+    /// On this session, until then.
+    pub fn new(session: Arc<Session>, until: Instant) -> Work {
+        Work { session, until }
+    }
+
+    /// Until when answers to what is sent now are waited for.
+    pub fn deadline(&self) -> Instant {
+        self.until.min(Instant::now() + self.patience)
+    }
+
     /// Waits for answers without which nothing happened.
     pub async fn within<T, E: Into<Failure>>(
         &self,
         answers: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Failure> {
-        match tokio::time::timeout(self.patience, answers).await {
+        match tokio::time::timeout_at(self.deadline(), answers).await {
             Ok(answer) => answer.map_err(Into::into),
             Err(_) => Err(Failure::silent("the server did not answer in time")),
         }
     }
+}
 
-    /// Undoes what is open. False: the connection is of no more use.
-    pub async fn rolled_back(&self) -> bool {
-        let undo = tokio::time::timeout(ROLLBACK, self.client.batch_execute("ROLLBACK"));
-        matches!(undo.await, Ok(Ok(())))
+impl Deref for Work {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
     }
 }

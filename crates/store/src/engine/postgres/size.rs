@@ -2,17 +2,16 @@
 
 use super::failure::Failure;
 use super::rows::{collection, column};
-use super::session::Session;
+use super::session::Work;
 use crate::engine::{EngineError, Size};
 use crate::name::CollectionId;
-use std::sync::Arc;
 use tokio_postgres::SimpleQueryMessage;
 
 /// Items up to which all are counted. Beyond it, these stand for the rest, and the planner's statistics say how many there are.
 const COUNTED: i64 = 50_000;
 
 /// See the module.
-pub(super) async fn of(session: Arc<Session>, id: CollectionId) -> Result<Size, Failure> {
+pub(super) async fn of(session: Work, id: CollectionId) -> Result<Size, Failure> {
     let number = collection(id)?;
     let row = session.within(session.client.query_one(COUNT, &[&number, &COUNTED])).await?;
     let count = |place| Ok::<_, Failure>(column::<i64>(&row, place)?.cast_unsigned());
@@ -60,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_plan_says_its_rows_and_the_rest_is_scaled() {
-        let plan = r#"[ { "Plan": { "Node Type": "Index Only Scan", "Plan Rows": 1234, "Plan Width": 4 } } ]"#;
+        let plan =
+            r#"[ { "Plan": { "Node Type": "Index Only Scan", "Plan Rows": 1234, "Plan Width": 4 } } ]"#;
         assert_eq!(plan_rows(plan), Some(1234));
         assert_eq!(plan_rows("[]"), None);
         let counted = Size { records: 10, items: 100, bytes: 5000 };

@@ -4,11 +4,10 @@
 use super::failure::Failure;
 use super::locks::{Space, in_order};
 use super::rows::{Keys, bytes, collection, column};
-use super::session::Session;
+use super::session::Work;
 use crate::name::{CollectionId, ItemKey, RecordKey};
 use futures_util::future::join;
 use std::collections::HashSet;
-use std::sync::Arc;
 use tokio_postgres::Row;
 
 /// What one step did.
@@ -23,7 +22,7 @@ pub(super) struct Step {
 
 /// Removes items whose time is over, at most `limit` and as many as have locks. Each is a change of its record: under the record's lock,
 /// with a version of its own, in the log. A record that is locked is left for the next time.
-pub(super) async fn expire(session: Arc<Session>, space: Space, limit: usize) -> Result<Step, Failure> {
+pub(super) async fn expire(session: Work, space: Space, limit: usize) -> Result<Step, Failure> {
     let (client, s) = (&session.client, &session.statements);
     let part = limit.min(session.locks);
     let most = i64::try_from(part).unwrap_or(i64::MAX);
@@ -86,7 +85,7 @@ const REMOVE: &str = "WITH gone AS (
     SELECT count(*) FROM numbered";
 
 /// Forgets tokens that are older than `older_ms`, at most `limit`.
-pub(super) async fn tokens(session: Arc<Session>, older_ms: i64, limit: usize) -> Result<Step, Failure> {
+pub(super) async fn tokens(session: Work, older_ms: i64, limit: usize) -> Result<Step, Failure> {
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     let row = session.within(session.client.query_one(TOKENS, &[&older_ms, &most])).await?;
     step(&row)
@@ -101,7 +100,7 @@ const TOKENS: &str = "WITH old AS MATERIALIZED (
 
 /// Forgets changes of a collection that are past its retention, at most `limit`, the oldest first, and says in the collection up to where.
 /// Who follows the log reads both in one snapshot.
-pub(super) async fn changes(session: Arc<Session>, id: CollectionId, limit: usize) -> Result<Step, Failure> {
+pub(super) async fn changes(session: Work, id: CollectionId, limit: usize) -> Result<Step, Failure> {
     let (number, most) = (collection(id)?, i64::try_from(limit).unwrap_or(i64::MAX));
     let row = session.within(session.client.query_one(CHANGES, &[&number, &most])).await?;
     step(&row)
@@ -121,7 +120,7 @@ const CHANGES: &str = "WITH first AS MATERIALIZED (
     SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM old) > $2::int8";
 
 /// Forgets what foreign sessions wrote a week ago.
-pub(super) async fn intruders(session: Arc<Session>) -> Result<(), Failure> {
+pub(super) async fn intruders(session: Work) -> Result<(), Failure> {
     const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
     let old = "DELETE FROM intruder WHERE last_seen <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - $1::int8";
     session.within(session.client.execute(old, &[&WEEK_MS])).await?;
