@@ -38,25 +38,29 @@ async fn scans_go_on_where_a_page_ended() {
     }
     one(&engine, act(users, "b", "0", Action::Put(inline("past")), Some(Duration::ZERO))).await;
     let all = ["a/", "a/1", "a\0/x", "b/2", "b/3", "\u{e9}/4"];
-    let check = |record: Option<&str>, reverse: bool, items: usize, room: usize, expected: Vec<Vec<&str>>| {
+    let scan = |record: Option<&str>, reverse: bool, items: usize, room: usize| {
         let of = match record {
             Some(record) => ScanOf::Record { collection: users, record: bytes(record) },
             None => ScanOf::Collection(users),
         };
-        let scan = Scan { of, from: None, to: None, reverse, items, bytes: room };
-        let engine = &engine;
-        async move { assert_eq!(pages(engine, scan).await, expected) }
+        Scan { of, from: None, to: None, reverse, items, bytes: room }
     };
-    check(None, false, 100, usize::MAX, vec![all.to_vec()]).await;
-    check(None, false, 4, usize::MAX, vec![all[..4].to_vec(), all[4..].to_vec()]).await;
-    check(None, false, 6, usize::MAX, vec![all.to_vec()]).await;
-    // 9 bytes and 10 bytes reach 19: the page ends after the item that does.
-    check(None, false, 100, 19, vec![all[..2].to_vec(), all[2..4].to_vec(), all[4..].to_vec()]).await;
-    check(None, false, 100, 0, all.iter().map(|item| vec![*item]).collect()).await;
+    let many = usize::MAX;
     let back: Vec<&str> = all.iter().rev().copied().collect();
-    check(None, true, 4, usize::MAX, vec![back[..4].to_vec(), back[4..].to_vec()]).await;
-    check(Some("a"), false, 100, usize::MAX, vec![all[..2].to_vec()]).await;
-    check(Some("a"), true, 1, usize::MAX, vec![vec!["a/1"], vec!["a/"]]).await;
+    let rows: Vec<(Scan, Vec<&[&str]>)> = vec![
+        (scan(None, false, 100, many), vec![&all]),
+        (scan(None, false, 4, many), vec![&all[..4], &all[4..]]),
+        (scan(None, false, 6, many), vec![&all]),
+        // 9 bytes and 10 bytes reach 19: the page ends after the item that does.
+        (scan(None, false, 100, 19), vec![&all[..2], &all[2..4], &all[4..]]),
+        (scan(None, false, 100, 0), all.chunks(1).collect()),
+        (scan(None, true, 4, many), vec![&back[..4], &back[4..]]),
+        (scan(Some("a"), false, 100, many), vec![&all[..2]]),
+        (scan(Some("a"), true, 1, many), vec![&back[4..5], &back[5..]]),
+    ];
+    for (scan, expected) in rows {
+        assert_eq!(pages(&engine, scan.clone()).await, expected, "{scan:?}");
+    }
     let none = Scan {
         of: ScanOf::Collection(users),
         from: None,

@@ -11,9 +11,9 @@ use futures_util::future::try_join;
 pub(super) async fn stage(session: Work, blob: u64, number: u32, chunk: &[u8]) -> Result<(), Failure> {
     let (blob, number) = (blob.cast_signed(), chunk_number(number)?);
     let (client, s) = (&session.client, &session.statements);
-    let both =
-        try_join(client.execute(&s.loose, &[&blob]), client.execute(&s.stage, &[&blob, &number, &chunk]));
-    session.within(both).await?;
+    let loose = async { client.execute(&s.loose, &[&blob]).await };
+    let stage = async { client.execute(&s.stage, &[&blob, &number, &chunk]).await };
+    session.within(try_join(loose, stage)).await?;
     Ok(())
 }
 

@@ -76,11 +76,11 @@ async fn look(
     let (client, s) = (&session.client, &session.statements);
     // Statements go out in the order in which their futures are polled first, which is the order written here.
     let open = async {
-        let lock = client.query(&s.lock, &[&class, &gates, &locks]);
+        let lock = async { client.query(&s.lock, &[&class, &gates, &locks]).await };
         let (began, locked) = join(client.execute(&s.begin, &[]), lock).await;
         began.and(locked)
     };
-    let look = client.query_one(&s.look, &[&gates]);
+    let look = async { client.query_one(&s.look, &[&gates]).await };
     let items = async {
         match needs.items.is_empty() {
             true => Ok(Vec::new()),

@@ -81,13 +81,13 @@ impl Connector {
             }
             reasons.push(format!("{name}: {}", inner(&failure.error)));
         }
-        Err(Failure::silent(&format!("no primary can be reached: {}", reasons.join("; "))))
+        Err(nowhere(&reasons))
     }
 
     /// Makes the schema what this build needs, by one connection of its own without a bound on each statement: an index takes its time.
     pub async fn migrate(&self) -> Result<(), Failure> {
-        let mut last = Failure::silent("there is no host");
-        for (_, config) in &self.hosts {
+        let mut reasons = Vec::new();
+        for (name, config) in &self.hosts {
             let opening = async {
                 let (client, connection) = config.connect(NoTls).await?;
                 let driver = Driver::start(connection, Arc::default());
@@ -101,11 +101,11 @@ impl Connector {
                 Ok(Err(failure)) if !matches!(failure.error, EngineError::Unavailable(_)) => {
                     return Err(failure);
                 }
-                Ok(Err(failure)) => last = failure,
-                Err(_) => last = Failure::silent("the server did not answer in time"),
+                Ok(Err(failure)) => reasons.push(format!("{name}: {}", inner(&failure.error))),
+                Err(_) => reasons.push(format!("{name}: it did not answer in time")),
             }
         }
-        Err(last)
+        Err(nowhere(&reasons))
     }
 
     async fn open_at(&self, config: &Config) -> Result<Session, Failure> {
@@ -170,6 +170,11 @@ impl Connector {
 
 const LOCKS: &str = "SELECT current_setting('max_locks_per_transaction')::int8
     * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)";
+
+/// No host will do, each for a reason of its own.
+fn nowhere(reasons: &[String]) -> Failure {
+    Failure::silent(&format!("no primary can be reached: {}", reasons.join("; ")))
+}
 
 /// What went wrong, without the words around it.
 fn inner(error: &EngineError) -> String {

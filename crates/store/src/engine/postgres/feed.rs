@@ -81,8 +81,9 @@ async fn feed(
     let number = collection(id)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let statement = &session.statements.feed;
-    let query = session.client.query(statement, &[&number, &after, &session.offset, &limit, &BYTES]);
-    let rows = session.within(query).await?;
+    let rows = session
+        .within(session.client.query(statement, &[&number, &after, &session.offset, &limit, &BYTES]))
+        .await?;
     let Some(first) = rows.first() else {
         return Err(Failure::refused(EngineError::NoCollection(id)));
     };

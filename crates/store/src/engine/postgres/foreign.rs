@@ -65,8 +65,7 @@ pub(super) async fn sessions(session: Work, space: Space) -> Result<Vec<ForeignS
     // The lock of 64 bits, as its two halves in pg_locks.
     let lock = space.sessions().cast_unsigned();
     let (high, low) = ((lock >> 32) as u32, lock as u32);
-    let query = session.client.query(SESSIONS, &[&high, &low, &APPLICATION, &MOST]);
-    let rows = session.within(query).await?;
+    let rows = session.within(session.client.query(SESSIONS, &[&high, &low, &APPLICATION, &MOST])).await?;
     let read = |row| {
         Ok(ForeignSession {
             pid: column(row, 0)?,

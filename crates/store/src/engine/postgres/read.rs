@@ -43,9 +43,11 @@ pub(super) async fn scan(session: Work, scan: &Scan) -> Result<Page, Failure> {
     // The first item comes whatever its size, so a page of none asks for one to know whether there is more.
     let most = i64::try_from(scan.items.clamp(1, PAGE_ITEMS)).unwrap_or(i64::MAX);
     let room = i64::try_from(scan.bytes).unwrap_or(i64::MAX);
-    let query =
-        session.client.query(statement, &[&from.0, &from.1, &from.2, &to.0, &to.1, &to.2, &most, &room]);
-    let rows = session.within(query).await?;
+    let rows = session
+        .within(
+            session.client.query(statement, &[&from.0, &from.1, &from.2, &to.0, &to.1, &to.2, &most, &room]),
+        )
+        .await?;
     let mut page = Page::default();
     for row in rows.iter().take(scan.items) {
         let record = RecordKey { collection: id, id: bytes(row, 0)? };

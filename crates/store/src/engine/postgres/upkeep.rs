@@ -46,7 +46,7 @@ pub(super) async fn expire(session: Work, space: Space, limit: usize) -> Result<
     let class = space.gates();
     let held = async {
         let none: Vec<i64> = Vec::new();
-        let gate = client.query(&s.lock, &[&class, &gates, &none]);
+        let gate = async { client.query(&s.lock, &[&class, &gates, &none]).await };
         let (gated, held) = join(gate, client.query(&s.try_lock, &[&wanted])).await;
         gated.and(held)
     };
@@ -57,11 +57,12 @@ pub(super) async fn expire(session: Work, space: Space, limit: usize) -> Result<
     let (now, first): (i64, i64) = (column(&seen, 0)?, column(&seen, 1)?);
     let watched: Vec<i32> = column(&seen, 3)?;
     let remove = async {
-        let remove = client.query_one(
-            REMOVE,
-            &[&free.collections, &free.records, &free.keys, &now, &first, &session.offset, &watched],
-        );
-        let gone = remove.await?;
+        let gone = client
+            .query_one(
+                REMOVE,
+                &[&free.collections, &free.records, &free.keys, &now, &first, &session.offset, &watched],
+            )
+            .await?;
         client.execute(&s.commit, &[]).await?;
         Ok::<_, tokio_postgres::Error>(gone)
     };
