@@ -68,7 +68,7 @@ async fn additions_of_all_processes_add_up() {
         let mut changes: Vec<_> = ["x", "y", "z"]
             .map(|record| act(users, record, "n", Action::Add(1), None).changes.remove(0))
             .into();
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             changes.reverse();
         }
         let commit = Commit { collection: users, token: Some(token()), fence: None, changes };

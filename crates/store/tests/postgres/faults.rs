@@ -44,8 +44,8 @@ pub(super) async fn number(engine: &Postgres, users: CollectionId, record: &str)
 async fn what_was_acknowledged_survives_kills_and_happened_once() {
     let test = "what_was_acknowledged_survives_kills_and_happened_once";
     let Some(server) = Server::start(test, &[]) else { return };
+    let engine = open(&server, "kills").await;
     let server = Mutex::new(server);
-    let engine = open(&server.lock().unwrap(), "kills").await;
     let users = declare(&engine, "users").await;
     let stop = AtomicBool::new(false);
     let records: Vec<String> = (0..16).map(|n| format!("u{n}")).collect();

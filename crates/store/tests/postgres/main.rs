@@ -2,6 +2,8 @@
 //!
 //! Most tests share one server and have a schema each; those that harm theirs have one of their own.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 mod commits;
 mod faults;
 mod feed;

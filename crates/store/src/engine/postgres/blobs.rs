@@ -41,7 +41,7 @@ pub(super) async fn forget(session: &Work, older_ms: i64, limit: i64) -> Result<
 }
 
 const FORGET: &str = "WITH old AS MATERIALIZED (
-        SELECT blob FROM loose WHERE since <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - $1::int8
+        SELECT blob FROM loose WHERE since <= (extract(epoch FROM statement_timestamp()) * 1000)::int8 - $1::int8
          ORDER BY since LIMIT $2::int8 + 1 FOR UPDATE SKIP LOCKED),
     few AS MATERIALIZED (SELECT blob FROM old LIMIT $2::int8),
     emptied AS (DELETE FROM chunk USING few

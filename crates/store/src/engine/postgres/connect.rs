@@ -160,7 +160,7 @@ impl Connector {
              SET client_connection_check_interval = {gone}; SET tcp_user_timeout = {silent};
              SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
              SET bytea_output = 'hex'; SET client_min_messages = 'warning'; SET jit = off;
-             SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+             SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> 'remote_apply'",
             gone = ms(GONE),
             silent = ms(SILENT),

@@ -85,27 +85,27 @@ statements! {
     /// for bytes. The length of a long value is known without reading it.
     scan(INT4, BYTEA, BYTEA, INT4, BYTEA, BYTEA, INT8, INT8) =
         "SELECT record, key, value, blob, size, version, updated, expires, found FROM (
-            SELECT *, count(*) OVER () AS found, row_number() OVER (ORDER BY record, key) AS n,
-                   sum(weight) OVER (ORDER BY record, key) - weight AS before
-              FROM (SELECT record, key, value, blob, size, version, updated, expires,
+            SELECT *, count(*) OVER () AS found, row_number() OVER (ORDER BY collection, record, key) AS n,
+                   sum(weight) OVER (ORDER BY collection, record, key) - weight AS before
+              FROM (SELECT collection, record, key, value, blob, size, version, updated, expires,
                            octet_length(record) + octet_length(key) + coalesce(octet_length(value), 0) AS weight
                       FROM item
                      WHERE (collection, record, key) >= ($1, $2, $3) AND (collection, record, key) < ($4, $5, $6)
                        AND (expires IS NULL OR expires > (extract(epoch FROM statement_timestamp()) * 1000)::int8)
                      ORDER BY collection, record, key LIMIT $7 + 1) AS range) AS weighed
-          WHERE n = 1 OR (n <= $7 AND before < $8) ORDER BY n";
+          WHERE n = 1 OR (n <= $7 AND before < $8) ORDER BY collection, record, key";
     /// The same backwards.
     scan_back(INT4, BYTEA, BYTEA, INT4, BYTEA, BYTEA, INT8, INT8) =
         "SELECT record, key, value, blob, size, version, updated, expires, found FROM (
-            SELECT *, count(*) OVER () AS found, row_number() OVER (ORDER BY record DESC, key DESC) AS n,
-                   sum(weight) OVER (ORDER BY record DESC, key DESC) - weight AS before
-              FROM (SELECT record, key, value, blob, size, version, updated, expires,
+            SELECT *, count(*) OVER () AS found, row_number() OVER (ORDER BY collection DESC, record DESC, key DESC) AS n,
+                   sum(weight) OVER (ORDER BY collection DESC, record DESC, key DESC) - weight AS before
+              FROM (SELECT collection, record, key, value, blob, size, version, updated, expires,
                            octet_length(record) + octet_length(key) + coalesce(octet_length(value), 0) AS weight
                       FROM item
                      WHERE (collection, record, key) >= ($1, $2, $3) AND (collection, record, key) < ($4, $5, $6)
                        AND (expires IS NULL OR expires > (extract(epoch FROM statement_timestamp()) * 1000)::int8)
                      ORDER BY collection DESC, record DESC, key DESC LIMIT $7 + 1) AS range) AS weighed
-          WHERE n = 1 OR (n <= $7 AND before < $8) ORDER BY n";
+          WHERE n = 1 OR (n <= $7 AND before < $8) ORDER BY collection DESC, record DESC, key DESC";
 
     /// Changes after a place and below the oldest transaction that is still open, so that none can come in between later. One row at least where
     /// there is the collection: how far the log is settled, what was forgotten, how many transactions hold it back.

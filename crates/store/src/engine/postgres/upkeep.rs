@@ -1,5 +1,6 @@
 //! Removing what is past its time, in bounded steps that find their rows by index. Any number of processes may do it at once: each takes what no
-//! other holds.
+//! other holds. Times in their conditions are the statement's, because no index is used for a bound that may change in the middle, as
+//! `clock_timestamp()` does.
 
 use super::failure::Failure;
 use super::locks::{Space, in_order};
@@ -72,7 +73,7 @@ pub(super) async fn expire(session: Work, space: Space, limit: usize) -> Result<
 }
 
 const EXPIRED: &str = "SELECT collection, record, key FROM item
-    WHERE expires <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 ORDER BY expires LIMIT $1::int8 + 1";
+    WHERE expires <= (extract(epoch FROM statement_timestamp()) * 1000)::int8 ORDER BY expires LIMIT $1::int8 + 1";
 
 const REMOVE: &str = "WITH gone AS (
         DELETE FROM item i USING unnest($1::int4[], $2::bytea[], $3::bytea[]) AS k (collection, record, key)
@@ -93,7 +94,7 @@ pub(super) async fn tokens(session: Work, older_ms: i64, limit: usize) -> Result
 }
 
 const TOKENS: &str = "WITH old AS MATERIALIZED (
-        SELECT time, nonce FROM token WHERE stored <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - $1::int8
+        SELECT time, nonce FROM token WHERE stored <= (extract(epoch FROM statement_timestamp()) * 1000)::int8 - $1::int8
          ORDER BY stored LIMIT $2::int8 + 1 FOR UPDATE SKIP LOCKED),
     few AS MATERIALIZED (SELECT * FROM old LIMIT $2::int8),
     gone AS (DELETE FROM token USING few WHERE token.time = few.time AND token.nonce = few.nonce RETURNING 1)
@@ -113,7 +114,7 @@ const CHANGES: &str = "WITH first AS MATERIALIZED (
         SELECT place, made FROM change WHERE collection = $1::int4 ORDER BY place LIMIT $2::int8 + 1),
     old AS MATERIALIZED (
         SELECT place FROM first
-         WHERE made <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - (SELECT retention_ms FROM collection WHERE id = $1::int4)),
+         WHERE made <= (extract(epoch FROM statement_timestamp()) * 1000)::int8 - (SELECT retention_ms FROM collection WHERE id = $1::int4)),
     few AS MATERIALIZED (SELECT place FROM old ORDER BY place LIMIT $2::int8),
     gone AS (DELETE FROM change USING few WHERE change.collection = $1::int4 AND change.place = few.place RETURNING change.place),
     told AS (UPDATE collection SET forgotten = greatest(forgotten, (SELECT max(place) FROM gone))
@@ -123,7 +124,7 @@ const CHANGES: &str = "WITH first AS MATERIALIZED (
 /// Forgets what foreign sessions wrote a week ago.
 pub(super) async fn intruders(session: Work) -> Result<(), Failure> {
     const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
-    let old = "DELETE FROM intruder WHERE last_seen <= (extract(epoch FROM clock_timestamp()) * 1000)::int8 - $1::int8";
+    let old = "DELETE FROM intruder WHERE last_seen <= (extract(epoch FROM statement_timestamp()) * 1000)::int8 - $1::int8";
     session.within(session.client.execute(old, &[&WEEK_MS])).await?;
     Ok(())
 }
