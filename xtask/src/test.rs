@@ -39,7 +39,8 @@ struct Test {
     name: &'static str,
 }
 
-/// Everything Rust tests need from outside. Tests that use `TENET_PYTHON` or `TENET_ETCD` note their own skips.
+/// Everything Rust tests need from outside. Tests that use `TENET_PYTHON`, `TENET_ETCD` or `TENET_POSTGRES` note their own
+/// skips.
 const NEEDS: &[Need] = &[
     Need {
         variable: "TENET_CONFORMANCE_RUNNER",
@@ -64,6 +65,7 @@ const NEEDS: &[Need] = &[
         tests: &[],
         provide: || existing(tools::unpacked("etcd", tools::DEBIAN_ETCD)?),
     },
+    Need { variable: "TENET_POSTGRES", tests: &[], provide: tools::postgres },
     Need { variable: "TENET_PYTHON", tests: &[], provide: || tools::python("tests", tools::PYTHON_TESTS) },
 ];
 

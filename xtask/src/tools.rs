@@ -126,6 +126,21 @@ pub fn chromium() -> Outcome<PathBuf> {
         .map_or_else(|| debian("chromium", "chromium"), Ok)
 }
 
+/// The folder of PostgreSQL's programs, of its Debian package where none is there; Debian keeps them out of `PATH`. Tests make clusters of their own; the one
+/// that the package makes is left alone.
+pub fn postgres() -> Outcome<PathBuf> {
+    let newest = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+        let folders = versions.flatten().map(|version| version.path().join("bin"));
+        folders.filter(|folder| folder.join("initdb").is_file()).max()
+    };
+    if let Some(folder) = newest() {
+        return Ok(folder);
+    }
+    apt("postgresql")?;
+    newest().ok_or_else(|| "Debian's postgresql brought no /usr/lib/postgresql/*/bin/initdb".into())
+}
+
 /// The folder that these Debian packages were unpacked into: nothing is installed, so no daemon starts and no other
 /// package is needed.
 pub fn unpacked(name: &str, packages: &[&str]) -> Outcome<PathBuf> {

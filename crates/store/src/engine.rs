@@ -11,6 +11,7 @@ pub mod embedded;
 mod error;
 mod guarantees;
 pub mod memory;
+pub mod postgres;
 mod scan;
 
 pub use error::EngineError;

@@ -1,0 +1,101 @@
+//! Who else is there: sessions and writes that are not the store's, and another owner.
+
+use super::*;
+use tenet_store::engine::Stamp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_sessions_are_told_from_those_of_all_our_processes() {
+    let test = "foreign_sessions_are_told_from_those_of_all_our_processes";
+    let Some(server) = Server::start(test, &[]) else { return };
+    let engines = [open(&server, "watch").await, open(&server, "watch").await];
+    let users = declare(&engines[0], "users").await;
+    let many = (0..8).map(|n| {
+        let engine = &engines[n % 2];
+        async move { one(engine, put(users, &[&format!("u{n}")], None, "v")).await }
+    });
+    futures_util::future::join_all(many).await;
+    assert_eq!(engines[0].foreign_sessions().await.unwrap(), []);
+    let curious = foreigner(&server, "postgres", "curious").await;
+    curious.query("SELECT 'what they ran'", &[]).await.unwrap();
+    let name = server.sql(
+        "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'tenet-store %' LIMIT 1",
+    );
+    // A copied name alone makes nobody ours.
+    let copy = foreigner(&server, "postgres", &name.replace(' ', "%20")).await;
+    for engine in &engines {
+        let found = engine.foreign_sessions().await.unwrap();
+        let names: Vec<_> = found.iter().map(|session| session.application.as_str()).collect();
+        assert!(names.len() == 2 && names.contains(&"curious") && names.contains(&&name[..]), "{found:?}");
+        let curious = found.iter().find(|session| session.application == "curious").unwrap();
+        assert_eq!((curious.user.as_str(), curious.address.as_deref()), ("postgres", Some("127.0.0.1")));
+        assert!(curious.query.as_ref().is_some_and(|query| query.contains("what they ran")));
+    }
+    drop((curious, copy));
+    eventually("the others to be gone", || async {
+        engines[1].foreign_sessions().await.unwrap().is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_rights_sees_that_they_are_there() {
+    let test = "a_role_without_rights_sees_that_they_are_there";
+    let Some(server) = Server::start(test, &[]) else { return };
+    server.sql("CREATE ROLE store LOGIN; CREATE SCHEMA plain AUTHORIZATION store");
+    let url = server.url().replace("postgres@", "store@");
+    let engine = Postgres::open(config(url, "plain")).await.unwrap();
+    let users = declare(&engine, "users").await;
+    one(&engine, put(users, &["u"], None, "v")).await;
+    let curious = foreigner(&server, "postgres", "curious").await;
+    curious.query("SELECT 1", &[]).await.unwrap();
+    let check = |found: &tenet_store::engine::postgres::ForeignSession, seen: bool| {
+        assert_eq!((found.user.as_str(), found.application.as_str()), ("postgres", "curious"));
+        assert_eq!((found.query.is_some(), found.address.is_some()), (seen, seen), "{found:?}");
+    };
+    let found = engine.foreign_sessions().await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    check(&found[0], false);
+    server.sql("GRANT pg_monitor TO store");
+    let found = engine.foreign_sessions().await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    check(&found[0], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_writes_are_noted_and_ours_are_not() {
+    let Some(server) = shared("foreign_writes_are_noted_and_ours_are_not") else { return };
+    let engine = open(server, "notes").await;
+    let users = declare(&engine, "users").await;
+    one(&engine, act(users, "u", "", Action::Put(inline("v")), Some(Duration::ZERO))).await;
+    one(&engine, put(users, &["w"], None, "v")).await;
+    engine.stage(1, 0, bytes("v")).await.unwrap();
+    engine.claim(Stamp { owner: "feed".into(), id: 7 }).await.unwrap();
+    engine.upkeep(Duration::ZERO, 100).await.unwrap();
+    assert_eq!(engine.foreign_writes(UnixMs(0)).await.unwrap(), []);
+    let intruder = foreigner(server, "postgres", "intruder").await;
+    intruder.batch_execute("BEGIN; DELETE FROM notes.item; ROLLBACK").await.unwrap();
+    assert_eq!(engine.foreign_writes(UnixMs(0)).await.unwrap(), [], "it did nothing");
+    for _ in 0..3 {
+        intruder.batch_execute("UPDATE notes.item SET value = 'theirs'").await.unwrap();
+    }
+    intruder.batch_execute("SET session_replication_role = replica; TRUNCATE notes.token").await.unwrap();
+    let found = engine.foreign_writes(UnixMs(0)).await.unwrap();
+    assert_eq!(found.iter().map(|write| &write.table[..]).collect::<Vec<_>>(), ["token", "item"]);
+    let write = &found[1];
+    assert_eq!((write.writes, write.user.as_str(), write.application.as_str()), (3, "postgres", "intruder"));
+    assert_eq!(write.address.as_deref(), Some("127.0.0.1"));
+    assert!(write.query.contains("theirs") && write.last >= write.first, "{write:?}");
+    assert_eq!(engine.foreign_writes(found[0].last).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_owner_stays() {
+    let Some(server) = shared("the_first_owner_stays") else { return };
+    let engines = [open(server, "stamps").await, open(server, "stamps").await];
+    let stamps = [1, 2].map(|id| Stamp { owner: format!("owner {id}"), id });
+    let claims = engines.iter().zip(&stamps).map(|(engine, stamp)| engine.claim(stamp.clone()));
+    let answers = futures_util::future::join_all(claims).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert!(answers[0] == answers[1] && stamps.contains(&answers[0]), "{answers:?}");
+    assert_eq!(engines[1].claim(stamps[1].clone()).await.unwrap(), answers[0]);
+}
