@@ -91,6 +91,15 @@ pub trait Reader {
     ) -> Outcome;
 }
 
+/// How often an engine moves what its log holds to where it belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// As it is set for service.
+    Usual,
+    /// So often that short runs with faults meet it.
+    Often,
+}
+
 /// Which candidate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Kind {
@@ -130,11 +139,16 @@ impl Kind {
 
     /// Opens or creates the engine's files in `folder`, which exists.
     pub fn open(self, folder: &Path) -> Outcome<Box<dyn Candidate>> {
+        self.open_with(folder, Upkeep::Usual)
+    }
+
+    /// The same, with upkeep as often as `upkeep` says.
+    pub fn open_with(self, folder: &Path, upkeep: Upkeep) -> Outcome<Box<dyn Candidate>> {
         Ok(match self {
-            Self::Sqlite => Box::new(sqlite::Sqlite::open(folder)?),
+            Self::Sqlite => Box::new(sqlite::Sqlite::open(folder, upkeep)?),
             Self::Redb => Box::new(redb::Redb::open(folder, false)?),
             Self::RedbQuick => Box::new(redb::Redb::open(folder, true)?),
-            Self::Fjall => Box::new(fjall::Fjall::open(folder)?),
+            Self::Fjall => Box::new(fjall::Fjall::open(folder, upkeep)?),
         })
     }
 }

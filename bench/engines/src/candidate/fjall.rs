@@ -1,12 +1,15 @@
 //! fjall: a log-structured merge tree. A commit appends to one journal and syncs it; background threads do the rest.
 
-use super::{CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Write, tell, text, versioned};
+use super::{CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Upkeep, Write, tell, text, versioned};
 use crate::Outcome;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
 use std::path::Path;
 
 /// Rows of a backup that are copied in one batch.
 const COPIED_AT_ONCE: usize = 50_000;
+
+/// Bytes a table holds in memory before they become a file, where faults are to meet that (the default is 64 MiB).
+const MEMTABLE_BYTES_OFTEN: u64 = 256 << 10;
 
 /// The database and a keyspace for each table.
 pub struct Fjall {
@@ -18,10 +21,14 @@ pub struct Fjall {
 
 impl Fjall {
     /// Opens or creates the database in `folder`.
-    pub fn open(folder: &Path) -> Outcome<Self> {
+    pub fn open(folder: &Path, upkeep: Upkeep) -> Outcome<Self> {
         let database =
             Database::builder(folder.join("store.fjall")).cache_size(CACHE_BYTES as u64).open().map_err(text)?;
-        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(text);
+        let options = || match upkeep {
+            Upkeep::Usual => KeyspaceCreateOptions::default(),
+            Upkeep::Often => KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_OFTEN),
+        };
+        let keyspace = |name| database.keyspace(name, options).map_err(text);
         let (items, log, tokens) = (keyspace("items")?, keyspace("log")?, keyspace("tokens")?);
         Ok(Self { database, items, log, tokens })
     }
@@ -99,7 +106,7 @@ impl Candidate for Fjall {
     }
 
     fn back_up(&self, to: &Path) -> Outcome {
-        let copy = Self::open(to)?;
+        let copy = Self::open(to, Upkeep::Usual)?;
         let from = self.database.snapshot();
         [Table::Items, Table::Log, Table::Tokens].into_iter().try_for_each(|table| self.copy(table, &from, &copy))
     }

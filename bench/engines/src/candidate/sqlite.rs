@@ -1,6 +1,6 @@
 //! SQLite: one connection that writes, one for each thread that reads, write-ahead log, an fsync for each commit.
 
-use super::{CACHE_BYTES, Candidate, Key, Reader, Rows, Table, Write, text};
+use super::{CACHE_BYTES, Candidate, Key, Reader, Rows, Table, Upkeep, Write, text};
 use crate::Outcome;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,9 @@ use std::sync::{Mutex, MutexGuard};
 /// Pages in the write-ahead log before a commit also copies them home (16 MiB; the default is a quarter of it). Fewer
 /// copies of hot pages, for rarer and longer pauses.
 const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// The same where faults are to meet checkpoints.
+const CHECKPOINT_PAGES_OFTEN: u32 = 500;
 
 /// Free pages given back to the file system in one step, so that commits get in between.
 const VACUUMED_AT_ONCE: u32 = 500;
@@ -26,14 +29,15 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Opens or creates `store.sqlite` in `folder`.
-    pub fn open(folder: &Path) -> Outcome<Self> {
+    pub fn open(folder: &Path, upkeep: Upkeep) -> Outcome<Self> {
+        let pages = if upkeep == Upkeep::Often { CHECKPOINT_PAGES_OFTEN } else { CHECKPOINT_PAGES };
         let file = folder.join("store.sqlite");
         let writer = Connection::open(&file).map_err(text)?;
         for (name, value) in [
             ("auto_vacuum", "INCREMENTAL".to_owned()),
             ("journal_mode", "WAL".to_owned()),
             ("synchronous", "FULL".to_owned()),
-            ("wal_autocheckpoint", CHECKPOINT_PAGES.to_string()),
+            ("wal_autocheckpoint", pages.to_string()),
             ("cache_size", format!("-{}", CACHE_BYTES / 2048)),
             ("temp_store", "MEMORY".to_owned()),
         ] {
