@@ -167,12 +167,7 @@ fn split(row: &[u8]) -> Outcome<(u64, &[u8])> {
 }
 
 /// Hands a row of any table to `see` as key, sequence and value.
-fn tell(
-    table: Table,
-    key: &[u8],
-    value: &[u8],
-    see: &mut dyn FnMut(&[u8], u64, &[u8]),
-) -> Outcome {
+fn tell(table: Table, key: &[u8], value: &[u8], see: &mut dyn FnMut(&[u8], u64, &[u8])) -> Outcome {
     match table {
         Table::Items => split(value).map(|(version, value)| see(key, version, value)),
         Table::Log => split(key).map(|(sequence, _)| see(value, sequence, &[])),

@@ -42,7 +42,13 @@ pub fn run(options: &Options) -> Outcome<Vec<Table>> {
                 let folder = folder.path().join(kind.argument());
                 let candidate = prepared(kind, &folder, options, value_bytes)?;
                 let cells = kinds.iter().position(|other| *other == kind).and_then(|at| cells.get_mut(at));
-                measure(candidate.as_ref(), options, (round as u64 + 1) << 32, value_bytes, cells.ok_or("?")?)?;
+                measure(
+                    candidate.as_ref(),
+                    options,
+                    (round as u64 + 1) << 32,
+                    value_bytes,
+                    cells.ok_or("?")?,
+                )?;
             }
         }
         tables.push(table(value_bytes, &kinds, &cells, options));
@@ -103,7 +109,17 @@ fn table(value_bytes: usize, kinds: &[Kind], cells: &[[Cell; BATCHES.len()]], op
             number(options.sized(ITEMS) as f64),
             options.rounds
         ),
-        &["writes a batch", "candidate", "commits/s", "writes/s", "to SQLite", "p50 µs", "p99 µs", "CPU µs a write", "bytes to disk a write"],
+        &[
+            "writes a batch",
+            "candidate",
+            "commits/s",
+            "writes/s",
+            "to SQLite",
+            "p50 µs",
+            "p99 µs",
+            "CPU µs a write",
+            "bytes to disk a write",
+        ],
     );
     for (at, size) in BATCHES.into_iter().enumerate() {
         let first = cells.first().map_or(f64::NAN, |cells| median(&cells[at].commits));

@@ -42,21 +42,52 @@ pub fn run(options: &Options) -> Outcome<Vec<Table>> {
             "After the deletes above. Meanwhile a writer begins a commit of 8 puts every {} ms; its longest wait shows what is held up. Backup is a consistent copy that can be opened.",
             PACE.as_millis()
         ),
-        &["what", "candidate", "took s", "writer: commits", "writer: longest ms", "MB after, or of the copy", "for each live byte"],
+        &[
+            "what",
+            "candidate",
+            "took s",
+            "writer: commits",
+            "writer: longest ms",
+            "MB after, or of the copy",
+            "for each live byte",
+        ],
     );
     for kind in options.in_turn(0).into_iter().filter(|kind| *kind != Kind::RedbQuick) {
         let folder = tempfile::tempdir_in(".").map_err(|error| error.to_string())?;
         let candidate = kind.open(folder.path())?;
-        let candidate = candidate.as_ref();
-        grow(kind, candidate, folder.path(), items, &mut sizes)?;
+        grow(kind, candidate.as_ref(), folder.path(), items, &mut sizes)?;
+        let live = (items / 2 * ITEM_BYTES) as f64;
+        let mut row = |what: &str, beside: Beside, measured: &Path| -> Outcome {
+            let bytes = machine::occupied(measured)?;
+            let mut cells = vec![what.to_owned(), kind.name().to_owned()];
+            let Beside { took, commits, longest_us } = beside;
+            cells.extend([number(took.as_secs_f64()), commits.to_string(), number(longest_us / 1e3)]);
+            cells.extend([number(bytes / 1e6), number(bytes / live)]);
+            work.row(cells);
+            Ok(())
+        };
         let copy = tempfile::tempdir_in(".").map_err(|error| error.to_string())?;
-        let live = items / 2 * ITEM_BYTES;
-        beside(kind, candidate, items, "backup", copy.path(), live, &mut work, || candidate.back_up(copy.path()))?;
+        let backup = beside(candidate.as_ref(), items, || candidate.back_up(copy.path()))?;
+        row("backup", backup, copy.path())?;
         for step in candidate.upkeep() {
-            beside(kind, candidate, items, step, folder.path(), live, &mut work, || candidate.keep_up(step))?;
+            let upkeep = beside(candidate.as_ref(), items, || candidate.keep_up(step))?;
+            row(step, upkeep, folder.path())?;
         }
+        let began = Instant::now();
+        drop(candidate);
+        let candidate = kind.open(folder.path())?;
+        let reopened = Beside { took: began.elapsed(), commits: 0, longest_us: f64::NAN };
+        row("closed and reopened", reopened, folder.path())?;
+        drop(candidate);
     }
     Ok(vec![sizes, work])
+}
+
+/// What a writer met while something else was done.
+struct Beside {
+    took: Duration,
+    commits: u64,
+    longest_us: f64,
 }
 
 fn grow(kind: Kind, candidate: &dyn Candidate, folder: &Path, items: u64, table: &mut Table) -> Outcome {
@@ -105,38 +136,17 @@ fn write_all(
 }
 
 /// Does `work` while a writer overwrites live items at its pace.
-#[expect(clippy::too_many_arguments, reason = "it is one row of a table")]
-fn beside(
-    kind: Kind,
-    candidate: &dyn Candidate,
-    items: u64,
-    what: &str,
-    measured: &Path,
-    live: u64,
-    table: &mut Table,
-    work: impl FnOnce() -> Outcome,
-) -> Outcome {
+fn beside(candidate: &dyn Candidate, items: u64, work: impl FnOnce() -> Outcome) -> Outcome<Beside> {
     let stop = AtomicBool::new(false);
-    let (took, commits, longest) = thread::scope(|scope| {
+    thread::scope(|scope| {
         let writer = scope.spawn(|| write_at_pace(candidate, items, &stop));
         let began = Instant::now();
         let done = work();
         let took = began.elapsed();
         stop.store(true, Ordering::Relaxed);
-        let (commits, longest) = writer.join().map_err(|_| "the writer panicked")??;
-        done.map(|()| (took, commits, longest))
-    })?;
-    let bytes = machine::occupied(measured)?;
-    table.row(vec![
-        what.to_owned(),
-        kind.name().to_owned(),
-        number(took.as_secs_f64()),
-        commits.to_string(),
-        number(longest / 1e3),
-        number(bytes / 1e6),
-        number(bytes / live as f64),
-    ]);
-    Ok(())
+        let (commits, longest_us) = writer.join().map_err(|_| "the writer panicked")??;
+        done.map(|()| Beside { took, commits, longest_us })
+    })
 }
 
 fn write_at_pace(candidate: &dyn Candidate, items: u64, stop: &AtomicBool) -> Outcome<(u64, f64)> {

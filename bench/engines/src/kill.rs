@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Kills of each candidate.
-const KILLS: u64 = 240;
+const KILLS: u64 = 200;
 
 /// One kill in this many comes while the child may still be opening, recovering from the last one.
 const EARLY: u64 = 6;

@@ -32,7 +32,11 @@ pub fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
 /// Bytes that the files below `folder` occupy.
 pub fn occupied(folder: &Path) -> Outcome<f64> {
     // A file may vanish between the listing and the look: engines delete in the background.
-    Ok(files(folder)?.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.blocks() * 512).sum::<u64>() as f64)
+    Ok(files(folder)?
+        .iter()
+        .filter_map(|file| fs::metadata(file).ok())
+        .map(|file| file.blocks() * 512)
+        .sum::<u64>() as f64)
 }
 
 /// Has the kernel forget what it caches of the files below `folder`, as far as it does without root.
@@ -40,7 +44,8 @@ pub fn forget(folder: &Path) -> Outcome {
     for file in files(folder)? {
         let file = File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         file.sync_all().map_err(|error| error.to_string())?;
-        posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(|error| error.to_string())?;
+        posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)
+            .map_err(|error| error.to_string())?;
     }
     Ok(())
 }

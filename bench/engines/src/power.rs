@@ -36,7 +36,15 @@ pub fn run(options: &Options) -> Outcome<Vec<Table>> {
              rest nothing, everything, or 512-byte sectors at random, in any order, names up to some point. Half of the cuts are right behind an acknowledgement. Each folder is opened, read whole and compared.",
             options.sized(BATCHES)
         ),
-        &["candidate", "cuts", "all right", "acknowledged batches lost", "half there or wrong", "would not open", "panic"],
+        &[
+            "candidate",
+            "cuts",
+            "all right",
+            "acknowledged batches lost",
+            "half there or wrong",
+            "would not open",
+            "panic",
+        ],
     );
     let mut calls = Table::new(
         "What a commit asks of the disk",
@@ -95,8 +103,12 @@ fn record(kind: Kind, folder: &Path, batches: u64) -> Outcome<Vec<Event>> {
 /// Cuts the power `cuts` times and says what was found.
 fn cut(kind: Kind, folder: &Path, events: &[Event], cuts: u64) -> Outcome<Vec<String>> {
     let mut random = Random::new(17);
-    let behind: Vec<_> =
-        events.iter().enumerate().filter(|(_, event)| matches!(event, Event::Acknowledged(_))).map(|(at, _)| at).collect();
+    let behind: Vec<_> = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| matches!(event, Event::Acknowledged(_)))
+        .map(|(at, _)| at)
+        .collect();
     let mut places: Vec<_> = (0..cuts)
         .map(|cut| match (cut % 2, behind.len() as u64) {
             (0, 1..) => behind[random.below(behind.len() as u64) as usize],

@@ -37,7 +37,13 @@ struct Case {
 const CASES: [Case; 6] = [
     Case { name: "nothing in memory, 1 thread", threads: 1, cold: true, writer: false, at_once: 1 },
     Case { name: "1 thread", threads: 1, cold: false, writer: false, at_once: 1 },
-    Case { name: "1 thread, 16 reads a transaction", threads: 1, cold: false, writer: false, at_once: SHARED },
+    Case {
+        name: "1 thread, 16 reads a transaction",
+        threads: 1,
+        cold: false,
+        writer: false,
+        at_once: SHARED,
+    },
     Case { name: "2 threads", threads: 2, cold: false, writer: false, at_once: 1 },
     Case { name: "1 thread beside a writer", threads: 1, cold: false, writer: true, at_once: 1 },
     Case { name: "2 threads beside a writer", threads: 2, cold: false, writer: true, at_once: 1 },
@@ -129,14 +135,21 @@ fn read(candidate: &dyn Candidate, keys: &[Key], at_once: usize) -> Outcome<Vec<
     let mut missing = 0;
     for keys in keys.chunks(at_once) {
         let began = Instant::now();
-        reader.get(keys, &mut |_, row| missing += usize::from(row.is_none_or(|(_, value)| value.len() != 100)))?;
+        reader.get(keys, &mut |_, row| {
+            missing += usize::from(row.is_none_or(|(_, value)| value.len() != 100))
+        })?;
         latencies.push(micros(began.elapsed()));
     }
     if missing == 0 { Ok(latencies) } else { Err(format!("{missing} items are not there")) }
 }
 
 /// Commits batches until told to stop; commits a second and the 99th percentile of one in µs.
-fn write_beside(candidate: &dyn Candidate, sequence: u64, items: u64, stop: &AtomicBool) -> Outcome<(f64, f64)> {
+fn write_beside(
+    candidate: &dyn Candidate,
+    sequence: u64,
+    items: u64,
+    stop: &AtomicBool,
+) -> Outcome<(f64, f64)> {
     let mut batches = Batches::after(sequence, sequence, 100);
     let (mut latencies, mut committing) = (Vec::new(), Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
@@ -162,7 +175,16 @@ fn table(kinds: &[Kind], cells: &[[Cell; CASES.len()]], options: &Options) -> Ta
             number(options.sized(COLD_READS) as f64),
             options.rounds
         ),
-        &["case", "candidate", "reads/s", "to SQLite", "p50 µs", "p99 µs", "writer: commits/s", "writer: p99 µs"],
+        &[
+            "case",
+            "candidate",
+            "reads/s",
+            "to SQLite",
+            "p50 µs",
+            "p99 µs",
+            "writer: commits/s",
+            "writer: p99 µs",
+        ],
     );
     for (at, case) in CASES.iter().enumerate() {
         let first = cells.first().map_or(f64::NAN, |cells| median(&cells[at].reads));

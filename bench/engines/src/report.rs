@@ -55,7 +55,8 @@ pub fn keep(part: &str, tables: &[Table]) -> Outcome {
 pub fn write(machine: &str) -> Outcome {
     let file = checkout().join("docs/store.md");
     let document = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let parts = PARTS.iter().filter_map(|part| std::fs::read_to_string(results().join(format!("{part}.md"))).ok());
+    let parts =
+        PARTS.iter().filter_map(|part| std::fs::read_to_string(results().join(format!("{part}.md"))).ok());
     let tables = format!("{machine}\n\n{}", parts.collect::<Vec<_>>().join("\n"));
     let document = replace(&document, &tables)?;
     std::fs::write(&file, document).map_err(|error| format!("{}: {error}", file.display()))

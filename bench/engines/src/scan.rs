@@ -6,7 +6,7 @@ use crate::report::Table;
 use crate::statistics::{median, micros, number, percentile, spread};
 use crate::workload::{Batches, ITEMS_OF_A_RECORD, Random, load, numbered};
 use crate::{Options, Outcome};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Items in the database, 100 bytes each.
 const ITEMS: u64 = 300_000;
@@ -16,6 +16,9 @@ const ROWS: u64 = 400_000;
 
 /// The longest scans, so that 10 items at a time end soon enough.
 const SCANS: u64 = 10_000;
+
+/// The longest one cell is measured: scans behind many deletes may take milliseconds each.
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// Lengths of scans.
 const LENGTHS: [usize; 3] = [10, 100, 10_000];
@@ -62,7 +65,9 @@ fn measure(kind: Kind, options: &Options, seed: u64, cells: &mut [Cell; CELLS]) 
     for record in 0..items / ITEMS_OF_A_RECORD {
         candidate.remove(Rowset::Items, &key(record, 0), &key(record, FRONT))?;
     }
-    queue.iter_mut().try_for_each(|cell| scans(candidate.as_ref(), options, seed, 10, ITEMS_OF_A_RECORD, cell))
+    queue
+        .iter_mut()
+        .try_for_each(|cell| scans(candidate.as_ref(), options, seed, 10, ITEMS_OF_A_RECORD, cell))
 }
 
 /// Overwrites every item twice in scattered order, then deletes every other one.
@@ -98,6 +103,9 @@ fn scans(
     let (mut seen, mut bytes, mut latencies) = (0_u64, 0, Vec::new());
     let began = Instant::now();
     for _ in 0..scans {
+        if began.elapsed() > LIMIT {
+            break;
+        }
         let number = random.below(items);
         let record = number / ITEMS_OF_A_RECORD;
         // A long scan is of the whole record, or it would mostly find less than it asks for.

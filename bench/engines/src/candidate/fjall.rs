@@ -1,6 +1,8 @@
 //! fjall: a log-structured merge tree. A commit appends to one journal and syncs it; background threads do the rest.
 
-use super::{CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Upkeep, Write, tell, text, versioned};
+use super::{
+    CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Upkeep, Write, tell, text, versioned,
+};
 use crate::Outcome;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
 use std::path::Path;
@@ -22,8 +24,10 @@ pub struct Fjall {
 impl Fjall {
     /// Opens or creates the database in `folder`.
     pub fn open(folder: &Path, upkeep: Upkeep) -> Outcome<Self> {
-        let database =
-            Database::builder(folder.join("store.fjall")).cache_size(CACHE_BYTES as u64).open().map_err(text)?;
+        let database = Database::builder(folder.join("store.fjall"))
+            .cache_size(CACHE_BYTES as u64)
+            .open()
+            .map_err(text)?;
         let options = || match upkeep {
             Upkeep::Usual => KeyspaceCreateOptions::default(),
             Upkeep::Often => KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_OFTEN),
@@ -108,7 +112,9 @@ impl Candidate for Fjall {
     fn back_up(&self, to: &Path) -> Outcome {
         let copy = Self::open(to, Upkeep::Usual)?;
         let from = self.database.snapshot();
-        [Table::Items, Table::Log, Table::Tokens].into_iter().try_for_each(|table| self.copy(table, &from, &copy))
+        [Table::Items, Table::Log, Table::Tokens]
+            .into_iter()
+            .try_for_each(|table| self.copy(table, &from, &copy))
     }
 
     fn verify(&self) -> Outcome<bool> {

@@ -1,6 +1,8 @@
 //! redb: a copy-on-write B-tree in one file. A commit is one fsync (the new roots carry checksums), or two with quick repair.
 
-use super::{CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Write, split, tell, text, versioned};
+use super::{
+    CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Write, split, tell, text, versioned,
+};
 use crate::Outcome;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 use std::path::Path;
@@ -24,8 +26,10 @@ pub struct Redb {
 impl Redb {
     /// Opens or creates `store.redb` in `folder`.
     pub fn open(folder: &Path, quick_repair: bool) -> Outcome<Self> {
-        let database =
-            Database::builder().set_cache_size(CACHE_BYTES).create(folder.join("store.redb")).map_err(text)?;
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(folder.join("store.redb"))
+            .map_err(text)?;
         let redb = Self { database: RwLock::new(database), quick_repair };
         redb.change(|transaction| {
             for table in [ITEMS, LOG, TOKENS] {

@@ -34,6 +34,8 @@ impl Sqlite {
         let file = folder.join("store.sqlite");
         let writer = Connection::open(&file).map_err(text)?;
         for (name, value) in [
+            ("page_size", std::env::var("T_PAGE").unwrap_or("4096".into())),
+            ("mmap_size", std::env::var("T_MMAP").unwrap_or("0".into())),
             ("auto_vacuum", "INCREMENTAL".to_owned()),
             ("journal_mode", "WAL".to_owned()),
             ("synchronous", "FULL".to_owned()),
@@ -60,8 +62,7 @@ fn no_rows(error: rusqlite::Error) -> Outcome {
 impl Candidate for Sqlite {
     fn commit(&self, writes: &[Write], rows: Rows) -> Outcome {
         let mut writer = self.writer()?;
-        let transaction =
-            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(text)?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(text)?;
         put(&transaction, writes, rows).map_err(text)?;
         transaction.commit().map_err(text)
     }
@@ -72,6 +73,7 @@ impl Candidate for Sqlite {
         connection
             .pragma_update_and_check(None, "cache_size", format!("-{}", CACHE_BYTES / 2048), |_| Ok(()))
             .or_else(no_rows)?;
+        connection.pragma_update_and_check(None, "mmap_size", std::env::var("T_MMAP").unwrap_or("0".into()), |_| Ok(())).or_else(no_rows)?;
         Ok(Box::new(SqliteReader { connection }))
     }
 
@@ -187,9 +189,10 @@ impl Reader for SqliteReader {
         see: &mut dyn FnMut(&[u8], u64, &[u8]),
     ) -> Outcome {
         let (sql, log) = match table {
-            Table::Items => {
-                ("SELECT key, version, value FROM items WHERE key >= ? AND key < ? ORDER BY key LIMIT ?", false)
-            }
+            Table::Items => (
+                "SELECT key, version, value FROM items WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+                false,
+            ),
             Table::Log => (
                 "SELECT key, sequence, x'' FROM log WHERE sequence >= ? AND sequence < ? ORDER BY sequence LIMIT ?",
                 true,

@@ -130,8 +130,9 @@ impl Disk {
     fn sync(&mut self, path: &str, began: usize) {
         let Some(synced) = self.now.get(path).copied() else {
             // A folder: its names are sure now.
-            let (sure, unsure) =
-                std::mem::take(&mut self.unsure).into_iter().partition(|(at, naming)| *at < began && naming.is_in(path));
+            let (sure, unsure) = std::mem::take(&mut self.unsure)
+                .into_iter()
+                .partition(|(at, naming)| *at < began && naming.is_in(path));
             self.unsure = unsure;
             let sure: Vec<(usize, Naming)> = sure;
             sure.iter().for_each(|(_, naming)| naming.apply(&mut self.sure));

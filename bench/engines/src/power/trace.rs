@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::BufRead;
 
 /// The system calls the trace must hold: every way in which the candidates change files, and those that would be news.
-pub const CALLS: &str = "openat,open,creat,write,pwrite64,writev,pwritev,pwritev2,lseek,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,link,linkat,copy_file_range,sendfile,dup,dup2,fcntl,msync";
+pub const CALLS: &str = "openat,open,close,creat,write,pwrite64,writev,pwritev,pwritev2,lseek,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,link,linkat,copy_file_range,sendfile,dup,dup2,fcntl,msync";
 
 /// What happened, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,7 +132,8 @@ impl Parser {
 
     /// What counts once the call has ended.
     fn ended(&mut self, text: &str, call: usize) -> Outcome {
-        let (Some((name, arguments)), Some((_, result))) = (text.split_once('('), text.rsplit_once(" = ")) else {
+        let (Some((name, arguments)), Some((_, result))) = (text.split_once('('), text.rsplit_once(" = "))
+        else {
             return Ok(());
         };
         let Some(result) = integer(result).filter(|result| *result >= 0) else { return Ok(()) };
@@ -180,10 +181,12 @@ impl Parser {
             "fcntl" if arguments.contains("F_DUPFD") => {
                 let copied = integer(arguments).and_then(|fd| self.open.get(&fd));
                 if let Some(file) = copied {
-                    let copy = OpenFile { path: file.path.clone(), position: file.position, append: file.append };
+                    let copy =
+                        OpenFile { path: file.path.clone(), position: file.position, append: file.append };
                     self.open.insert(result, copy);
                 }
             }
+            "close" => drop(integer(arguments).and_then(|fd| self.open.remove(&fd))),
             "write" | "pwrite64" | "fcntl" => {}
             other => return Err(format!("the trace has a call that is not understood: {other}")),
         }
@@ -214,7 +217,10 @@ fn name_of(bytes: Vec<u8>) -> String {
 /// The integer `text` begins with.
 fn integer(text: &str) -> Option<i64> {
     let text = text.trim_start();
-    let end = text.char_indices().find(|(at, c)| !(c.is_ascii_digit() || *at == 0 && *c == '-')).map_or(text.len(), |(at, _)| at);
+    let end = text
+        .char_indices()
+        .find(|(at, c)| !(c.is_ascii_digit() || *at == 0 && *c == '-'))
+        .map_or(text.len(), |(at, _)| at);
     text.get(..end)?.parse().ok()
 }
 
