@@ -9,7 +9,7 @@ use crate::{Options, Outcome};
 use std::time::{Duration, Instant};
 
 /// Items in the database, 100 bytes each.
-const ITEMS: u64 = 300_000;
+const ITEMS: u64 = 200_000;
 
 /// Rows read for each cell, in scans of one length.
 const ROWS: u64 = 400_000;
