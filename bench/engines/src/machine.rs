@@ -60,7 +60,7 @@ pub fn describe() -> String {
         after.split('"').next().unwrap_or("?").to_owned()
     };
     format!(
-        "{cores} cores, Linux {}, ext4 on a virtual disk. SQLite {} (rusqlite {}), redb {}, fjall {} (lsm-tree {}).",
+        "{cores} cores, Linux {}. SQLite {} (rusqlite {}), redb {}, fjall {} (lsm-tree {}).",
         kernel.trim(),
         rusqlite::version(),
         version("rusqlite"),

@@ -24,7 +24,7 @@ use trace::Event;
 const BATCHES: u64 = 120;
 
 /// Power cuts of each candidate.
-const CUTS: u64 = 300;
+const CUTS: u64 = 240;
 
 /// Measures.
 pub fn run(options: &Options) -> Outcome<Vec<Table>> {
