@@ -58,5 +58,7 @@ fn engines(options: &[String]) -> Outcome {
         eprintln!("power cuts cannot be rebuilt: {why}");
     }
     // Its databases are made below the folder it runs in.
-    run_loudly(command(target_dir().join("release/tenet-bench-engines")).args(options).current_dir(target_dir()))
+    run_loudly(
+        command(target_dir().join("release/tenet-bench-engines")).args(options).current_dir(target_dir()),
+    )
 }

@@ -126,7 +126,7 @@ fn write_all(
 ) -> Outcome {
     let numbers: Vec<_> = (0..items)
         .map(|at| (at + pass * 31).wrapping_mul(7_368_787) % items)
-        .filter(|number| !delete || number % 2 == 0)
+        .filter(|number| !delete || number.is_multiple_of(2))
         .collect();
     for numbers in numbers.chunks(BATCH) {
         let writes: Vec<_> = numbers.iter().map(|number| batches.write(numbered(*number), delete)).collect();

@@ -61,7 +61,7 @@ pub fn commit_until_killed(kind: Kind, folder: &Path, batches: u64) -> Outcome {
         number += 1;
         candidate.commit(&batch(number), Rows::All)?;
         say(&mut out, number)?;
-        if number % TRIMMED_EVERY == 0 {
+        if number.is_multiple_of(TRIMMED_EVERY) {
             candidate.remove(Table::Log, &[0; 8], &trimmed(number).to_be_bytes())?;
         }
     }

@@ -3,7 +3,7 @@
 use crate::candidate::{Candidate, Key, Kind, Rows};
 use crate::report::Table;
 use crate::statistics::{median, micros, number, percentile, spread};
-use crate::workload::{Batches, Random, Zipf, load};
+use crate::workload::{Batches, Random, ZIPF_EXPONENT, Zipf, load};
 use crate::{Options, Outcome, machine};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -167,10 +167,9 @@ fn table(kinds: &[Kind], cells: &[[Cell; CASES.len()]], options: &Options) -> Ta
     let mut table = Table::new(
         "Point reads",
         &format!(
-            "{} items of 100 bytes, keys by Zipf's law ({}), {} reads a thread ({} from disk: reopened, the kernel's cache dropped). Each read is a transaction of its own unless said \
+            "{} items of 100 bytes, keys by Zipf's law (exponent {ZIPF_EXPONENT}), {} reads a thread ({} from disk: reopened, the kernel's cache dropped). Each read is a transaction of its own unless said \
              otherwise; where it is 16, the percentiles are of the 16. The writer commits batches of {BESIDE} all the while. Median (least – most) of {} rounds in turns.",
             number(options.sized(ITEMS) as f64),
-            "exponent 0.99",
             number(options.sized(READS) as f64),
             number(options.sized(COLD_READS) as f64),
             options.rounds

@@ -78,7 +78,7 @@ fn churn(candidate: &dyn Candidate, items: u64) -> Outcome {
         for numbers in numbers.chunks(20_000) {
             let writes: Vec<_> = numbers
                 .iter()
-                .filter(|number| pass < 2 || *number % 2 == 0)
+                .filter(|number| pass < 2 || number.is_multiple_of(2))
                 .map(|number| batches.write(numbered(*number), pass == 2))
                 .collect();
             candidate.commit(&writes, Rows::Items)?;

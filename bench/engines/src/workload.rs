@@ -10,7 +10,7 @@ pub const ITEMS_OF_A_RECORD: u64 = 10_000;
 const LOADED_AT_ONCE: u64 = 20_000;
 
 /// Exponent of the skew of reads: that of the YCSB benchmark (Cooper et al., 2010).
-const ZIPF_EXPONENT: f64 = 0.99;
+pub const ZIPF_EXPONENT: f64 = 0.99;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, good enough to choose keys.
 pub struct Random(u64);
