@@ -1,12 +1,12 @@
 //! `cargo xtask bench`: builds what is measured and the harness in `bench/`, both optimised, and runs it.
 
-use crate::shell::{Outcome, cargo, command, run as run_loudly, target_dir};
+use crate::shell::{Outcome, cargo, command, root, run as run_loudly, target_dir};
 use crate::tools;
 
 /// What to measure; everything else goes to the harness as it is (`--help` shows it).
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// `gateway`, `instructions`, `allocations`, `connections` or `resilience`.
+    /// `gateway`, `instructions`, `allocations`, `connections`, `resilience` or `engines`.
     what: String,
     /// Options of the harness, e.g. `--rounds 3 --write`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -15,6 +15,9 @@ pub struct Arguments {
 
 /// Builds and runs.
 pub fn run(arguments: &Arguments) -> Outcome {
+    if arguments.what == "engines" {
+        return engines(&arguments.options);
+    }
     let binary = target_dir().join("release/tenet");
     let mut bench = command(target_dir().join("release/tenet-bench"));
     bench.arg(&arguments.what).args(&arguments.options);
@@ -43,4 +46,19 @@ pub fn run(arguments: &Arguments) -> Outcome {
         tools::debian("valgrind", "valgrind")?;
     }
     run_loudly(&mut bench)
+}
+
+/// The comparison of embedded engines is a workspace of its own, so that nothing else compiles the candidates.
+fn engines(options: &[String]) -> Outcome {
+    let manifest = root().join("bench/engines/Cargo.toml");
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--manifest-path"]).arg(manifest);
+    run_loudly(build.env("CARGO_TARGET_DIR", target_dir()))?;
+    if let Err(why) = tools::debian("strace", "strace") {
+        eprintln!("power cuts cannot be rebuilt: {why}");
+    }
+    // Its databases are made below the folder it runs in.
+    run_loudly(
+        command(target_dir().join("release/tenet-bench-engines")).args(options).current_dir(target_dir()),
+    )
 }
