@@ -160,9 +160,9 @@ fn programs() -> Option<PathBuf> {
         .unwrap_or_default();
     debian.sort();
     let places = named.into_iter().chain(std::env::split_paths(&path)).chain(debian.into_iter().rev());
-    // Some systems link a few of them into the path.
-    let all = ["initdb", "postgres", "pg_isready", "pg_basebackup"];
-    places.into_iter().find(|place| all.iter().all(|program| place.join(program).is_file()))
+    // There are packages with some of them only.
+    let needed = ["initdb", "postgres", "pg_isready", "pg_basebackup", "pg_ctl", "psql"];
+    places.into_iter().find(|place| needed.iter().all(|program| place.join(program).is_file()))
 }
 
 /// A new cluster that all servers of this process begin as a copy of: making one takes seconds.

@@ -213,9 +213,13 @@ impl Pool {
     /// Notes that no connection could be made; where others of ours are in use, waits for one of them instead.
     async fn cannot_connect(&self, failure: Failure, until: Instant) -> Result<(), Failure> {
         let full = matches!(&failure.error, EngineError::Unavailable(text) if text.contains("53300"));
-        let others = self.size - self.all.available_permits() > 1;
-        if full && others && tokio::time::timeout_at(until, self.returned.notified()).await.is_ok() {
-            return Ok(());
+        if full {
+            // One of ours may have come back while we asked.
+            let others = self.size - self.all.available_permits() > 1;
+            let back = !self.idle().is_empty();
+            if back || (others && tokio::time::timeout_at(until, self.returned.notified()).await.is_ok()) {
+                return Ok(());
+            }
         }
         let mut away = self.away();
         away.failures = away.failures.saturating_add(1);
