@@ -1,3 +1,5 @@
+//! What commits come to, as rows and as a property.
+
 use super::*;
 use crate::commit::{Condition, Write};
 use crate::name::CollectionId;
@@ -156,7 +158,7 @@ fn what_expired_is_not_there() {
     check(&[("u", "", gone.clone())], &[create], &[done(11)], &[("u", "", Some("b"))]);
     let later = Item { expires: Some(UnixMs(NOW.0 + 1)), ..stored("a", 3) };
     let remove = commit(1, vec![change("u", &[("", Must::BePresent)], vec![write("", Action::Delete)])]);
-    check(&[("u", "", later)], &[remove.clone()], &[done(11)], &[("u", "", None)]);
+    check(&[("u", "", later)], std::slice::from_ref(&remove), &[done(11)], &[("u", "", None)]);
     // Removing what is not there is done without a change.
     let remove = commit(1, vec![change("u", &[], vec![write("", Action::Delete)])]);
     check(&[("u", "", gone)], &[remove], &[done(0)], &[]);
