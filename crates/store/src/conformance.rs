@@ -11,7 +11,7 @@
 //!
 //! The author of an engine adds this crate as a dev-dependency with the feature `conformance`, writes a [`Bench`] (thirty lines) and one test:
 //!
-//! ```ignore
+//! ```text
 //! #[tokio::test(flavor = "multi_thread")]
 //! async fn it_conforms() {
 //!     let report = conformance::run(Arc::new(MyBench), Options::from_environment()).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Makes places for the engine under test: folders, schemas, whatever it keeps its data in.
 pub trait Bench: Send + Sync + 'static {
-    /// A new place with nothing in it. The suite asks for one per check, about sixty in all, and drops each before it asks for the next.
+    /// A new place with nothing in it. The suite asks for one per check, about eighty in all, and drops each before it asks for the next.
     fn place(&self) -> Pending<'_, Box<dyn Place>>;
 
     /// Whether [`Engine::size`] counts. False: it estimates, and numbers are not compared.

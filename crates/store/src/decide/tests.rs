@@ -1,3 +1,5 @@
+//! What commits come to, as rows and as a property.
+
 use super::*;
 use crate::commit::{Condition, Write};
 use crate::name::CollectionId;

@@ -1,3 +1,5 @@
+//! Histories of one record, good and bad, as rows.
+
 use super::*;
 
 fn call(client: u32, span: (u64, u64), asked: Asked, told: Told) -> Call {
