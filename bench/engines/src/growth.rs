@@ -156,7 +156,7 @@ fn write_at_pace(candidate: &dyn Candidate, items: u64, stop: &AtomicBool) -> Ou
         let writes: Vec<_> = (0..8)
             .map(|_| {
                 // Odd numbers are alive.
-                number = (number + 7_368_786) % items | 1;
+                number = ((number + 7_368_786) % items) | 1;
                 batches.write(numbered(number.min(items - 1)), false)
             })
             .collect();
