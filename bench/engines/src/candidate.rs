@@ -75,20 +75,19 @@ pub trait Candidate: Send + Sync {
     fn verify(&self) -> Outcome<bool>;
 }
 
+/// Told the place of a key among those asked for, and version and value of its item where there is one.
+pub type SeeItem<'a> = dyn FnMut(usize, Option<(u64, &[u8])>) + 'a;
+
+/// Told the key, the version or sequence, and the value of a row; [`Reader::scan`] says which is what.
+pub type SeeRow<'a> = dyn FnMut(&[u8], u64, &[u8]) + 'a;
+
 /// Reads of one thread.
 pub trait Reader {
     /// Reads `keys` in one transaction that sees every commit acknowledged before; tells version and value of each.
-    fn get(&mut self, keys: &[Key], see: &mut dyn FnMut(usize, Option<(u64, &[u8])>)) -> Outcome;
-    /// Reads at most `limit` rows of `table` in order, from `from` up to, without, `to`. Tells key and row; a row of
-    /// items is its version (8 bytes, big-endian) and its value.
-    fn scan(
-        &mut self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        limit: usize,
-        see: &mut dyn FnMut(&[u8], u64, &[u8]),
-    ) -> Outcome;
+    fn get(&mut self, keys: &[Key], see: &mut SeeItem<'_>) -> Outcome;
+    /// Reads at most `limit` rows of `table` in order, from `from` up to, without, `to`. Tells of items key, version and value; of the
+    /// log the item's key and the sequence; of tokens the token and the sequence.
+    fn scan(&mut self, table: Table, from: &[u8], to: &[u8], limit: usize, see: &mut SeeRow<'_>) -> Outcome;
 }
 
 /// How often an engine moves what its log holds to where it belongs.
@@ -167,7 +166,7 @@ fn split(row: &[u8]) -> Outcome<(u64, &[u8])> {
 }
 
 /// Hands a row of any table to `see` as key, sequence and value.
-fn tell(table: Table, key: &[u8], value: &[u8], see: &mut dyn FnMut(&[u8], u64, &[u8])) -> Outcome {
+fn tell(table: Table, key: &[u8], value: &[u8], see: &mut SeeRow<'_>) -> Outcome {
     match table {
         Table::Items => split(value).map(|(version, value)| see(key, version, value)),
         Table::Log => split(key).map(|(sequence, _)| see(value, sequence, &[])),

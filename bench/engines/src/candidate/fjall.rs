@@ -1,7 +1,8 @@
 //! fjall: a log-structured merge tree. A commit appends to one journal and syncs it; background threads do the rest.
 
 use super::{
-    CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Upkeep, Write, tell, text, versioned,
+    CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, SeeItem, SeeRow, Table, Upkeep, Write, tell,
+    text, versioned,
 };
 use crate::Outcome;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
@@ -134,7 +135,7 @@ struct FjallReader<'a> {
 }
 
 impl Reader for FjallReader<'_> {
-    fn get(&mut self, keys: &[Key], see: &mut dyn FnMut(usize, Option<(u64, &[u8])>)) -> Outcome {
+    fn get(&mut self, keys: &[Key], see: &mut SeeItem<'_>) -> Outcome {
         let snapshot = (keys.len() > 1).then(|| self.fjall.database.snapshot());
         for (index, key) in keys.iter().enumerate() {
             let row = match &snapshot {
@@ -149,14 +150,7 @@ impl Reader for FjallReader<'_> {
         Ok(())
     }
 
-    fn scan(
-        &mut self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        limit: usize,
-        see: &mut dyn FnMut(&[u8], u64, &[u8]),
-    ) -> Outcome {
+    fn scan(&mut self, table: Table, from: &[u8], to: &[u8], limit: usize, see: &mut SeeRow<'_>) -> Outcome {
         for row in self.fjall.keyspace(table).range(from..to).take(limit) {
             let (key, value) = row.into_inner().map_err(text)?;
             tell(table, &key, &value, see)?;

@@ -1,7 +1,8 @@
 //! redb: a copy-on-write B-tree in one file. A commit is one fsync (the new roots carry checksums), or two with quick repair.
 
 use super::{
-    CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, Table, Write, split, tell, text, versioned,
+    CACHE_BYTES, Candidate, Key, REMOVED_AT_ONCE, Reader, Rows, SeeItem, SeeRow, Table, Write, split, tell,
+    text, versioned,
 };
 use crate::Outcome;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
@@ -149,7 +150,7 @@ struct RedbReader<'a> {
 }
 
 impl Reader for RedbReader<'_> {
-    fn get(&mut self, keys: &[Key], see: &mut dyn FnMut(usize, Option<(u64, &[u8])>)) -> Outcome {
+    fn get(&mut self, keys: &[Key], see: &mut SeeItem<'_>) -> Outcome {
         let transaction = self.redb.database().begin_read().map_err(text)?;
         let items = transaction.open_table(ITEMS).map_err(text)?;
         for (index, key) in keys.iter().enumerate() {
@@ -161,14 +162,7 @@ impl Reader for RedbReader<'_> {
         Ok(())
     }
 
-    fn scan(
-        &mut self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        limit: usize,
-        see: &mut dyn FnMut(&[u8], u64, &[u8]),
-    ) -> Outcome {
+    fn scan(&mut self, table: Table, from: &[u8], to: &[u8], limit: usize, see: &mut SeeRow<'_>) -> Outcome {
         let transaction = self.redb.database().begin_read().map_err(text)?;
         let rows = transaction.open_table(definition(table)).map_err(text)?;
         for row in ReadableTable::range(&rows, from..to).map_err(text)?.take(limit) {

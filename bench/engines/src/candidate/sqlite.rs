@@ -1,6 +1,6 @@
 //! SQLite: one connection that writes, one for each thread that reads, write-ahead log, an fsync for each commit.
 
-use super::{CACHE_BYTES, Candidate, Key, Reader, Rows, Table, Upkeep, Write, text};
+use super::{CACHE_BYTES, Candidate, Key, Reader, Rows, SeeItem, SeeRow, Table, Upkeep, Write, text};
 use crate::Outcome;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -161,7 +161,7 @@ struct SqliteReader {
 }
 
 impl Reader for SqliteReader {
-    fn get(&mut self, keys: &[Key], see: &mut dyn FnMut(usize, Option<(u64, &[u8])>)) -> Outcome {
+    fn get(&mut self, keys: &[Key], see: &mut SeeItem<'_>) -> Outcome {
         // A statement alone is a transaction already.
         let transaction =
             if keys.len() > 1 { Some(self.connection.unchecked_transaction().map_err(text)?) } else { None };
@@ -182,14 +182,7 @@ impl Reader for SqliteReader {
         transaction.map_or(Ok(()), |transaction| transaction.commit().map_err(text))
     }
 
-    fn scan(
-        &mut self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        limit: usize,
-        see: &mut dyn FnMut(&[u8], u64, &[u8]),
-    ) -> Outcome {
+    fn scan(&mut self, table: Table, from: &[u8], to: &[u8], limit: usize, see: &mut SeeRow<'_>) -> Outcome {
         let (sql, log) = match table {
             Table::Items => (
                 "SELECT key, version, value FROM items WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",

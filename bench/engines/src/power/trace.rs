@@ -161,7 +161,7 @@ impl Parser {
             "rename" | "renameat" | "renameat2" => {
                 let (from, rest) = string(arguments)?;
                 let (to, _) = string(rest)?;
-                let (from, to) = (name_of(from), name_of(to));
+                let (from, to) = (name_of(&from), name_of(&to));
                 if let Some(length) = self.lengths.remove(&from) {
                     self.lengths.insert(to.clone(), length);
                 }
@@ -171,12 +171,12 @@ impl Parser {
                 self.events.push(Event::Renamed { from, to });
             }
             "unlink" | "unlinkat" | "rmdir" => {
-                let path = name_of(string(arguments)?.0);
+                let path = name_of(&string(arguments)?.0);
                 self.lengths.remove(&path);
                 self.events.push(Event::Removed { path });
             }
             "mkdir" | "mkdirat" => {
-                self.events.push(Event::MadeFolder { path: name_of(string(arguments)?.0) });
+                self.events.push(Event::MadeFolder { path: name_of(&string(arguments)?.0) });
             }
             "fcntl" if arguments.contains("F_DUPFD") => {
                 let copied = integer(arguments).and_then(|fd| self.open.get(&fd));
@@ -195,7 +195,7 @@ impl Parser {
 
     fn opened(&mut self, arguments: &str, fd: i64) -> Outcome {
         let (path, flags) = string(arguments)?;
-        let path = name_of(path);
+        let path = name_of(&path);
         let append = flags.contains("O_APPEND");
         let truncated = flags.contains("O_TRUNC");
         if truncated {
@@ -210,8 +210,8 @@ impl Parser {
     }
 }
 
-fn name_of(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned()
+fn name_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
 }
 
 /// The integer `text` begins with.
