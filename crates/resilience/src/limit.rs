@@ -152,15 +152,18 @@ struct Law {
 }
 
 impl Limiter {
-    /// A limit that nothing is known for.
+    /// A limit that nothing is known for. `max` holds whatever the other bounds say: where it is lower, it is theirs as well.
     pub fn new(rules: &LimitRules) -> Limiter {
+        let max = rules.max.max(1);
+        let min = rules.min.clamp(1, max);
+        let rules = LimitRules { initial: rules.initial.clamp(min, max), min, max, ..*rules };
         Limiter {
-            rules: *rules,
+            rules,
             in_flight: AtomicU64::new(0),
             limit: AtomicU64::new(u64::from(rules.initial)),
             window: Window::new(),
             closes_at: AtomicU64::new(0),
-            law: Mutex::new(Law { gradient: Gradient::new(rules), opened: Moment::START }),
+            law: Mutex::new(Law { gradient: Gradient::new(&rules), opened: Moment::START }),
         }
     }
 

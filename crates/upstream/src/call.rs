@@ -180,7 +180,9 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
                         && !was_second
                     {
                         renewals += 1;
-                        same = tried.pop();
+                        // A second attempt may have been added behind it.
+                        tried.retain(|other| *other != index);
+                        same = Some(index);
                     }
                     let cause = code(&outcome);
                     // That the last try never left does not undo that one before it may have run.

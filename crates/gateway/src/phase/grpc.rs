@@ -45,7 +45,9 @@ pub async fn call(
     };
     let affinity = match (&plan.policy.hash_by, &outgoing) {
         (Some(field), Outgoing::Full(framed)) => {
-            framed.get(PREFIX..).and_then(|message| field.find(message)).map(affinity::hash)
+            // A compressed message has no fields to be found.
+            let message = framed.get(PREFIX..).filter(|_| framed.first() == Some(&0));
+            message.and_then(|message| field.find(message)).map(affinity::hash)
         }
         _ => None,
     };

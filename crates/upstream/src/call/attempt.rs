@@ -7,6 +7,7 @@ use super::{Meaning, Outbound, Want};
 use crate::fault::Fault;
 use crate::instance::raise;
 use crate::lane::Lane;
+use crate::service::MethodHandle;
 use crate::slot::Slot;
 use crate::{Incoming, Protocol, h1, h2};
 use base64::Engine as _;
@@ -63,6 +64,8 @@ pub(crate) struct Attempt<'a> {
     lane: &'a Rc<Lane>,
     slot: &'a Rc<Slot>,
     progress: &'a Progress,
+    /// The method whose delay is followed, where it asks for hedging.
+    hedge: Option<MethodHandle>,
     began: Moment,
     ended: bool,
     /// Whether a key chose the instance.
@@ -81,7 +84,8 @@ impl Attempt<'_> {
             slot.state.keyed.fetch_add(1, Relaxed);
         }
         let (lane, progress) = (out.lane, out.progress);
-        let mut attempt = Attempt { lane, slot, progress, began: now, ended: false, keyed };
+        let hedge = out.terms.hedge;
+        let mut attempt = Attempt { lane, slot, progress, hedge, began: now, ended: false, keyed };
         let mut share = Share::of(out, slot);
         if let Some(delay) = slot.state.injected_delay() {
             tokio::time::sleep(delay).await;
@@ -100,7 +104,7 @@ impl Attempt<'_> {
         let (mut response, whole, verdict) = match read {
             Ok(read) => read,
             Err(fault) => {
-                if fault.ended() == Ended::NeverLeft {
+                if matches!(fault.ended(), Ended::NeverLeft | Ended::NotRun(_)) {
                     share.unused();
                 }
                 attempt.failed(&fault, now, latency);
@@ -126,9 +130,7 @@ impl Attempt<'_> {
             share.settle(&out.lane.local.shared, response.headers(), trailers);
             slot.vote(out.lane, shown);
         }
-        if shown == ewma::Outcome::Ok {
-            out.lane.learn(out.terms.hedge, now, latency);
-        }
+        out.lane.learn(hedge, now, latency, shown == ewma::Outcome::Ok);
         let (zone, instance) = (instance.zone, instance.id.clone());
         Ok(Answered { response, whole, verdict, zone, instance, latency })
     }
@@ -159,18 +161,18 @@ impl Attempt<'_> {
     }
 
     fn failed(&self, fault: &Fault, now: Moment, latency: Duration) {
-        if !fault.is_of_instance() {
+        let ended = fault.ended();
+        // What never left shows nothing of how the instance answers; that it cannot be connected to is another matter.
+        if !fault.is_of_instance() || ended == Ended::NeverLeft {
             return self.given_up(now, latency);
         }
-        let ended = fault.ended();
         let outcome = match ended {
             Ended::NotRun(_) => ewma::Outcome::Refused,
             _ => ewma::Outcome::Failed,
         };
+        self.lane.learn(self.hedge, now, latency, false);
         self.observe(now, latency, outcome, false);
-        if ended != Ended::NeverLeft {
-            self.slot.vote(self.lane, outcome);
-        }
+        self.slot.vote(self.lane, outcome);
     }
 
     fn observe(&self, now: Moment, latency: Duration, outcome: ewma::Outcome, streams: bool) {
@@ -193,6 +195,7 @@ impl Drop for Attempt<'_> {
         }
         let now = self.slot.now();
         let latency = now.since(self.began);
+        self.lane.learn(self.hedge, now, latency, false);
         let (late, typical) = (self.progress.is_late(), self.lane.typical());
         // The same request was answered elsewhere in a fraction of the time that this one has been silent.
         let outrun = self.progress.won_in().is_some_and(|won| latency > OUTRUN * won.max(typical));

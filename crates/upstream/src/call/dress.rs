@@ -80,15 +80,16 @@ impl Outbound<'_> {
         }
         let amount = share.grant.as_ref().map_or(0, Grant::amount);
         let carried = match &share.entry {
-            None if self.lane.local.shared.divides() => Carried::Exclusive(amount),
             Some(entry) => Carried::Shared { amount, id: entry.id() },
-            // Without a place in the ledger a copy could be spent twice.
+            // Whoever passes baggage on copies it to all its calls, and without a place in a ledger each copy could be spent.
             None => Carried::Exclusive(0),
         };
-        match &share.entry {
-            Some(_) => headers.insert(RETRY_SHARE, HeaderValue::from(amount)),
-            None => headers.remove(RETRY_SHARE),
-        };
+        // A field of its own is read by those alone who divide what it says.
+        if share.entry.is_some() || (amount > 0 && self.lane.local.shared.divides()) {
+            headers.insert(RETRY_SHARE, HeaderValue::from(amount));
+        } else {
+            headers.remove(RETRY_SHARE);
+        }
         let before = self.head.baggage.as_ref().and_then(|value| value.to_str().ok());
         let mut text = String::with_capacity(before.map_or(0, str::len) + 48);
         baggage::write(before, &carried, &mut text);
