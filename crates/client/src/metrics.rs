@@ -71,6 +71,62 @@ const OF_SERVICES: [OfService; 7] = [
     },
 ];
 
+/// One family of instances.
+struct OfInstance {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    value: fn(&InstanceView) -> u64,
+}
+
+/// Under the names that a gateway's page has for them.
+const OF_INSTANCES: [OfInstance; 7] = [
+    OfInstance { name: "tenet_instance_calls", kind: "counter", help: "Attempts sent.", value: |i| i.calls },
+    OfInstance {
+        name: "tenet_instance_failures",
+        kind: "counter",
+        help: "Attempts that failed because of it.",
+        value: |i| i.failures,
+    },
+    OfInstance {
+        name: "tenet_instance_refusals",
+        kind: "counter",
+        help: "Attempts it did nothing of because it was full.",
+        value: |i| i.refusals,
+    },
+    OfInstance {
+        name: "tenet_instance_ejections",
+        kind: "counter",
+        help: "Times it was taken out because of how it answered.",
+        value: |i| i.ejections,
+    },
+    OfInstance {
+        name: "tenet_instance_connections",
+        kind: "gauge",
+        help: "Open connections.",
+        value: |i| i.open_connections,
+    },
+    OfInstance {
+        name: "tenet_instance_calls_pending",
+        kind: "gauge",
+        help: "Calls that wait for a connection.",
+        value: |i| i.pending,
+    },
+    OfInstance {
+        name: "tenet_instance_requests_in_flight",
+        kind: "gauge",
+        help: "Attempts under way.",
+        value: |i| i.in_flight,
+    },
+];
+
+/// What a sample is about.
+fn labels(instance: &InstanceView) -> String {
+    let (service, id, zone) =
+        (Escaped(&instance.service), Escaped(&instance.id), Escaped(&instance.zone_name));
+    format!("service=\"{service}\",instance_id=\"{id}\",address=\"{}\",zone=\"{zone}\"", instance.address)
+}
+
 /// Writing to a string cannot fail, so results are not looked at.
 pub(crate) fn write(views: &[Views], out: &mut String) {
     let services = || views.iter().flat_map(|view| view.services.iter());
@@ -108,15 +164,19 @@ pub(crate) fn write(views: &[Views], out: &mut String) {
     for view in views {
         of_client(out, view, "tenet_client_refused_total", view.refused);
     }
+    let instances = || views.iter().flat_map(|view| view.instances.iter());
+    for family in &OF_INSTANCES {
+        begin(out, family.name, family.kind, family.help);
+        let suffix = if family.kind == "counter" { "_total" } else { "" };
+        for instance in instances() {
+            let value = (family.value)(instance);
+            let _ = writeln!(out, "{}{suffix}{{{}}} {value}", family.name, labels(instance));
+        }
+    }
     begin(out, "tenet_instance_state", "gauge", "How each instance stands: 1 for the state it is in.");
-    for instance in views.iter().flat_map(|view| view.instances.iter()) {
-        let (service, id, state) =
-            (Escaped(&instance.service), Escaped(&instance.id), instance.health.word());
-        let _ = writeln!(
-            out,
-            "tenet_instance_state{{service=\"{service}\",instance=\"{id}\",zone=\"{}\",state=\"{state}\"}} 1",
-            Escaped(&instance.zone_name)
-        );
+    for instance in instances() {
+        let state = instance.health.word();
+        let _ = writeln!(out, "tenet_instance_state{{{},state=\"{state}\"}} 1", labels(instance));
     }
 }
 

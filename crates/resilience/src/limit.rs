@@ -40,7 +40,7 @@
 //! | 0.7 of a release 2 or 4 times slower (up to 256 slots) | ≤ 15 % refused in the first 5 s, nothing thereafter |
 //!
 //! **Not seen** is a queue behind which every tenth call or more is answered without waiting (a cache inside the service): then only
-//! calls that run out of time lower the limit.
+//! calls that run out of time lower the limit, and only where they are told of ([`Outcome::Dropped`]: the SDK does, gateways do not).
 //!
 //! **Bound.** Calls in flight never exceed the priority's share of the largest limit in force while they were let in, whatever the
 //! threads do: the count is compared and raised in one step.

@@ -63,8 +63,10 @@ async fn the_page_of_a_service_shows_its_clients() {
     call(channel, "Below", say("Echo")).await.unwrap();
     let page = top.metrics().await;
     let id = format!("probe-{}", bottom.address);
-    let state =
-        format!("tenet_instance_state{{service=\"probe\",instance=\"{id}\",zone=\"\",state=\"up\"}} 1\n");
+    let state = format!(
+        "tenet_instance_state{{service=\"probe\",instance_id=\"{id}\",address=\"{}\",zone=\"\",state=\"up\"}} 1\n",
+        bottom.address
+    );
     for line in [
         "# TYPE tenet_upstream_calls counter\n",
         "tenet_upstream_calls_total{service=\"probe\"} 1\n",
