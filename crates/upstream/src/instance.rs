@@ -137,7 +137,9 @@ impl InstanceState {
     pub(crate) fn set_unhealthy(&self, unhealthy: bool, cause: &str) -> bool {
         let changed = self.unhealthy.swap(unhealthy, Relaxed) != unhealthy;
         if changed {
-            self.set_cause(cause);
+            if unhealthy {
+                self.set_cause(cause);
+            }
             self.lapses.fetch_add(u32::from(unhealthy), Relaxed);
         }
         changed

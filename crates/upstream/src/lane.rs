@@ -116,10 +116,15 @@ impl Lane {
     }
 
     /// The instance for the next attempt of a call that has `tried` some: the key's own where there is one, else the best of few.
-    pub(crate) fn pick(&self, lineup: &Lineup, tried: &[usize], affinity: Option<u64>) -> Option<usize> {
+    pub(crate) fn pick(
+        &self,
+        lineup: &Lineup,
+        tried: &[usize],
+        affinity: Option<u64>,
+        now: Moment,
+    ) -> Option<usize> {
         let live = self.live.borrow();
         let balancer = self.balancer.borrow();
-        let now = self.now();
         let view = View::new(lineup, tried, balancer.average(), live.panic.is_on(), now);
         if let Some(key) = affinity
             && let Some(index) = lineup.of_key(key, &view)

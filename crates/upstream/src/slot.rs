@@ -288,7 +288,7 @@ impl Slot {
         self.state.set_retry_at(self.local.shared.clock_ms(Instant::now() + pause));
         if failures == 1 {
             self.state.set_cause(cause);
-            self.tell(Happening::Down, cause);
+            self.tell(Happening::Down, &format!("cannot be connected to: {cause}"));
         }
         let (service, id) = (&*self.state.service, &*self.state.instance.id);
         tracing::warn!(service, id, cause, failures, pause_ms = pause.as_millis() as u64, "connect failed");
@@ -298,7 +298,7 @@ impl Slot {
     fn tell(&self, what: Happening, text: &str) {
         if !self.state.is_removed() {
             let (service, id) = (&self.state.service, &*self.state.instance.id);
-            self.local.shared.tell(what, service, id, format!("{id}: {text}"));
+            self.local.shared.tell(what, service, id, format!("{id} {text}"));
         }
     }
 

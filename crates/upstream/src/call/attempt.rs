@@ -73,11 +73,10 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Makes the attempt and tells everyone who learns from attempts how it ended.
-    pub(crate) async fn run(out: &Outbound<'_>, slot: &Rc<Slot>) -> Outcome {
+    /// Makes the attempt, which begins `now`, and tells everyone who learns from attempts how it ended.
+    pub(crate) async fn run(out: &Outbound<'_>, slot: &Rc<Slot>, now: Moment) -> Outcome {
         let instance = &slot.state.instance;
         out.progress.chose(instance.zone);
-        let now = out.lane.now();
         slot.load.borrow_mut().began(now);
         let keyed = out.terms.affinity.is_some();
         if keyed {
@@ -111,8 +110,10 @@ impl Attempt<'_> {
                 return Err(fault);
             }
         };
-        let trailers = whole.as_ref().and_then(|whole| whole.trailers.as_ref());
-        if let Some(utilisation) = utilisation(response.headers(), trailers) {
+        let trailers =
+            whole.as_ref().and_then(|whole| whole.trailers.as_ref()).filter(|fields| tells(fields));
+        let head = Some(response.headers()).filter(|fields| tells(fields));
+        if let Some(utilisation) = utilisation(head, trailers) {
             out.lane.reported(slot, now, utilisation);
         }
         let shown = shown(verdict);
@@ -122,12 +123,12 @@ impl Attempt<'_> {
         if streams {
             let status_follows = out.terms.meaning == Meaning::Grpc;
             if !status_follows {
-                share.settle(&out.lane.local.shared, response.headers(), None);
+                share.settle(&out.lane.local.shared, head, None);
                 slot.vote(out.lane, shown);
             }
             response.body_mut().observe(Observed::new(out.lane, slot, share, status_follows));
         } else {
-            share.settle(&out.lane.local.shared, response.headers(), trailers);
+            share.settle(&out.lane.local.shared, head, trailers);
             slot.vote(out.lane, shown);
         }
         out.lane.learn(hedge, now, latency, shown == ewma::Outcome::Ok);
@@ -218,9 +219,19 @@ fn shown(verdict: Verdict) -> ewma::Outcome {
     }
 }
 
+/// Whether an instance says in these fields anything of itself that is looked for by name: each look-up costs more than this one look at
+/// the few fields there are, and most instances say nothing.
+fn tells(fields: &HeaderMap) -> bool {
+    let tells = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("tenet-") || name.starts_with("endpoint-load-metrics")
+    };
+    fields.keys().any(tells)
+}
+
 /// Which share of its capacity an instance says is used (ORCA, gRFC A51).
-fn utilisation(head: &HeaderMap, trailers: Option<&HeaderMap>) -> Option<f64> {
-    let find = |name: &HeaderName| trailers.and_then(|fields| fields.get(name)).or_else(|| head.get(name));
+fn utilisation(head: Option<&HeaderMap>, trailers: Option<&HeaderMap>) -> Option<f64> {
+    let find = |name: &HeaderName| [trailers, head].into_iter().flatten().find_map(|fields| fields.get(name));
     if let Some(value) = find(&LOAD_BINARY) {
         // Senders need not pad (gRPC over HTTP/2, Custom-Metadata).
         let unpadded = value.as_bytes().trim_ascii_end();
@@ -286,8 +297,8 @@ impl Observed {
         }
         let none = HeaderMap::new();
         let trailers = trailers.unwrap_or(&none);
-        self.share.settle(&self.lane.local.shared, &none, Some(trailers));
-        if let Some(utilisation) = utilisation(&none, Some(trailers)) {
+        self.share.settle(&self.lane.local.shared, None, Some(trailers));
+        if let Some(utilisation) = utilisation(None, Some(trailers)) {
             self.lane.reported(&self.slot, self.slot.now(), utilisation);
         }
         self.vote(shown(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers))));

@@ -547,6 +547,6 @@ fn what_cannot_be_connected_to_has_failed_no_attempt() {
         assert_eq!((here.finished, here.failures), (20, 0));
         let told = client.shared.take_told();
         assert_eq!(told.iter().map(|told| told.what).collect::<Vec<_>>(), [Happening::Down]);
-        assert!(told[0].text.starts_with("i0: connect to"), "{}", told[0].text);
+        assert!(told[0].text.starts_with("i0 cannot be connected to: "), "{}", told[0].text);
     });
 }
