@@ -280,15 +280,16 @@ fn latency_table(rows: &[Row]) -> Vec<Vec<String>> {
 mod tests {
     use super::{Case, Kind, Row, cpu_table, differences, expectations, order};
 
+    fn row(case: Case, kind: Kind, cpu_us: &[f64]) -> Row {
+        Row { case, kind, cpu_us: cpu_us.to_vec(), latency: Vec::new() }
+    }
+
     #[test]
     fn ratios_are_taken_round_by_round() {
-        let row = |kind, cpu_us: &[f64]| Row {
-            case: Case::RestGet,
-            kind,
-            cpu_us: cpu_us.to_vec(),
-            latency: Vec::new(),
-        };
-        let rows = [row(Kind::Envoy, &[100.0, 200.0, 100.0]), row(Kind::Tenet, &[20.0, 40.0, 30.0])];
+        let rows = [
+            row(Case::RestGet, Kind::Envoy, &[100.0, 200.0, 100.0]),
+            row(Case::RestGet, Kind::Tenet, &[20.0, 40.0, 30.0]),
+        ];
         let table = cpu_table(&rows);
         assert_eq!(table[1][2..], ["100.0", "100.0 – 200.0", "0.20", "0.20 – 0.30"]);
         assert_eq!(expectations(&rows).len(), 1);
@@ -297,13 +298,10 @@ mod tests {
 
     #[test]
     fn what_a_request_costs_more_is_told_round_by_round() {
-        let row = |kind, cpu_us: &[f64]| Row {
-            case: Case::Plain,
-            kind,
-            cpu_us: cpu_us.to_vec(),
-            latency: Vec::new(),
-        };
-        let rows = [row(Kind::Baseline, &[10.0, 20.0, 10.0]), row(Kind::Tenet, &[12.0, 21.0, 19.0])];
+        let rows = [
+            row(Case::Plain, Kind::Baseline, &[10.0, 20.0, 10.0]),
+            row(Case::Plain, Kind::Tenet, &[12.0, 21.0, 19.0]),
+        ];
         let told = differences(&rows);
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("2.0 µs more than the baseline, 2.0 – 2.0"), "{}", told[0]);

@@ -18,7 +18,7 @@ async fn an_allowance_is_divided_below_and_accounted_for_above() {
         // The gateway says so (`share` below): the top divides it, and nobody below learns the place.
         ("share=3,tenet-allowance=3.0a1f00c0ffee1234", "share=3,tenet-allowance=0; may spend 1", Some("0")),
         ("a=b", "a=b,tenet-allowance=0; may spend 0", None),
-        // Nobody asked for what the top does: a tree begins with the call below. Of its three, a half rounded up goes along.
+        // Only a gateway or a client begins a tree: to a service that was told no number, there is nothing to spend.
         ("tenet-allowance=*", "tenet-allowance=0; may spend 0", Some("0")),
     ] {
         let mut request = Request::new(say("Context"));
