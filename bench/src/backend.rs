@@ -9,16 +9,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 
-/// Both backends; they serve until the process ends.
+/// The backends; they serve until the process ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Backends {
     /// HTTP/1.1.
     pub http: SocketAddr,
     /// gRPC over HTTP/2 in the clear.
     pub grpc: SocketAddr,
+    /// Connections are made, and that is all: whatever is asked here stays without an answer.
+    pub hung: SocketAddr,
 }
 
-/// Starts both on one thread of the load core.
+/// Starts them on one thread of the load core.
 pub fn start() -> Outcome<Backends> {
     let failed = |error: std::io::Error| format!("backend: {error}");
     let bind = || {
@@ -29,6 +31,7 @@ pub fn start() -> Outcome<Backends> {
     };
     let (http_listener, http) = bind().map_err(failed)?;
     let (grpc_listener, grpc) = bind().map_err(failed)?;
+    let (hung_listener, hung) = bind().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
     std::thread::Builder::new()
         .name("backend".into())
@@ -42,15 +45,17 @@ pub fn start() -> Outcome<Backends> {
                 drop(serve_grpc(stream, answer_grpc).await)
             }));
             runtime.block_on(local);
+            // Nobody accepts from it: the kernel makes the connections and keeps what they say.
+            drop(hung_listener);
         })
         .map_err(failed)?;
-    Ok(Backends { http, grpc })
+    Ok(Backends { http, grpc, hung })
 }
 
-/// Serves both until the process is ended.
+/// Serves them until the process is ended.
 pub fn serve() -> Outcome {
     let backends = start()?;
-    println!("HTTP/1.1 {}, gRPC {}", backends.http, backends.grpc);
+    println!("HTTP/1.1 {}, gRPC {}, hung {}", backends.http, backends.grpc, backends.hung);
     loop {
         std::thread::park();
     }

@@ -6,6 +6,7 @@ use crate::backend::{self, Backends};
 use crate::contract::Case;
 use crate::load::{Closed, Shape, Target};
 use crate::peers::{Kind, Options, Peer};
+use crate::refusal::Occupied;
 use crate::{Outcome, machine};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,11 +40,20 @@ pub fn each_case(arguments: &Arguments, mut see: impl FnMut(Case, &Counts, &Coun
     machine::pin(&[machine::LOAD_CORE])?;
     let backends = backend::start()?;
     for case in Case::ALL {
-        let one = count(case, backends, arguments.requests)?;
-        let two = count(case, backends, arguments.requests * 2)?;
+        let (one, two) = pair(case, backends, arguments.requests)?;
         see(case, &one, &two);
     }
     Ok(())
+}
+
+/// What K and 2K requests of `case` cost.
+pub fn pair(case: Case, backends: Backends, requests: u64) -> Outcome<(Counts, Counts)> {
+    Ok((count(case, backends, requests)?, count(case, backends, requests * 2)?))
+}
+
+/// Instructions for each of K requests, from what K and 2K cost.
+pub fn instructions(one: &Counts, two: &Counts, requests: u64) -> f64 {
+    two.instructions.saturating_sub(one.instructions) as f64 / requests as f64
 }
 
 fn count(case: Case, backends: Backends, requests: u64) -> Outcome<Counts> {
@@ -57,6 +67,8 @@ fn count(case: Case, backends: Backends, requests: u64) -> Outcome<Counts> {
         format!("--callgrind-out-file={}", out.display()),
     ];
     let mut peer = Peer::start(Kind::Tenet, case, backends, &Options { wrapper, ..Options::default() })?;
+    // Held for the whole run: what makes the gateway refuse.
+    let _occupied = if case == Case::Refused { Some(Occupied::start(peer.address)?) } else { None };
     let target = Target { address: peer.address, case };
     // One connection: how requests of several connections fall into one turn of the loop would differ from run to run.
     let closed = Closed::start(target, Shape::Http1 { connections: 1 }, Some(requests))?;

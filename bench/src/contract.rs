@@ -36,10 +36,14 @@ pub enum Case {
     RestGet,
     /// POST of a kilobyte of JSON, answered by a gRPC service.
     RestPost,
+    /// GET of a path that nobody serves.
+    Unrouted,
+    /// GET of a service that has as much to do as it is given.
+    Refused,
 }
 
 impl Case {
-    /// All of them, in the order of the tables.
+    /// Those that are answered by an upstream, in the order of the tables.
     pub const ALL: [Case; 3] = [Case::Plain, Case::RestGet, Case::RestPost];
 
     /// As tables name it.
@@ -48,27 +52,52 @@ impl Case {
             Case::Plain => "plain HTTP GET",
             Case::RestGet => "REST→gRPC, small GET",
             Case::RestPost => "REST→gRPC, 1 KiB POST",
+            Case::Unrouted => "no such route",
+            Case::Refused => "refused",
+        }
+    }
+
+    /// The path that is asked for.
+    pub fn path(self) -> &'static str {
+        match self {
+            Case::Plain => "/plain/items/1",
+            Case::RestGet => "/v1/items/item-1",
+            Case::RestPost => "/v1/items",
+            Case::Unrouted => "/none/items/1",
+            Case::Refused => "/busy/items/1",
         }
     }
 
     /// The whole HTTP/1.1 request.
     pub fn request(self) -> Vec<u8> {
         let common = "host: bench.example\r\nuser-agent: tenet-bench\r\naccept: application/json\r\n";
+        let path = self.path();
+        if self == Case::RestPost {
+            let body = kilobyte();
+            let length = body.len();
+            format!("POST {path} HTTP/1.1\r\n{common}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+        } else {
+            format!("GET {path} HTTP/1.1\r\n{common}\r\n").into_bytes()
+        }
+    }
+
+    /// The status of every right answer.
+    pub fn status(self) -> u16 {
         match self {
-            Case::Plain => format!("GET /plain/items/1 HTTP/1.1\r\n{common}\r\n").into_bytes(),
-            Case::RestGet => format!("GET /v1/items/item-1 HTTP/1.1\r\n{common}\r\n").into_bytes(),
-            Case::RestPost => {
-                let body = kilobyte();
-                let length = body.len();
-                format!("POST /v1/items HTTP/1.1\r\n{common}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
-            }
+            Case::Plain | Case::RestGet | Case::RestPost => 200,
+            Case::Unrouted => 404,
+            Case::Refused => 503,
         }
     }
 
     /// Part of every right answer's body.
     pub fn expected(self) -> &'static str {
-        // Proxies differ in the blanks they put into JSON; this value has none around it.
-        "\"item-1\""
+        match self {
+            // Proxies differ in the blanks they put into JSON; this value has none around it.
+            Case::Plain | Case::RestGet | Case::RestPost => "\"item-1\"",
+            Case::Unrouted => "no endpoint has the path",
+            Case::Refused => "the service has more to do than it can",
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::report::Report;
 pub fn run(arguments: &Arguments) -> Outcome {
     let mut rows = vec![["case", "instructions per request"].map(String::from).to_vec()];
     callgrind::each_case(arguments, |case, one, two| {
-        let each = two.instructions.saturating_sub(one.instructions) as f64 / arguments.requests as f64;
+        let each = callgrind::instructions(one, two, arguments.requests);
         rows.push(vec![case.title().into(), format!("{each:.0}")]);
     })?;
     let mut report = Report::new("instructions", &format!("Tenet {}", Kind::Tenet.version()));

@@ -51,11 +51,11 @@ pub enum Shape {
     },
 }
 
-/// Asks once on a fresh connection; the body of the 200 that must come.
-pub fn once(address: SocketAddr, request: &[u8]) -> Outcome<Vec<u8>> {
+/// Asks once on a fresh connection; the body of the answer, which must have `status`.
+pub fn once(address: SocketAddr, request: &[u8], status: u16) -> Outcome<Vec<u8>> {
     let asked = async {
         let mut connection = http1::Connection::open(address).await?;
-        connection.ask(request, true).await
+        connection.ask(request, status, true).await
     };
     let limited = async { tokio::time::timeout(ONCE_LIMIT, asked).await };
     runtime()?.block_on(limited).map_err(|_| format!("{address}: no answer"))?
@@ -63,7 +63,7 @@ pub fn once(address: SocketAddr, request: &[u8]) -> Outcome<Vec<u8>> {
 
 /// Asks once and checks the answer's status and body.
 pub fn verify(target: Target) -> Outcome {
-    let body = once(target.address, &target.case.request())?;
+    let body = once(target.address, &target.case.request(), target.case.status())?;
     let text = String::from_utf8_lossy(&body).into_owned();
     if text.contains(target.case.expected()) {
         Ok(())
@@ -109,7 +109,7 @@ impl Closed {
         Ok(Closed { shared, thread: Some(thread) })
     }
 
-    /// Requests answered with 200 so far.
+    /// Requests answered with the status of their case so far.
     pub fn answered(&self) -> u64 {
         self.shared.answered.load(Ordering::Relaxed)
     }
@@ -157,7 +157,7 @@ impl Drop for Closed {
 pub struct Fixed {
     /// Sorted latencies from the intended start, µs.
     pub latencies_us: Vec<u64>,
-    /// Requests that were not answered with 200.
+    /// Requests that were not answered with the status of their case.
     pub failed: u64,
 }
 

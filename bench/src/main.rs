@@ -20,6 +20,7 @@ mod instructions;
 mod load;
 mod machine;
 mod peers;
+mod refusal;
 mod report;
 mod resilience;
 mod statistics;
@@ -46,6 +47,8 @@ enum Command {
     Instructions(callgrind::Arguments),
     /// Allocations per request, by callgrind.
     Allocations(callgrind::Arguments),
+    /// What a refusal costs beside an answer of the route table, by CPU and by callgrind.
+    Refusal(refusal::Arguments),
     /// How evenly two threads share HTTP/2 load over 1, 4 and 64 connections.
     Connections(connections::Arguments),
     /// What callers notice when instances fail or are overrun, beside HAProxy and Envoy.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Gateway(arguments) => gateway::run(&arguments),
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Allocations(arguments) => allocations::run(&arguments),
+        Command::Refusal(arguments) => refusal::run(&arguments),
         Command::Connections(arguments) => connections::run(&arguments),
         Command::Resilience(arguments) => resilience::run(&arguments),
         Command::Instance(arguments) => resilience::instance::run(&arguments),

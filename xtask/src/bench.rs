@@ -6,7 +6,7 @@ use crate::tools;
 /// What to measure; everything else goes to the harness as it is (`--help` shows it).
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// `gateway`, `instructions`, `allocations`, `connections`, `resilience` or `engines`.
+    /// `gateway`, `instructions`, `allocations`, `refusal`, `connections`, `resilience` or `engines`.
     what: String,
     /// Options of the harness, e.g. `--rounds 3 --write`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             }
         }
     }
-    if arguments.what == "instructions" {
+    if matches!(arguments.what.as_str(), "instructions" | "allocations" | "refusal") {
         tools::debian("valgrind", "valgrind")?;
     }
     run_loudly(&mut bench)

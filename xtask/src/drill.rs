@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let packages = ["--package", "tenet", "--package", "tenet-example-feed", "--bins"];
         run_loudly(cargo().args(["build", "--quiet", "--profile", PROFILE]).args(packages))?;
     }
-    let mut text = format!("{}\n\n{HEAD}", case::intro());
+    let mut text = format!("{}\n\n{HEAD}", case::intro(arguments.load_percent));
     println!("{text}");
     let mut broken = Vec::new();
     for fleet in &case::FLEETS {

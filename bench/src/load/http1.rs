@@ -29,10 +29,10 @@ impl Connection {
         Ok(Connection { stream, unread: BytesMut::with_capacity(16 << 10) })
     }
 
-    /// Sends a request and reads its whole answer, which must be a 200; the body is kept only where `keep` asks.
-    pub async fn ask(&mut self, request: &[u8], keep: bool) -> Outcome<Vec<u8>> {
+    /// Sends a request and reads its whole answer, which must have `status`; the body is kept only where `keep` asks.
+    pub async fn ask(&mut self, request: &[u8], status: u16, keep: bool) -> Outcome<Vec<u8>> {
         let answer = self.exchange(request, keep).await?;
-        if answer.status == 200 {
+        if answer.status == status {
             Ok(answer.body)
         } else {
             Err(format!("answered {}: {}", answer.status, String::from_utf8_lossy(&answer.body)))
@@ -155,7 +155,7 @@ pub(super) async fn closed(target: Target, shared: Arc<Shared>, budget: Rc<RefCe
     let asked = async {
         let mut connection = Connection::open(target.address).await?;
         while !shared.stop.load(Ordering::Relaxed) && spend(&budget) {
-            connection.ask(&request, false).await?;
+            connection.ask(&request, target.case.status(), false).await?;
             shared.answered.fetch_add(1, Ordering::Relaxed);
         }
         Outcome::Ok(())
@@ -186,7 +186,7 @@ pub(super) async fn scheduled(target: Target, queue: Rc<Queue>, found: Rc<RefCel
     let mut connection = Connection::open(target.address).await.ok();
     while let Some(start) = queue.next().await {
         let asked = match &mut connection {
-            Some(connection) => connection.ask(&request, false).await,
+            Some(connection) => connection.ask(&request, target.case.status(), false).await,
             None => Err("no connection".into()),
         };
         let latency_us =

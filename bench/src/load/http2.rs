@@ -3,7 +3,6 @@
 use super::http1::spend;
 use super::{Shared, Target};
 use crate::Outcome;
-use crate::contract::Case;
 use bytes::Bytes;
 use http::{Method, Request};
 use std::cell::RefCell;
@@ -55,10 +54,7 @@ async fn caller(
     budget: Rc<RefCell<Option<u64>>>,
 ) -> Outcome {
     let failed = |error: h2::Error| error.to_string();
-    let path = match target.case {
-        Case::Plain => "/plain/items/1",
-        Case::RestGet | Case::RestPost => "/v1/items/item-1",
-    };
+    let path = target.case.path();
     while !shared.stop.load(Ordering::Relaxed) && spend(&budget) {
         let request = Request::builder().method(Method::GET).uri(format!("http://bench.example{path}"));
         let request = request.body(()).map_err(|error| error.to_string())?;
@@ -71,7 +67,7 @@ async fn caller(
             let data = data.map_err(failed)?;
             body.flow_control().release_capacity(data.len()).map_err(failed)?;
         }
-        if status != 200 {
+        if status != target.case.status() {
             return Err(format!("answered {status}"));
         }
         shared.answered.fetch_add(1, Ordering::Relaxed);

@@ -43,7 +43,7 @@ impl Proxy {
                 words.extend(["-c".into(), config.into()]);
                 words.extend(ENVOY_FLAGS.map(Into::into));
             }
-            Kind::Tenet => {
+            Kind::Tenet | Kind::Baseline => {
                 let source = if case == Case::Overload { "overload" } else { "resilience" };
                 template::fill_file(&format!("tenet/{source}.toml"), &values, &folder.join("tenet.toml"))?;
                 template::copy_file("proto/bench/shop/v1/shop.proto", folder)?;
@@ -70,7 +70,7 @@ impl Proxy {
     pub fn counters(&self) -> Outcome<Vec<String>> {
         let (address, path) = self.admin;
         let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\n\r\n");
-        let body = load::once(address, request.as_bytes())?;
+        let body = load::once(address, request.as_bytes(), 200)?;
         let text = String::from_utf8_lossy(&body).into_owned();
         let told = |line: &&str| {
             let dull = line.starts_with('#') || line.contains("_bucket") || line.contains("P0(");
@@ -89,7 +89,7 @@ fn attached() -> Outcome<Options> {
 
 fn verify(address: SocketAddr) -> Outcome {
     for request in [Request::Normal, Request::Critical] {
-        load::once(address, request.bytes())?;
+        load::once(address, request.bytes(), 200)?;
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ export function Events({ events }) {
             <li key=${event.number}>
               <time>${clock(event.at)}</time>
               <span class=${`kind ${tone}`}>${word}</span>
-              <span class="what"><b>${event.subject}</b> ${event.text} <small>${processes.join(', ')}</small></span>
+              <span class="what"><b>${event.subject}</b> ${rest(event)} <small>${processes.join(', ')}</small></span>
             </li>
           `;
         })}
@@ -65,4 +65,12 @@ export function together(events) {
     else out.push({ event, processes: [event.process] });
   }
   return out;
+}
+
+/**
+ * The text of an event behind its subject: most texts begin with it.
+ * @param {{ subject: string, text: string }} event
+ */
+export function rest({ subject, text }) {
+  return text.startsWith(`${subject} `) ? text.slice(subject.length + 1) : text;
 }

@@ -5,6 +5,7 @@
 //! | a share of its own (`tenet-allowance=2`) | that share |
 //! | a place in a gateway's ledger (`tenet-allowance=2.ID`), copied by a service that divides nothing | nothing: others may spend it |
 //! | a trace and no allowance | nothing: it lost what it was given, or was given none |
+//! | that nobody asked for it (`tenet-allowance=*`) | the whole allowance: a tree begins here |
 //! | neither | the whole allowance: a tree begins here |
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -29,6 +30,7 @@ impl Tree {
     pub(crate) fn read(headers: &HeaderMap, whole: u32) -> Tree {
         let text = headers.get(BAGGAGE).and_then(|value| value.to_str().ok());
         let (amount, reports) = match text.and_then(baggage::read) {
+            Some(Carried::Whole) => (whole, false),
             Some(Carried::Exclusive(amount)) => (amount, true),
             Some(Carried::Shared { .. }) => (0, false),
             None if headers.contains_key(TRACEPARENT) => (0, false),
@@ -58,7 +60,8 @@ mod tests {
         let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         // Fields, what is left, what is said.
         type Row<'a> = (&'a [(&'static str, &'a str)], u32, Option<&'a str>);
-        let rows: [Row<'_>; 6] = [
+        let rows: [Row<'_>; 7] = [
+            (&[trace, ("baggage", baggage::BACKGROUND)], 7, None),
             (&[], 7, None),
             (&[("baggage", "a=b")], 7, None),
             (&[trace], 0, None),

@@ -23,47 +23,47 @@ impl Views {
     }
 }
 
-/// A family of one value a service.
-struct OfService {
+/// A family of one value for each `T`.
+struct Family<T> {
     name: &'static str,
     kind: &'static str,
     help: &'static str,
-    value: fn(&ServiceView) -> u64,
+    value: fn(&T) -> u64,
 }
 
-const OF_SERVICES: [OfService; 7] = [
-    OfService { name: "tenet_upstream_calls", kind: "counter", help: "Calls asked for.", value: |s| s.calls },
-    OfService {
+const OF_SERVICES: [Family<ServiceView>; 7] = [
+    Family { name: "tenet_upstream_calls", kind: "counter", help: "Calls asked for.", value: |s| s.calls },
+    Family {
         name: "tenet_upstream_attempts",
         kind: "counter",
         help: "Attempts sent.",
         value: |s| s.attempts,
     },
-    OfService {
+    Family {
         name: "tenet_upstream_hedges",
         kind: "counter",
         help: "Second attempts beside a silent first one.",
         value: |s| s.hedges,
     },
-    OfService {
+    Family {
         name: "tenet_upstream_hedges_won",
         kind: "counter",
         help: "Second attempts that answered first.",
         value: |s| s.hedges_won,
     },
-    OfService {
+    Family {
         name: "tenet_upstream_ejections",
         kind: "counter",
         help: "Instances taken out because of how they answered.",
         value: |s| s.ejections,
     },
-    OfService {
+    Family {
         name: "tenet_upstream_budget_left",
         kind: "gauge",
         help: "Repetitions the budget would pay for now.",
         value: |s| s.budget_left,
     },
-    OfService {
+    Family {
         name: "tenet_upstream_panic",
         kind: "gauge",
         help: "1 while too few instances are usable to leave any out.",
@@ -71,16 +71,73 @@ const OF_SERVICES: [OfService; 7] = [
     },
 ];
 
+/// Under the names that a gateway's page has for them.
+const OF_INSTANCES: [Family<InstanceView>; 7] = [
+    Family { name: "tenet_instance_calls", kind: "counter", help: "Attempts sent.", value: |i| i.calls },
+    Family {
+        name: "tenet_instance_failures",
+        kind: "counter",
+        help: "Attempts that failed because of it.",
+        value: |i| i.failures,
+    },
+    Family {
+        name: "tenet_instance_refusals",
+        kind: "counter",
+        help: "Attempts it did nothing of because it was full.",
+        value: |i| i.refusals,
+    },
+    Family {
+        name: "tenet_instance_ejections",
+        kind: "counter",
+        help: "Times it was taken out because of how it answered.",
+        value: |i| i.ejections,
+    },
+    Family {
+        name: "tenet_instance_connections",
+        kind: "gauge",
+        help: "Open connections.",
+        value: |i| i.open_connections,
+    },
+    Family {
+        name: "tenet_instance_calls_pending",
+        kind: "gauge",
+        help: "Calls that wait for a connection.",
+        value: |i| i.pending,
+    },
+    Family {
+        name: "tenet_instance_requests_in_flight",
+        kind: "gauge",
+        help: "Attempts under way.",
+        value: |i| i.in_flight,
+    },
+];
+
+impl<T> Family<T> {
+    /// Begins the family and writes a sample for each row.
+    fn write<'a>(&self, out: &mut String, rows: impl Iterator<Item = &'a T>, labels: impl Fn(&T) -> String)
+    where
+        T: 'a,
+    {
+        begin(out, self.name, self.kind, self.help);
+        let suffix = if self.kind == "counter" { "_total" } else { "" };
+        for row in rows {
+            let _ = writeln!(out, "{}{suffix}{{{}}} {}", self.name, labels(row), (self.value)(row));
+        }
+    }
+}
+
+/// What a sample is about.
+fn labels(instance: &InstanceView) -> String {
+    let (service, id, zone) =
+        (Escaped(&instance.service), Escaped(&instance.id), Escaped(&instance.zone_name));
+    format!("service=\"{service}\",instance_id=\"{id}\",address=\"{}\",zone=\"{zone}\"", instance.address)
+}
+
 /// Writing to a string cannot fail, so results are not looked at.
 pub(crate) fn write(views: &[Views], out: &mut String) {
     let services = || views.iter().flat_map(|view| view.services.iter());
     for family in &OF_SERVICES {
-        begin(out, family.name, family.kind, family.help);
-        let suffix = if family.kind == "counter" { "_total" } else { "" };
-        for service in services() {
-            let (name, value) = (family.name, (family.value)(service));
-            let _ = writeln!(out, "{name}{suffix}{{service=\"{}\"}} {value}", Escaped(&service.name));
-        }
+        family.write(out, services(), |service| format!("service=\"{}\"", Escaped(&service.name)));
     }
     begin(out, "tenet_upstream_retries", "counter", "Repetitions, by the failure before them.");
     for service in services() {
@@ -108,15 +165,14 @@ pub(crate) fn write(views: &[Views], out: &mut String) {
     for view in views {
         of_client(out, view, "tenet_client_refused_total", view.refused);
     }
+    let instances = || views.iter().flat_map(|view| view.instances.iter());
+    for family in &OF_INSTANCES {
+        family.write(out, instances(), labels);
+    }
     begin(out, "tenet_instance_state", "gauge", "How each instance stands: 1 for the state it is in.");
-    for instance in views.iter().flat_map(|view| view.instances.iter()) {
-        let (service, id, state) =
-            (Escaped(&instance.service), Escaped(&instance.id), instance.health.word());
-        let _ = writeln!(
-            out,
-            "tenet_instance_state{{service=\"{service}\",instance=\"{id}\",zone=\"{}\",state=\"{state}\"}} 1",
-            Escaped(&instance.zone_name)
-        );
+    for instance in instances() {
+        let state = instance.health.word();
+        let _ = writeln!(out, "tenet_instance_state{{{},state=\"{state}\"}} 1", labels(instance));
     }
 }
 

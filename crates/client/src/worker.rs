@@ -14,6 +14,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 use tenet_error::Failure;
+use tenet_resilience::allowance::SPENT;
 use tenet_upstream::{Incoming, Pool, ServiceHandle};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
@@ -152,6 +153,12 @@ fn end(fields: &mut HeaderMap, tree: &Tree) {
     tree.end(fields);
 }
 
+/// Takes out of the head what the instance said of its own attempts; what all of them spent is said at the end.
+fn strip(fields: &mut HeaderMap) {
+    OF_THE_ATTEMPT.iter().for_each(|name| drop(fields.remove(name)));
+    fields.remove(SPENT);
+}
+
 fn whole(
     mut head: http::response::Parts,
     body: Bytes,
@@ -160,7 +167,10 @@ fn whole(
 ) -> Response<AnswerBody> {
     let mut trailers = trailers;
     match &mut trailers {
-        Some(trailers) => end(trailers, tree),
+        Some(trailers) => {
+            strip(&mut head.headers);
+            end(trailers, tree);
+        }
         None => end(&mut head.headers, tree),
     }
     Response::from_parts(head, AnswerBody::whole(body, trailers))
@@ -180,6 +190,7 @@ fn streamed(
     if let Some(deadline) = deadline {
         incoming.set_deadline(deadline);
     }
+    strip(&mut head.headers);
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
     let answer = Response::from_parts(head, AnswerBody::pieces(pieces, deadline));
     (answer, Some(Pump { incoming, sender, tree, deadline }))

@@ -210,6 +210,10 @@ impl Call {
         self.pay(now, now, means)?;
         self.begun += 1;
         self.running += 1;
+        if self.begun >= self.rules.attempts {
+            // Should one of the two fail, the other is not given a third.
+            (self.hedge_at, self.halfway_at) = (None, None);
+        }
         Ok(())
     }
 
@@ -310,3 +314,6 @@ fn refund(means: Means<'_>) {
     means.budget.give_back();
     means.allowance.put_back();
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,8 @@
 //! A hedge that waits for the p95 adds at most 5 % of load and takes most of the tail away (Dean and Barroso, "The Tail at Scale",
 //! 2013). The delay must be live: a fixed one hedges everything when the service slows down, and nothing when it gets faster.
 //!
-//! Record also what was cut short: an attempt that lost against its hedge has taken *at least* the time until then. Leaving
-//! losers out would make the estimate fall with every hedge, and so cause more of them.
+//! What was cut short counts as well where it says something ([`DelayEstimate::cut_short`]): an attempt that lost against its hedge has
+//! taken *at least* the time until then. Leaving losers out would make the estimate fall with every hedge, and so cause more of them.
 //!
 //! **Accuracy.** At most [`RELATIVE_ERROR`] off the exact (nearest-rank) quantile of the samples held. **Memory** of the past: a
 //! change is followed wholly within one window, or within twice [`MIN_SAMPLES`] samples where traffic is so thin that these take
@@ -90,7 +90,16 @@ impl DelayEstimate {
         }
     }
 
-    /// An attempt ended, or was cut short, after `latency_ns`. A few nanoseconds; nothing is allocated.
+    /// An attempt that did not come to its answer: it was given up, or failed. That it would have taken longer than the quantile is known
+    /// where it already had; that it would have taken less is never known, so nothing else is recorded.
+    pub fn cut_short(&mut self, now: Moment, latency_ns: u64) {
+        let known = self.quantile(now).is_some_and(|quantile| u128::from(latency_ns) >= quantile.as_nanos());
+        if known {
+            self.record(now, latency_ns);
+        }
+    }
+
+    /// An attempt was answered after `latency_ns`. A few nanoseconds; nothing is allocated.
     #[inline]
     pub fn record(&mut self, now: Moment, latency_ns: u64) {
         if now.nanos() >= self.due_ns {

@@ -28,6 +28,7 @@ mod trouble;
 pub use average::Average;
 
 use crate::Moment;
+use crate::moment::nanos_f64;
 use std::time::Duration;
 use trouble::Trouble;
 
@@ -156,7 +157,7 @@ impl Load {
     /// An attempt ended. Tell `average` and the balancer too, which [`crate::balance::Balancer::ended`] does in one.
     pub fn ended(&mut self, now: Moment, observation: Observation, average: &Average) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let latency = observation.latency.as_nanos() as f64;
+        let latency = nanos_f64(observation.latency);
         let fade = average.fade(self.measured, now);
         let known = self.latency_now(now, average);
         let seen = match observation.outcome {
@@ -248,7 +249,7 @@ impl Load {
 
     /// Time since which attempts run and none was answered, in nanoseconds.
     fn age(&self, now: Moment) -> f64 {
-        if self.in_flight == 0 { 0.0 } else { now.since(self.unanswered_since).as_nanos() as f64 }
+        if self.in_flight == 0 { 0.0 } else { now.nanos_since(self.unanswered_since) }
     }
 
     fn latency_now(&self, now: Moment, average: &Average) -> f64 {

@@ -40,7 +40,7 @@
 //! | 0.7 of a release 2 or 4 times slower (up to 256 slots) | ≤ 15 % refused in the first 5 s, nothing thereafter |
 //!
 //! **Not seen** is a queue behind which every tenth call or more is answered without waiting (a cache inside the service): then only
-//! calls that run out of time lower the limit.
+//! calls that run out of time lower the limit, and only where they are told of ([`Outcome::Dropped`]: the SDK does, gateways do not).
 //!
 //! **Bound.** Calls in flight never exceed the priority's share of the largest limit in force while they were let in, whatever the
 //! threads do: the count is compared and raised in one step.
@@ -152,15 +152,18 @@ struct Law {
 }
 
 impl Limiter {
-    /// A limit that nothing is known for.
+    /// A limit that nothing is known for. `max` holds whatever the other bounds say: where it is lower, it is theirs as well.
     pub fn new(rules: &LimitRules) -> Limiter {
+        let max = rules.max.max(1);
+        let min = rules.min.clamp(1, max);
+        let rules = LimitRules { initial: rules.initial.clamp(min, max), min, max, ..*rules };
         Limiter {
-            rules: *rules,
+            rules,
             in_flight: AtomicU64::new(0),
             limit: AtomicU64::new(u64::from(rules.initial)),
             window: Window::new(),
             closes_at: AtomicU64::new(0),
-            law: Mutex::new(Law { gradient: Gradient::new(rules), opened: Moment::START }),
+            law: Mutex::new(Law { gradient: Gradient::new(&rules), opened: Moment::START }),
         }
     }
 

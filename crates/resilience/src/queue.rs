@@ -112,8 +112,7 @@ impl<T> WaitQueue<T> {
         let lane = lane(priority);
         let mut evicted = None;
         if self.waiting >= self.rules.capacity {
-            let less = (lane + 1..LANES).rev().find(|lane| self.lanes[*lane].iter().any(|w| w.who.is_some()));
-            let Some(less) = less else { return Err(Full(who)) };
+            let Some(less) = self.less(lane) else { return Err(Full(who)) };
             // The oldest: under overload it is the last that would be served.
             evicted = self.take_front(less);
         }
@@ -123,6 +122,16 @@ impl<T> WaitQueue<T> {
         self.waiting += 1;
         self.busy_since.get_or_insert(now);
         Ok(Pushed { key: Key { lane, number }, evicted })
+    }
+
+    /// Whether [`push`](Self::push) would refuse this priority, so that whoever comes need not be made ready to wait.
+    pub fn is_full(&self, priority: Priority) -> bool {
+        self.waiting >= self.rules.capacity && self.less(lane(priority)).is_none()
+    }
+
+    /// The least important lane behind `lane` in which somebody waits.
+    fn less(&self, lane: usize) -> Option<usize> {
+        (lane + 1..LANES).rev().find(|lane| self.lanes[*lane].iter().any(|waiter| waiter.who.is_some()))
     }
 
     /// The next to be served and how long it has waited, if its time is not over. Those whose time is over come by

@@ -65,10 +65,7 @@ pub(crate) struct Admission {
 impl Admission {
     /// Admission within these limits.
     pub(crate) fn new(limits: &Limits) -> Admission {
-        let rules = LimitRules::default();
-        let max = limits.calls_max.max(1);
-        let min = limits.calls_min.clamp(1, max);
-        let rules = LimitRules { initial: rules.initial.clamp(min, max), min, max, ..rules };
+        let rules = LimitRules { min: limits.calls_min, max: limits.calls_max, ..LimitRules::default() };
         let room =
             QueueRules { capacity: limits.waiting, longest: limits.waiting_time, ..QueueRules::default() };
         Admission {

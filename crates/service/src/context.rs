@@ -59,12 +59,12 @@ impl Context {
         CURRENT.try_with(Clone::clone).ok()
     }
 
-    /// A context for work that no call asked for: a timer, a start-up task.
+    /// A context for work that no call asked for: a timer, a start-up task. Each call made with it begins a call tree.
     pub fn background() -> Context {
         Context {
             request_id: new_request_id(),
             trace: Trace::root(),
-            baggage: None,
+            baggage: Some(baggage::BACKGROUND.into()),
             deadline: None,
             consumer: None,
             allowance: None,
@@ -101,13 +101,15 @@ impl Context {
             (!value.is_empty() && value.len() <= most).then(|| Arc::from(value))
         };
         let baggage = text(&BAGGAGE, MAX_BAGGAGE_BYTES);
+        let share = || headers.get(SHARE).and_then(|share| read_spent(share.as_bytes()));
         let allowance = match baggage.as_deref().and_then(baggage::read) {
-            Some(baggage::Carried::Exclusive(total)) => Some(Allowance::new(total)),
+            // Who called instance by instance says the share in a field of its own, which nobody copies.
+            Some(baggage::Carried::Exclusive(total)) => Some(Allowance::new(share().unwrap_or(total))),
+            // Only a gateway or a client begins a tree.
+            Some(baggage::Carried::Whole) => Some(Allowance::new(0)),
             // A place in a gateway's ledger may have been copied to others, too, and then it has to be passed on as it is. Not
             // where the gateway said beside it what is ours: calls below carry shares of that, and never the place.
-            Some(baggage::Carried::Shared { .. }) => {
-                headers.get(SHARE).and_then(|share| read_spent(share.as_bytes())).map(Allowance::new)
-            }
+            Some(baggage::Carried::Shared { .. }) => share().map(Allowance::new),
             None => None,
         };
         Context {

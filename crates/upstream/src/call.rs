@@ -105,7 +105,7 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
     let live = lane.live();
     let means = Means { budget: &live.budget, allowance: &out.terms.allowance, typical: lane.typical() };
     let deadline = out.terms.deadline;
-    let now = lane.now();
+    let mut now = lane.now();
     live.budget.deposit(now);
     raise(&lane.counters.calls);
     let mut machine = Call::begin(&live.rules.call, machine_terms(out), now);
@@ -116,7 +116,7 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
     let mut paid = false;
     let mut last: Option<Outcome> = None;
     loop {
-        let pick = |tried: &[usize]| lane.pick(&lineup, tried, out.terms.affinity);
+        let pick = |tried: &[usize]| lane.pick(&lineup, tried, out.terms.affinity, now);
         // A repetition that was paid for is worth more than none where every instance has been tried.
         let again = || paid.then(|| pick(&[])).flatten();
         let Some(index) = same.take().or_else(|| pick(&tried)).or_else(again) else {
@@ -124,7 +124,7 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
             return last.unwrap_or_else(|| Err(Fault::Final(lane.no_instance(&lineup))));
         };
         tried.push(index);
-        let mut first = pin!(Attempt::run(out, lineup.slot(index)));
+        let mut first = pin!(Attempt::run(out, lineup.slot(index), now));
         let mut first_runs = true;
         let mut second: Option<Pin<Box<dyn Future<Output = Outcome> + '_>>> = None;
         let retry_at = loop {
@@ -147,18 +147,21 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
                     out.progress.set_late();
                     return Err(Fault::Final(late(out)));
                 }
-                Event::Silent => match machine.second(lane.now(), means) {
-                    Err(refused) => lane.counters.refused(refused),
-                    Ok(()) => match lane.pick(&lineup, &tried, out.terms.affinity) {
-                        None => machine.unplaced(means),
-                        Some(index) => {
-                            tried.push(index);
-                            raise(&lane.counters.hedges);
-                            out.progress.set_hedged();
-                            second = Some(Box::pin(Attempt::run(out, lineup.slot(index))));
-                        }
-                    },
-                },
+                Event::Silent => {
+                    let now = lane.now();
+                    match machine.second(now, means) {
+                        Err(refused) => lane.counters.refused(refused),
+                        Ok(()) => match lane.pick(&lineup, &tried, out.terms.affinity, now) {
+                            None => machine.unplaced(means),
+                            Some(index) => {
+                                tried.push(index);
+                                raise(&lane.counters.hedges);
+                                out.progress.set_hedged();
+                                second = Some(Box::pin(Attempt::run(out, lineup.slot(index), now)));
+                            }
+                        },
+                    }
+                }
                 Event::Ended(outcome, was_second) => {
                     let ended = ended(&outcome);
                     if ended == Ended::Final {
@@ -180,7 +183,9 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
                         && !was_second
                     {
                         renewals += 1;
-                        same = tried.pop();
+                        // A second attempt may have been added behind it.
+                        tried.retain(|other| *other != index);
+                        same = Some(index);
                     }
                     let cause = code(&outcome);
                     // That the last try never left does not undo that one before it may have run.
@@ -213,7 +218,8 @@ pub(crate) async fn run(out: &Outbound<'_>) -> Outcome {
             poll_fn(|cx| timer.poll_passed(until.min(deadline), cx)).await;
             waiting.over = true;
         }
-        machine.again(lane.now());
+        now = lane.now();
+        machine.again(now);
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct InstanceState {
     removed: AtomicBool,
     /// Whether health checks found that it does not serve.
     unhealthy: AtomicBool,
+    /// How often health checks found that.
+    lapses: AtomicU32,
     /// Its place in the ejection of its service.
     pub(crate) vote: Vote,
     /// Its share of calls in percent, as of the last roster.
@@ -108,6 +110,7 @@ impl InstanceState {
             connect_failures: AtomicU64::new(0),
             removed: AtomicBool::new(false),
             unhealthy: AtomicBool::new(false),
+            lapses: AtomicU32::new(0),
             vote,
             ejections: AtomicU64::new(0),
             keyed: AtomicU64::new(0),
@@ -134,9 +137,17 @@ impl InstanceState {
     pub(crate) fn set_unhealthy(&self, unhealthy: bool, cause: &str) -> bool {
         let changed = self.unhealthy.swap(unhealthy, Relaxed) != unhealthy;
         if changed {
-            self.set_cause(cause);
+            if unhealthy {
+                self.set_cause(cause);
+            }
+            self.lapses.fetch_add(u32::from(unhealthy), Relaxed);
         }
         changed
+    }
+
+    /// How often it was found unhealthy: a connection that is older than the last time may lead nowhere.
+    pub(crate) fn lapses(&self) -> u32 {
+        self.lapses.load(Relaxed)
     }
 
     pub(crate) fn set_cause(&self, cause: &str) {
@@ -182,9 +193,10 @@ impl InstanceState {
         self.removed.store(true, Relaxed);
     }
 
-    pub(crate) fn succeed(&self) {
+    /// Counts a connect; true where the one before had failed.
+    pub(crate) fn succeed(&self) -> bool {
         self.connects.fetch_add(1, Relaxed);
-        self.failures.store(0, Relaxed);
+        self.failures.swap(0, Relaxed) > 0
     }
 
     /// Counts a failed connect and returns how many there were in a row.

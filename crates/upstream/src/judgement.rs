@@ -35,7 +35,10 @@ impl Judgement {
             let of = self.services.entry(service.number).or_default();
             service.keep_up_ejection(now, shared);
             if now >= of.due {
-                of.due = now.plus(service.live().rules.ejection.interval);
+                // From when it was due and not from now: passes come less often than any time falls due, and would add up.
+                let interval = service.live().rules.ejection.interval;
+                let next = of.due.plus(interval);
+                of.due = if next > now { next } else { now.plus(interval) };
                 of.pass(&service, now, shared);
             }
         }

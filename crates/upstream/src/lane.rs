@@ -116,10 +116,15 @@ impl Lane {
     }
 
     /// The instance for the next attempt of a call that has `tried` some: the key's own where there is one, else the best of few.
-    pub(crate) fn pick(&self, lineup: &Lineup, tried: &[usize], affinity: Option<u64>) -> Option<usize> {
+    pub(crate) fn pick(
+        &self,
+        lineup: &Lineup,
+        tried: &[usize],
+        affinity: Option<u64>,
+        now: Moment,
+    ) -> Option<usize> {
         let live = self.live.borrow();
         let balancer = self.balancer.borrow();
-        let now = self.now();
         let view = View::new(lineup, tried, balancer.average(), live.panic.is_on(), now);
         if let Some(key) = affinity
             && let Some(index) = lineup.of_key(key, &view)
@@ -156,15 +161,20 @@ impl Lane {
         self.balancer.borrow_mut().reported(&mut slot.load.borrow_mut(), now, utilisation);
     }
 
-    /// What an attempt took, or that it was given up after.
-    pub(crate) fn learn(&self, method: Option<MethodHandle>, now: Moment, latency: Duration) {
+    /// What an attempt at a method took until it was `answered`, or that it was over without an answer.
+    pub(crate) fn learn(&self, method: Option<MethodHandle>, now: Moment, latency: Duration, answered: bool) {
         let Some(MethodHandle(number)) = method else { return };
         let mut delays = self.delays.borrow_mut();
         if delays.len() <= number {
             delays.resize_with(number + 1, || None);
         }
         let delay = delays[number].get_or_insert_with(|| DelayEstimate::new(&self.live.borrow().rules.hedge));
-        delay.record(now, u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+        let latency_ns = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+        if answered {
+            delay.record(now, latency_ns);
+        } else {
+            delay.cut_short(now, latency_ns);
+        }
     }
 
     /// After what time a second attempt of the method should begin, once that is known.

@@ -52,9 +52,9 @@ pub enum Happening {
     Ejected,
     /// An instance is called again after its ejection.
     Returned,
-    /// Health checks found that an instance does not serve, or that it cannot be connected to.
+    /// An instance cannot be connected to. What health checks find is told by the [`Checker`](crate::Checker).
     Down,
-    /// An instance serves again.
+    /// It can be connected to again.
     Up,
     /// So few instances are usable that all are used, or no longer so.
     Panic,

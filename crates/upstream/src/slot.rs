@@ -9,6 +9,7 @@ use crate::h2::{self, H2Connection};
 use crate::instance::{Counters, InstanceState, lower, raise, raise_by};
 use crate::lane::{Lane, new_load};
 use crate::local::{Alive, Local};
+use crate::shared::Happening;
 use crate::wire::{self, Wire};
 use crate::{PoolOptions, Protocol};
 use std::cell::{Cell, RefCell};
@@ -37,6 +38,8 @@ pub(crate) struct Slot {
     pub(crate) load: RefCell<Load>,
     /// Whether it was left out when it was last looked at.
     was_out: Cell<bool>,
+    /// [`InstanceState::lapses`] when its connections were last known to lead somewhere.
+    lapses: Cell<u32>,
     pub(crate) h2: RefCell<Vec<Rc<H2Connection>>>,
     #[expect(
         clippy::vec_box,
@@ -61,6 +64,7 @@ impl Slot {
         Slot {
             load: RefCell::new(new_load(&state)),
             counters: state.attach(),
+            lapses: Cell::new(state.lapses()),
             state,
             local,
             protocol,
@@ -83,6 +87,9 @@ impl Slot {
             self.was_out.set(true);
             return Standing::Down;
         }
+        if self.lapses.get() != self.state.lapses() && !self.state.is_unhealthy() {
+            self.renew();
+        }
         let standing = self.connectable();
         if standing == Standing::Down {
             self.was_out.set(true);
@@ -91,6 +98,15 @@ impl Slot {
             self.load.borrow_mut().returned(now);
         }
         standing
+    }
+
+    /// Lets go of connections without a call that are older than the instance's last lapse. A host that lost its power says nothing to its
+    /// peers; back again, it answers the next call on what they take for a connection with a reset, and then nobody knows that
+    /// nothing ran. What has calls is watched by its PINGs.
+    fn renew(&self) {
+        self.lapses.set(self.state.lapses());
+        let idle: Vec<_> = self.h2.borrow_mut().extract_if(.., |one| one.is_idle()).collect();
+        drop((idle, self.h1.take()));
     }
 
     fn connectable(self: &Rc<Self>) -> Standing {
@@ -251,7 +267,9 @@ impl Slot {
     }
 
     fn connected(&self) {
-        self.state.succeed();
+        if self.state.succeed() {
+            self.tell(Happening::Up, "can be connected to again");
+        }
         match self.protocol {
             Protocol::H2 => self.wake.notify_waiters(),
             Protocol::H1 => self.wake.notify_one(),
@@ -268,8 +286,20 @@ impl Slot {
         let backoff = Backoff { base: options.backoff_base, max: options.backoff_max };
         let pause = backoff.equal_jitter(failures, self.local.random.next());
         self.state.set_retry_at(self.local.shared.clock_ms(Instant::now() + pause));
+        if failures == 1 {
+            self.state.set_cause(cause);
+            self.tell(Happening::Down, &format!("cannot be connected to: {cause}"));
+        }
         let (service, id) = (&*self.state.service, &*self.state.instance.id);
         tracing::warn!(service, id, cause, failures, pause_ms = pause.as_millis() as u64, "connect failed");
+    }
+
+    /// For the time line, unless the instance is leaving: then nobody wonders.
+    fn tell(&self, what: Happening, text: &str) {
+        if !self.state.is_removed() {
+            let (service, id) = (&self.state.service, &*self.state.instance.id);
+            self.local.shared.tell(what, service, id, format!("{id} {text}"));
+        }
     }
 
     /// Tries a failing instance in the background after each pause until it answers, so that no call has to find out. One

@@ -11,6 +11,9 @@ use tenet_resilience::delay::DelayEstimate;
 use tenet_resilience::eject::Cause;
 use tenet_resilience::ewma::{Observation, Outcome};
 
+/// The one that lost counts as a failure of its instance from this many times on what the winner took (`tenet-upstream`, `call/attempt.rs`).
+const OUTRUN: u32 = 4;
+
 impl World {
     /// Begins an attempt of `call` at the instance in `place` of its line-up.
     pub(super) fn begin_attempt(&mut self, call: usize, place: usize) {
@@ -81,7 +84,7 @@ impl World {
         if let Some(grant) = self.attempts[attempt].grant.take() {
             let _ = grant.settle(Some(0));
         }
-        self.close(attempt, Outcome::Failed, false);
+        self.close(attempt, Outcome::Cancelled, false);
         self.attempt_ended(attempt, Code::ConnectFailed, Ended::NeverLeft);
     }
 
@@ -114,8 +117,8 @@ impl World {
         self.close(attempt, outcome, true);
         if answer == Answer::Ok {
             self.calls[self.attempts[attempt].call].answered = self.attempts[attempt].began;
-            self.learn(attempt);
         }
+        self.learn(attempt, answer == Answer::Ok);
         self.attempt_ended(attempt, code, ended);
     }
 
@@ -138,7 +141,12 @@ impl World {
         let lane = self.attempts[attempt].lane;
         let typical = self.typical(lane);
         let took = self.now - self.attempts[attempt].began;
-        let failed = late && Duration::from_nanos(took) > typical;
+        self.learn(attempt, false);
+        let took = Duration::from_nanos(took);
+        // A call without an answer has it at its own beginning, which outruns nobody.
+        let won = self.calls[self.attempts[attempt].call].answered;
+        let outrun = took > OUTRUN * Duration::from_nanos(self.now - won).max(typical);
+        let failed = outrun || (late && took > typical);
         self.close(attempt, if failed { Outcome::Failed } else { Outcome::Cancelled }, failed);
         // Whatever its tree may still spend is spent.
         self.attempts[attempt].grant = None;
@@ -185,8 +193,8 @@ impl World {
         }
     }
 
-    /// Follows how long a method takes, where it asks for a second attempt.
-    fn learn(&mut self, attempt: usize) {
+    /// Follows how long a method takes until it is `answered`, where it asks for a second attempt.
+    fn learn(&mut self, attempt: usize, answered: bool) {
         let Attempt { call, lane, began, .. } = self.attempts[attempt];
         if !self.calls[call].hedged {
             return;
@@ -196,7 +204,12 @@ impl World {
         if delays.len() <= method {
             delays.resize_with(method + 1, || None);
         }
-        delays[method].get_or_insert_with(|| DelayEstimate::new(&rules)).record(now, now.nanos() - began);
+        let delay = delays[method].get_or_insert_with(|| DelayEstimate::new(&rules));
+        if answered {
+            delay.record(now, now.nanos() - began);
+        } else {
+            delay.cut_short(now, now.nanos() - began);
+        }
     }
 
     /// The instance's answer leaves for the gateway.

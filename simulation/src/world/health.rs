@@ -97,6 +97,9 @@ impl World {
         let pause = state.standing.pause(state.unhealthy, unit);
         if let Some(unhealthy) = turn {
             self.noticed(gateway, service, instance, if unhealthy { "unhealthy" } else { "healthy" });
+            if !unhealthy {
+                self.renew(gateway, service, instance);
+            }
         }
         self.agenda.enter(self.now + pause, Event::Check { gateway, life, service, instance });
     }

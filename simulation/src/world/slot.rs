@@ -150,6 +150,19 @@ impl World {
         streams.into_iter().for_each(|attempt| self.reply(attempt, Answer::Reset, 0));
     }
 
+    /// Lets go of connections without streams to an instance that is well again: they may be older than its host's last start.
+    pub(super) fn renew(&mut self, gateway: usize, service: usize, instance: usize) {
+        for thread in &mut self.gateways[gateway].threads {
+            let lane = &mut thread.lanes[service];
+            let places = lane.order.iter().zip(&mut lane.slots).filter(|(of, _)| **of == instance);
+            for (_, slot) in places {
+                if matches!(&slot.connection, Connection::Open { streams, .. } if streams.is_empty()) {
+                    slot.connection = Connection::None;
+                }
+            }
+        }
+    }
+
     /// Gives up connections that have streams and were silent for too long.
     pub(super) fn upkeep(&mut self, gateway: usize, life: u32) {
         if !self.lives(gateway, life) {

@@ -131,6 +131,7 @@ fn the_edge_knows_what_its_whole_trees_spent() {
             sample_sum(&text, "tenet_tree_amplification_ceiling", &[]),
         );
         assert_eq!(ceiling, 4.0);
+        assert!(text.contains("\ntenet_tree_amplification_ratio"), "it is told");
         assert!(ratio <= ceiling, "{ratio}");
     }
 }

@@ -12,6 +12,8 @@ fn a_fleet_says_where_it_listens_and_ends_whole() {
         for address in [up.public, up.console(), up.private()] {
             up.process.line_with(&address.to_string());
         }
+        // The last of what it says.
+        up.process.line_with("Ctrl-C drains and ends.");
         let curls: Vec<_> =
             up.process.output().into_iter().filter(|line| line.trim().starts_with("curl ")).collect();
         assert_eq!(curls.len(), 3, "{curls:?}");

@@ -40,6 +40,7 @@ impl Row<'_> {
         let expected = &self.case.expected;
         let whole = |name: &str| self.report[name].as_u64().map(|value| value as f64);
         let checks = [
+            ("calls", self.during()["calls"].as_f64(), expected.calls.map(|least| least as f64), false),
             ("harmed", whole("harmed"), expected.harmed.map(|most| most as f64), true),
             ("p99 during ÷ before", self.p99_ratio(), expected.p99_ratio, true),
             ("ms to recover", whole("recovered_after_ms"), expected.recovery_ms.map(|ms| ms as f64), true),
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_not_as_expected_is_said_and_what_was_not_measured_is_not_as_expected() {
         let report = |harmed: u64, during_ms: f64| {
-            let phases = json!({ "before": { "p99_ms": 10.0 }, "during": { "p99_ms": during_ms, "goodput_rps": 4000.0 } });
+            let phases = json!({ "before": { "p99_ms": 10.0 }, "during": { "calls": 30_000, "p99_ms": during_ms, "goodput_rps": 4000.0 } });
             json!({ "harmed": harmed, "recovered_after_ms": 0, "settled_after_ms": null, "phases": phases })
         };
         let check = |name: &str, report: &Value, expected: &[&str]| {
@@ -111,6 +112,9 @@ mod tests {
         };
         check("zone killed", &report(3, 30.0), &[]);
         check("zone killed", &report(4, 31.0), &["4.00 harmed", "3.10 p99"]);
+        let mut few = report(0, 10.0);
+        few["phases"]["during"]["calls"] = json!(29_999);
+        check("zone hangs", &few, &["29999.00 calls"]);
         check("rolling restart", &report(1, 90.0), &["1.00 harmed"]);
         check("3 × capacity", &report(9, 90.0), &["nothing ms to settle", "nothing % of CRITICAL"]);
     }

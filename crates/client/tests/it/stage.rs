@@ -76,7 +76,7 @@ impl tonic::server::UnaryService<Say> for Unary {
     type Future = Answer<Say>;
     fn call(&mut self, request: tonic::Request<Say>) -> Answer<Say> {
         let (probe, method) = (self.0.clone(), self.1.clone());
-        Box::pin(async move { probe.unary(&method, request.into_inner()).await.map(tonic::Response::new) })
+        Box::pin(async move { probe.unary(&method, request).await.map(tonic::Response::new) })
     }
 }
 
@@ -117,7 +117,8 @@ impl tonic::server::ClientStreamingService<Say> for Up {
 }
 
 impl Probe {
-    async fn unary(&self, method: &str, request: Say) -> Result<Say, Status> {
+    async fn unary(&self, method: &str, request: tonic::Request<Say>) -> Result<Say, Status> {
+        let (metadata, _, request) = request.into_parts();
         self.seen.begun.fetch_add(1, SeqCst);
         let mut guard = OnDrop(self.seen.clone(), false);
         let answer = match method {
@@ -133,7 +134,8 @@ impl Probe {
             "Context" => {
                 let context = tenet_service::Context::current().ok_or_else(|| Status::internal("none"))?;
                 let left = context.remaining().map_or(0, |left| left.as_millis() as u64);
-                let text = context.baggage.as_deref().unwrap_or("-").to_owned();
+                let share = metadata.get("tenet-allowance").map_or("0", |share| share.to_str().unwrap());
+                let text = format!("{}; may spend {share}", context.baggage.as_deref().unwrap_or("-"));
                 Ok(Say { text, number: left })
             }
             "Below" => {

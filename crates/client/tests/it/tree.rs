@@ -7,16 +7,19 @@ use tonic::Request;
 async fn an_allowance_is_divided_below_and_accounted_for_above() {
     let bottom = Instance::start("bottom");
     let top = Instance::start_above("top", Some(client([&bottom]).build().unwrap()));
-    // What the top was granted, what the bottom sees, what the top reports.
+    // What the top was granted, what the bottom may spend, what the top reports. A bottom that copies its baggage to all its calls copies
+    // an allowance of nothing: what is its own stands in a field beside it.
     for (granted, below, spent) in [
-        ("tenet-allowance=3", "tenet-allowance=1", Some("0")),
-        ("a=b,tenet-allowance=8", "a=b,tenet-allowance=2", Some("0")),
-        ("tenet-allowance=1", "tenet-allowance=0", Some("0")),
+        ("tenet-allowance=3", "tenet-allowance=0; may spend 1", Some("0")),
+        ("a=b,tenet-allowance=8", "a=b,tenet-allowance=0; may spend 2", Some("0")),
+        ("tenet-allowance=1", "tenet-allowance=0; may spend 0", Some("0")),
         // In a gateway's ledger, and nothing says that it is the top's alone: it is not for a client to spend.
-        ("tenet-allowance=3.0a1f00c0ffee1234", "tenet-allowance=0", None),
+        ("tenet-allowance=3.0a1f00c0ffee1234", "tenet-allowance=0; may spend 0", None),
         // The gateway says so (`share` below): the top divides it, and nobody below learns the place.
-        ("share=3,tenet-allowance=3.0a1f00c0ffee1234", "share=3,tenet-allowance=1", Some("0")),
-        ("a=b", "a=b,tenet-allowance=0", None),
+        ("share=3,tenet-allowance=3.0a1f00c0ffee1234", "share=3,tenet-allowance=0; may spend 1", Some("0")),
+        ("a=b", "a=b,tenet-allowance=0; may spend 0", None),
+        // Only a gateway or a client begins a tree: to a service that was told no number, there is nothing to spend.
+        ("tenet-allowance=*", "tenet-allowance=0; may spend 0", Some("0")),
     ] {
         let mut request = Request::new(say("Context"));
         request.metadata_mut().insert("baggage", granted.parse().unwrap());
@@ -60,8 +63,10 @@ async fn the_page_of_a_service_shows_its_clients() {
     call(channel, "Below", say("Echo")).await.unwrap();
     let page = top.metrics().await;
     let id = format!("probe-{}", bottom.address);
-    let state =
-        format!("tenet_instance_state{{service=\"probe\",instance=\"{id}\",zone=\"\",state=\"up\"}} 1\n");
+    let state = format!(
+        "tenet_instance_state{{service=\"probe\",instance_id=\"{id}\",address=\"{}\",zone=\"\",state=\"up\"}} 1\n",
+        bottom.address
+    );
     for line in [
         "# TYPE tenet_upstream_calls counter\n",
         "tenet_upstream_calls_total{service=\"probe\"} 1\n",

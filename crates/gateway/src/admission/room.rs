@@ -128,6 +128,9 @@ impl Room {
     /// `Overloaded`: the room is full.
     pub fn queue(self: &Rc<Self>, priority: Priority) -> Result<Place, Failure> {
         let now = self.now();
+        if self.queue.borrow().is_full(priority) {
+            return Err(self.refusal(now, priority));
+        }
         let (tell, word) = oneshot::channel();
         let pushed = self.queue.borrow_mut().push(now, priority, Waiter { priority, tell });
         let pushed = match pushed {

@@ -5,6 +5,7 @@
 //! | a stranger | the whole allowance: a tree begins here, whatever its baggage says |
 //! | a service whose SDK divides | what it was given for this call |
 //! | a service that copies baggage | its share of what is left at the gateway that called it; nothing at another gateway |
+//! | a service that does something of its own accord, and says so | the whole allowance: a tree begins here |
 //! | a service without trace context | the whole allowance: nobody called it, a tree begins here |
 //! | a service with trace context and without an allowance | nothing: it lost what it was given |
 
@@ -42,6 +43,7 @@ impl Tree {
         }
         let text = head.headers.get(BAGGAGE).and_then(|value| value.to_str().ok());
         match text.and_then(baggage::read) {
+            Some(Carried::Whole) => anew(),
             Some(Carried::Exclusive(amount)) => Tree { divided: true, ..Tree::of(amount) },
             Some(Carried::Shared { id, .. }) => {
                 let taken = worker.process.upstream.ledger().take(id, MAX);

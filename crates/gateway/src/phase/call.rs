@@ -37,7 +37,19 @@ pub fn has_idempotency_key(headers: &HeaderMap) -> bool {
     headers.contains_key(IDEMPOTENCY_KEY)
 }
 
-/// Sends `request` and waits for the answer's head.
+/// Lets the call through to its service, before anything is made ready for it: what is refused must cost next to nothing. None for
+/// streams.
+///
+/// # Errors
+/// There is no place for it, or none in time.
+pub async fn admit(exchange: &Exchange, policy: &Policy, ask: &Ask) -> Result<Option<Permit>, Failure> {
+    match ask.streams {
+        true => Ok(None),
+        false => admission::admit(exchange, policy, ask.deadline).await.map(Some),
+    }
+}
+
+/// Sends `request` and waits for the answer's head; `permit` is what [`admit`] gave.
 ///
 /// # Errors
 /// What kept the call from being answered.
@@ -46,11 +58,8 @@ pub async fn send(
     policy: &Policy,
     request: Request<Outgoing<Bounded>>,
     ask: Ask,
+    permit: Option<Permit>,
 ) -> Result<Reply, Failure> {
-    let permit = match ask.streams {
-        true => None,
-        false => Some(admission::admit(exchange, policy, ask.deadline).await?),
-    };
     let calling = exchange.worker.pool.call(&policy.service, request, terms(exchange, policy, &ask));
     let result = calling.await;
     let learnt = |reply: &Reply| Learnt {
@@ -63,7 +72,7 @@ pub async fn send(
     result.map_err(|error| error.failure)
 }
 
-/// Sends `request` and waits for all of the answer, at most `limit` bytes.
+/// Sends `request` and waits for all of the answer, at most `limit` bytes; `permit` is what [`admit`] gave.
 ///
 /// # Errors
 /// What kept the call from being answered.
@@ -72,9 +81,9 @@ pub async fn send_whole(
     policy: &Policy,
     request: Request<Outgoing<Bounded>>,
     ask: Ask,
+    permit: Option<Permit>,
     limit: usize,
 ) -> Result<WholeReply, Failure> {
-    let permit = Some(admission::admit(exchange, policy, ask.deadline).await?);
     let terms = terms(exchange, policy, &ask);
     let result = exchange.worker.pool.call_whole(&policy.service, request, terms, limit).await;
     let learnt = |reply: &WholeReply| Learnt {

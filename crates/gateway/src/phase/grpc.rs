@@ -45,15 +45,13 @@ pub async fn call(
     };
     let affinity = match (&plan.policy.hash_by, &outgoing) {
         (Some(field), Outgoing::Full(framed)) => {
-            framed.get(PREFIX..).and_then(|message| field.find(message)).map(affinity::hash)
+            // A compressed message has no fields to be found.
+            let message = framed.get(PREFIX..).filter(|_| framed.first() == Some(&0));
+            message.and_then(|message| field.find(message)).map(affinity::hash)
         }
         _ => None,
     };
     let idempotent = plan.policy.idempotent || call::has_idempotency_key(&exchange.head.headers);
-    let mut request = Request::new(outgoing);
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = plan.uri.clone();
-    *request.headers_mut() = forward::grpc_to_grpc(exchange);
     // A stream without a deadline still waits no longer for its head than any call may last.
     let head_by =
         deadline.unwrap_or_else(|| exchange.deadline(exchange.program.config().max_deadline.duration()));
@@ -65,7 +63,12 @@ pub async fn call(
         affinity,
         streams: plan.client_streaming || plan.server_streaming,
     };
-    let response = call::send(exchange, &plan.policy, request, ask).await?.response;
+    let permit = call::admit(exchange, &plan.policy, &ask).await?;
+    let mut request = Request::new(outgoing);
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = plan.uri.clone();
+    *request.headers_mut() = forward::grpc_to_grpc(exchange);
+    let response = call::send(exchange, &plan.policy, request, ask, permit).await?.response;
     let (head, mut incoming) = response.into_parts();
     if head.status != http::StatusCode::OK {
         return Err(status::of_http(head.status));

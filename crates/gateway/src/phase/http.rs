@@ -24,7 +24,6 @@ pub async fn call(
     body: Option<RequestBody>,
 ) -> Result<Answer, Failure> {
     method_allowed(exchange, plan)?;
-    let uri = uri(exchange, plan)?;
     let limit = exchange.program.limits().streamed_body.0;
     if content_length(&exchange.head.headers).is_some_and(|length| length > limit) {
         return Err(too_large(limit as usize));
@@ -33,14 +32,11 @@ pub async fn call(
     let head_request = exchange.head.method == Method::HEAD;
     let method = exchange.head.method.clone();
     let idempotent = method.is_idempotent() || call::has_idempotency_key(&exchange.head.headers);
-    let mut request = Request::new(match body {
+    let outgoing = match body {
         Some(body) if idempotent => body::repeatable(body, limit).await?,
         Some(body) => Outgoing::Stream(Bounded::new(body, limit)),
         None => Outgoing::Empty,
-    });
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = forward::http_to_http(exchange);
+    };
     let ask = Ask {
         deadline,
         tell_deadline: false,
@@ -49,7 +45,12 @@ pub async fn call(
         affinity: None,
         streams: false,
     };
-    let response = call::send(exchange, &plan.policy, request, ask).await?.response;
+    let permit = call::admit(exchange, &plan.policy, &ask).await?;
+    let mut request = Request::new(outgoing);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri(exchange, plan)?;
+    *request.headers_mut() = forward::http_to_http(exchange);
+    let response = call::send(exchange, &plan.policy, request, ask, permit).await?.response;
     let (head, incoming) = response.into_parts();
     let mut headers = head.headers;
     forward::answer(&mut headers, plan.policy.service.protocol() == Protocol::H1);

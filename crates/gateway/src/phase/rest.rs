@@ -44,22 +44,29 @@ pub async fn call(
         Some(body) => whole_body(exchange, plan, body).await?,
         None => Bytes::new(),
     };
+    let idempotent = plan.policy.idempotent || call::has_idempotency_key(&exchange.head.headers);
+    let mut ask = Ask {
+        deadline,
+        tell_deadline: true,
+        meaning: Meaning::Grpc,
+        idempotent,
+        affinity: None,
+        streams: false,
+    };
+    let permit = call::admit(exchange, &plan.policy, &ask).await?;
     let mut unknowns = Unknowns::new();
     let message = transcode_in(exchange, plan, captures, query, &body, &mut unknowns)?;
     drop(body);
 
-    let affinity =
+    ask.affinity =
         plan.policy.hash_by.as_ref().and_then(|field| field.find(&message[PREFIX..])).map(affinity::hash);
-    let idempotent = plan.policy.idempotent || call::has_idempotency_key(&exchange.head.headers);
     let mut request = Request::new(Outgoing::<Bounded>::Full(message));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = plan.uri.clone();
     *request.headers_mut() = forward::rest_to_grpc(exchange);
-    let ask =
-        Ask { deadline, tell_deadline: true, meaning: Meaning::Grpc, idempotent, affinity, streams: false };
     let limit = plan.max_response.saturating_add(PREFIX);
     let WholeReply { head, body, trailers, .. } =
-        call::send_whole(exchange, &plan.policy, request, ask, limit).await?;
+        call::send_whole(exchange, &plan.policy, request, ask, permit, limit).await?;
     if head.status != StatusCode::OK {
         return Err(status::of_http(head.status));
     }

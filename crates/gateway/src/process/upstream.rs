@@ -38,6 +38,11 @@ pub fn check_health(process: &Arc<Process>) -> Checker {
     })
 }
 
+/// What the N−1 alarm of a service is known by.
+fn alarm_id(service: &str) -> String {
+    format!("capacity {service}")
+}
+
 /// What was told last, and what is remembered from second to second.
 #[derive(Default)]
 pub struct Reporter {
@@ -82,7 +87,14 @@ impl Reporter {
         process.collector.set_instances(instances.iter().map(instance_view).collect());
         self.instances =
             instances.iter().map(|one| ((one.service.clone(), one.id.clone()), Before::of(one))).collect();
-        self.capacity.retain(|name, _| services.iter().any(|service| service.name == *name));
+        self.capacity.retain(|name, _| {
+            let stays = services.iter().any(|service| service.name == *name);
+            if !stays {
+                process.collector.clear(&alarm_id(name), SystemTime::now());
+            }
+            stays
+        });
+        self.offered.retain(|number, _| services.iter().any(|service| service.number == *number));
     }
 
     fn totals(&mut self, process: &Process, instances: &[InstanceView], services: &[ServiceView]) {
@@ -162,10 +174,13 @@ impl Reporter {
         let before = self.offered.insert(service.number, total).unwrap_or(total);
         let capacity = self.capacity.entry(service.name.clone()).or_default();
         let offered = total.saturating_sub(before);
-        let gauge = capacity.second(process.upstream.now(), offered, &seconds)?;
+        let id = alarm_id(&service.name);
+        let Some(gauge) = capacity.second(process.upstream.now(), offered, &seconds) else {
+            process.collector.clear(&id, SystemTime::now());
+            return None;
+        };
         let zones = &process.current().names.zones;
         let lost = gauge.lost.describe(|zone| zones.get(usize::from(zone)).map_or("", String::as_str));
-        let id = format!("capacity {}", service.name);
         if gauge.alarm {
             process.collector.raise(Alarm {
                 id,

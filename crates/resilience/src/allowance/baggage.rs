@@ -3,6 +3,7 @@
 //! ```text
 //!   baggage: userId=alice,tenet-allowance=2,isProduction=false            for a child that divides: two, and nobody else's
 //!   baggage: userId=alice,tenet-allowance=2.0a1f00c0ffee1234              for a child that copies: two in a ledger, under this id
+//!   baggage: tenet-allowance=*                                            nobody called: a tree begins here
 //! ```
 
 use super::spent::decimal;
@@ -10,6 +11,12 @@ use super::{EntryId, MAX};
 
 /// Our member's key.
 pub const KEY: &str = "tenet-allowance";
+
+/// The value that says [`Carried::Whole`].
+const WHOLE: &str = "*";
+
+/// The whole baggage of work that no call asked for.
+pub const BACKGROUND: &str = "tenet-allowance=*";
 
 /// Bytes of a baggage string that every platform must pass on (W3C Baggage, 3.3.2 "Limits"); beyond them it may drop any member.
 pub const MAX_BYTES: usize = 8192;
@@ -22,6 +29,9 @@ pub const MAX_MEMBERS: usize = 64;
 pub enum Carried {
     /// So many extra attempts, for the child alone: it divides them among its own calls.
     Exclusive(u32),
+    /// Whatever a whole tree may spend: a service does this of its own accord, and says so because a trace alone would look like a call
+    /// that lost what it was given. Who reads it begins a tree, and passes on something else.
+    Whole,
     /// So many extra attempts for everybody who shows `id` to the [`Ledger`](super::Ledger) it is from. Who carries it has
     /// nothing of its own to spend.
     Shared {
@@ -37,6 +47,9 @@ pub enum Carried {
 pub fn read(baggage: &str) -> Option<Carried> {
     // By bytes: every separator is ASCII, and looking for characters takes several times as long in strings so short.
     let value = baggage.as_bytes().split(|byte| *byte == b',').find_map(ours)?;
+    if value == WHOLE.as_bytes() {
+        return Some(Carried::Whole);
+    }
     let dot = value.iter().position(|byte| *byte == b'.');
     let (amount, id) = dot.map_or((value, None), |dot| (&value[..dot], Some(&value[dot + 1..])));
     let amount = decimal(amount)?.min(MAX);
@@ -71,6 +84,7 @@ pub fn write(baggage: Option<&str>, carried: &Carried, out: &mut String) {
     out.push('=');
     match carried {
         Carried::Exclusive(amount) => push_decimal(*amount, out),
+        Carried::Whole => out.push_str(WHOLE),
         Carried::Shared { amount, id } => {
             push_decimal(*amount, out);
             out.push('.');
@@ -127,6 +141,8 @@ mod tests {
         let check = |baggage: &str, expected| assert_eq!(read(baggage), expected, "{baggage:?}");
         check("tenet-allowance=2", Some(Carried::Exclusive(2)));
         check("tenet-allowance=0", Some(Carried::Exclusive(0)));
+        check(BACKGROUND, Some(Carried::Whole));
+        check("a=b, tenet-allowance = * ;p,c=d", Some(Carried::Whole));
         check("a=b,tenet-allowance=2,c=d", Some(Carried::Exclusive(2)));
         check(" a = b , \ttenet-allowance\t= 2 ;p=1; q , c=d", Some(Carried::Exclusive(2)));
         check("tenet-allowance=64", Some(Carried::Exclusive(64)));

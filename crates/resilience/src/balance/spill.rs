@@ -31,6 +31,7 @@
 
 use crate::Moment;
 use crate::ewma::{Observation, Outcome};
+use crate::moment::nanos_f64;
 use std::time::Duration;
 
 /// The share that always goes to the other side, so that its latency is known: one call in 64.
@@ -138,7 +139,7 @@ impl Spill {
             self.shift(if local { 1.0 - self.share } else { -self.share } / REFUSALS);
         }
         let side = if local { &mut self.local } else { &mut self.remote };
-        let mut seen = ((observation.latency.as_nanos() as f64).max(1.0) * busyness).log2();
+        let mut seen = (nanos_f64(observation.latency).max(1.0) * busyness).log2();
         if let (Outcome::Failed | Outcome::Refused, Some(Side { mean, .. })) = (observation.outcome, *side) {
             // Failing or refusing fast is no capacity: it counts as an answer that took twice as long as usual.
             seen = seen.max(mean + 1.0).min(LONGEST);

@@ -144,3 +144,44 @@ fn what_is_far_too_old_is_forgotten() {
     assert!(estimate.quantile(end.plus(window)).is_some(), "a pause of a window is nothing");
     assert_eq!(estimate.quantile(end.plus(window * 2 * (MAX_WINDOWS as u32 + 1))), None);
 }
+
+#[test]
+fn hedging_by_the_estimate_stays_at_its_share() {
+    // The share of calls that got a second attempt after it was the estimate's own doing for long; `told` whether losers are told of.
+    let hedged = |told: bool| {
+        let (mut estimate, mut random) = (estimate(0.95), Uniform(7));
+        let mut took = || (-random.next().ln() * 10.0 * MS as f64) as u64;
+        let (mut second, calls) = (0u64, 40_000u64);
+        for call in 0..calls {
+            let now = Moment::from_nanos(call * MS);
+            let (first, delay) = (took(), estimate.quantile(now).map(|delay| delay.as_nanos() as u64));
+            let Some(delay) = delay.filter(|delay| first > *delay) else {
+                estimate.record(now, first);
+                continue;
+            };
+            second += u64::from(call >= calls / 2);
+            let hedge = took();
+            let (won, lost) =
+                if delay + hedge < first { (hedge, delay + hedge) } else { (first, first - delay) };
+            estimate.record(now, won);
+            if told {
+                estimate.cut_short(now, lost);
+            }
+        }
+        second as f64 / (calls / 2) as f64
+    };
+    let share = hedged(true);
+    assert!((0.04..0.06).contains(&share), "{share}");
+    // What the rule is for.
+    assert!(hedged(false) > 0.08, "{}", hedged(false));
+}
+
+#[test]
+fn what_was_cut_short_early_says_nothing() {
+    let mut estimate = estimate(0.5);
+    let end = feed(&mut estimate, Moment::START, 1, 200, 10 * MS);
+    for step in 0..1000 {
+        estimate.cut_short(end.plus(Duration::from_millis(step)), MS);
+    }
+    assert!(off(estimate.quantile(end.plus(Duration::from_secs(1))), 10 * MS) <= RELATIVE_ERROR);
+}

@@ -2,6 +2,7 @@
 
 use super::{LoadRules, Observation, Outcome};
 use crate::Moment;
+use crate::moment::nanos_f64;
 
 /// Share of each answer in the averages: about the last 64 answers count.
 const STEP: f64 = 1.0 / 64.0;
@@ -38,7 +39,7 @@ impl Average {
         if observation.outcome != Outcome::Ok {
             return;
         }
-        let latency = observation.latency.as_nanos() as f64;
+        let latency = nanos_f64(observation.latency);
         self.answers = (self.answers + 1.0).min(1.0 / STEP);
         let mean = self.latency.unwrap_or(latency);
         self.latency = Some(mean + (latency - mean) / self.answers);
@@ -59,7 +60,7 @@ impl Average {
 
     /// Mean latency of good answers in nanoseconds, at least one; the initial one before the first.
     pub fn latency(&self) -> f64 {
-        self.latency.unwrap_or(self.rules.initial.as_nanos() as f64).max(1.0)
+        self.latency.unwrap_or(nanos_f64(self.rules.initial)).max(1.0)
     }
 
     /// What an instance has in flight on average while it has anything, at least 1.
@@ -78,13 +79,13 @@ impl Average {
     /// How much of `decay` has passed since `then`, 0 to 1; 0 as long as that is so little that it makes no difference (busy instances are
     /// spared the arithmetic).
     pub(super) fn idle(&self, then: Moment, now: Moment) -> f64 {
-        let passed = now.since(then).as_nanos() as f64 / (self.rules.decay.as_nanos() as f64).max(1.0);
+        let passed = now.nanos_since(then) / nanos_f64(self.rules.decay).max(1.0);
         if passed < IDLE_LEAST { 0.0 } else { passed.min(1.0) }
     }
 
     /// What is left of something measured at `then`: e^(−Δt/decay).
     pub fn fade(&self, then: Moment, now: Moment) -> f64 {
-        let decay = self.rules.decay.as_nanos() as f64;
-        if decay <= 0.0 { 0.0 } else { (-(now.since(then).as_nanos() as f64) / decay).exp() }
+        let decay = nanos_f64(self.rules.decay);
+        if decay <= 0.0 { 0.0 } else { (-now.nanos_since(then) / decay).exp() }
     }
 }

@@ -19,6 +19,23 @@ fn priorities_fill_their_shares_in_order() {
     assert_eq!(taken, 10, "a bulkhead is a bound for everybody");
 }
 
+#[test]
+fn a_bound_below_the_least_limit_holds() {
+    for max in [1, 4, 10] {
+        let limiter = Limiter::new(&LimitRules { max, ..LimitRules::default() });
+        assert_eq!(limiter.limit(), u64::from(max));
+        for round in 1..=200u64 {
+            let taken = (0..1000).take_while(|_| limiter.try_acquire(Priority::Normal).is_ok()).count();
+            assert_eq!(taken, max as usize, "round {round}");
+            for _ in 0..taken {
+                let sample = Sample { latency: Duration::from_millis(10), outcome: Outcome::Ok };
+                limiter.release(Moment::START.plus(Duration::from_millis(40 * round)), sample);
+            }
+        }
+        assert!(limiter.base().is_some(), "windows were closed, and the limit was free to move");
+    }
+}
+
 /// A window of 100 ms in which `most` were always in flight and each took this long.
 fn seen(latency_ms: f64, most: u64) -> Seen {
     let answered = (most as f64 * 100.0 / latency_ms) as u64;

@@ -77,3 +77,34 @@ fn no_priority_passes_its_share_while_windows_close() {
         assert!(limiter.base().is_some(), "{threads} threads: windows were closed meanwhile");
     }
 }
+
+#[test]
+fn each_priority_alone_keeps_to_its_share_at_any_number_of_threads() {
+    let rules =
+        LimitRules { initial: 8, min: 8, max: 8, window: Duration::from_millis(1), ..LimitRules::default() };
+    for threads in [1, 2, 8] {
+        for priority in Priority::REFUSABLE {
+            let limiter = Limiter::new(&rules);
+            let bound = limiter.bound(priority);
+            let (running, most) = (AtomicU64::new(0), AtomicU64::new(0));
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        for round in 0..4_000u64 {
+                            let mut held = 0u64;
+                            while limiter.try_acquire(priority).is_ok() {
+                                held += 1;
+                                most.fetch_max(running.fetch_add(1, AcqRel) + 1, Relaxed);
+                            }
+                            for _ in 0..held {
+                                running.fetch_sub(1, AcqRel);
+                                limiter.release(Moment::from_nanos(round * 1_000_000), sample(1));
+                            }
+                        }
+                    });
+                }
+            });
+            assert_eq!(most.load(Relaxed), bound, "{threads} threads: all of its share and no more");
+        }
+    }
+}

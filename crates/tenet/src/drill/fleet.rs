@@ -125,7 +125,11 @@ fn noticed(gateway: &str, snapshot: &Snapshot, targets: &[String]) -> Vec<Notice
                 .iter()
                 .any(|id| event.subject.contains(id.as_str()) || event.text.contains(id.as_str()))
     });
-    let events = events.map(|event| notice(event.at_unix_ms, format!("{} {}", event.subject, event.text)));
+    // Most texts begin with whom they are about.
+    let events = events.map(|event| {
+        let about = if event.text.starts_with(&event.subject) { "" } else { &event.subject };
+        notice(event.at_unix_ms, format!("{about} {}", event.text).trim_start().to_owned())
+    });
     let left_out = snapshot.instances.iter().filter(|one| !one.healthy && targets.contains(&one.id));
     let left_out = left_out.map(|one| notice(snapshot.closed_unix_ms, format!("{} gets no calls", one.id)));
     events.chain(left_out).collect()

@@ -7,6 +7,7 @@ use super::{Meaning, Outbound, Want};
 use crate::fault::Fault;
 use crate::instance::raise;
 use crate::lane::Lane;
+use crate::service::MethodHandle;
 use crate::slot::Slot;
 use crate::{Incoming, Protocol, h1, h2};
 use base64::Engine as _;
@@ -63,6 +64,8 @@ pub(crate) struct Attempt<'a> {
     lane: &'a Rc<Lane>,
     slot: &'a Rc<Slot>,
     progress: &'a Progress,
+    /// The method whose delay is followed, where it asks for hedging.
+    hedge: Option<MethodHandle>,
     began: Moment,
     ended: bool,
     /// Whether a key chose the instance.
@@ -70,18 +73,18 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Makes the attempt and tells everyone who learns from attempts how it ended.
-    pub(crate) async fn run(out: &Outbound<'_>, slot: &Rc<Slot>) -> Outcome {
+    /// Makes the attempt, which begins `now`, and tells everyone who learns from attempts how it ended.
+    pub(crate) async fn run(out: &Outbound<'_>, slot: &Rc<Slot>, now: Moment) -> Outcome {
         let instance = &slot.state.instance;
         out.progress.chose(instance.zone);
-        let now = out.lane.now();
         slot.load.borrow_mut().began(now);
         let keyed = out.terms.affinity.is_some();
         if keyed {
             slot.state.keyed.fetch_add(1, Relaxed);
         }
         let (lane, progress) = (out.lane, out.progress);
-        let mut attempt = Attempt { lane, slot, progress, began: now, ended: false, keyed };
+        let hedge = out.terms.hedge;
+        let mut attempt = Attempt { lane, slot, progress, hedge, began: now, ended: false, keyed };
         let mut share = Share::of(out, slot);
         if let Some(delay) = slot.state.injected_delay() {
             tokio::time::sleep(delay).await;
@@ -100,15 +103,17 @@ impl Attempt<'_> {
         let (mut response, whole, verdict) = match read {
             Ok(read) => read,
             Err(fault) => {
-                if fault.ended() == Ended::NeverLeft {
+                if matches!(fault.ended(), Ended::NeverLeft | Ended::NotRun(_)) {
                     share.unused();
                 }
                 attempt.failed(&fault, now, latency);
                 return Err(fault);
             }
         };
-        let trailers = whole.as_ref().and_then(|whole| whole.trailers.as_ref());
-        if let Some(utilisation) = utilisation(response.headers(), trailers) {
+        let trailers =
+            whole.as_ref().and_then(|whole| whole.trailers.as_ref()).filter(|fields| tells(fields));
+        let head = Some(response.headers()).filter(|fields| tells(fields));
+        if let Some(utilisation) = utilisation(head, trailers) {
             out.lane.reported(slot, now, utilisation);
         }
         let shown = shown(verdict);
@@ -118,17 +123,15 @@ impl Attempt<'_> {
         if streams {
             let status_follows = out.terms.meaning == Meaning::Grpc;
             if !status_follows {
-                share.settle(&out.lane.local.shared, response.headers(), None);
+                share.settle(&out.lane.local.shared, head, None);
                 slot.vote(out.lane, shown);
             }
             response.body_mut().observe(Observed::new(out.lane, slot, share, status_follows));
         } else {
-            share.settle(&out.lane.local.shared, response.headers(), trailers);
+            share.settle(&out.lane.local.shared, head, trailers);
             slot.vote(out.lane, shown);
         }
-        if shown == ewma::Outcome::Ok {
-            out.lane.learn(out.terms.hedge, now, latency);
-        }
+        out.lane.learn(hedge, now, latency, shown == ewma::Outcome::Ok);
         let (zone, instance) = (instance.zone, instance.id.clone());
         Ok(Answered { response, whole, verdict, zone, instance, latency })
     }
@@ -159,18 +162,18 @@ impl Attempt<'_> {
     }
 
     fn failed(&self, fault: &Fault, now: Moment, latency: Duration) {
-        if !fault.is_of_instance() {
+        let ended = fault.ended();
+        // What never left shows nothing of how the instance answers; that it cannot be connected to is another matter.
+        if !fault.is_of_instance() || ended == Ended::NeverLeft {
             return self.given_up(now, latency);
         }
-        let ended = fault.ended();
         let outcome = match ended {
             Ended::NotRun(_) => ewma::Outcome::Refused,
             _ => ewma::Outcome::Failed,
         };
+        self.lane.learn(self.hedge, now, latency, false);
         self.observe(now, latency, outcome, false);
-        if ended != Ended::NeverLeft {
-            self.slot.vote(self.lane, outcome);
-        }
+        self.slot.vote(self.lane, outcome);
     }
 
     fn observe(&self, now: Moment, latency: Duration, outcome: ewma::Outcome, streams: bool) {
@@ -193,6 +196,7 @@ impl Drop for Attempt<'_> {
         }
         let now = self.slot.now();
         let latency = now.since(self.began);
+        self.lane.learn(self.hedge, now, latency, false);
         let (late, typical) = (self.progress.is_late(), self.lane.typical());
         // The same request was answered elsewhere in a fraction of the time that this one has been silent.
         let outrun = self.progress.won_in().is_some_and(|won| latency > OUTRUN * won.max(typical));
@@ -215,9 +219,19 @@ fn shown(verdict: Verdict) -> ewma::Outcome {
     }
 }
 
+/// Whether an instance says in these fields anything of itself that is looked for by name: each look-up costs more than this one look at
+/// the few fields there are, and most instances say nothing.
+fn tells(fields: &HeaderMap) -> bool {
+    let tells = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("tenet-") || name.starts_with("endpoint-load-metrics")
+    };
+    fields.keys().any(tells)
+}
+
 /// Which share of its capacity an instance says is used (ORCA, gRFC A51).
-fn utilisation(head: &HeaderMap, trailers: Option<&HeaderMap>) -> Option<f64> {
-    let find = |name: &HeaderName| trailers.and_then(|fields| fields.get(name)).or_else(|| head.get(name));
+fn utilisation(head: Option<&HeaderMap>, trailers: Option<&HeaderMap>) -> Option<f64> {
+    let find = |name: &HeaderName| [trailers, head].into_iter().flatten().find_map(|fields| fields.get(name));
     if let Some(value) = find(&LOAD_BINARY) {
         // Senders need not pad (gRPC over HTTP/2, Custom-Metadata).
         let unpadded = value.as_bytes().trim_ascii_end();
@@ -283,8 +297,8 @@ impl Observed {
         }
         let none = HeaderMap::new();
         let trailers = trailers.unwrap_or(&none);
-        self.share.settle(&self.lane.local.shared, &none, Some(trailers));
-        if let Some(utilisation) = utilisation(&none, Some(trailers)) {
+        self.share.settle(&self.lane.local.shared, None, Some(trailers));
+        if let Some(utilisation) = utilisation(None, Some(trailers)) {
             self.lane.reported(&self.slot, self.slot.now(), utilisation);
         }
         self.vote(shown(Verdict::of(Meaning::Grpc, StatusCode::OK, &none, Some(trailers))));

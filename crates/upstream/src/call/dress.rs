@@ -48,11 +48,11 @@ impl Share {
     }
 
     /// The answer is complete: what its tree said it spent, or took here, is gone; the rest comes back.
-    pub(crate) fn settle(&mut self, shared: &Shared, head: &HeaderMap, trailers: Option<&HeaderMap>) {
+    pub(crate) fn settle(&mut self, shared: &Shared, head: Option<&HeaderMap>, trailers: Option<&HeaderMap>) {
         let Some(grant) = self.grant.take() else { return };
         let amount = grant.amount();
         let taken = self.entry.take().map_or(0, |entry| amount.saturating_sub(entry.close()));
-        let said = trailers.and_then(|fields| fields.get(RETRIES_SPENT)).or_else(|| head.get(RETRIES_SPENT));
+        let said = [trailers, head].into_iter().flatten().find_map(|fields| fields.get(RETRIES_SPENT));
         let said = said.and_then(|value| read_spent(value.as_bytes()));
         if shared.divides() {
             settled(grant, said);
@@ -80,15 +80,16 @@ impl Outbound<'_> {
         }
         let amount = share.grant.as_ref().map_or(0, Grant::amount);
         let carried = match &share.entry {
-            None if self.lane.local.shared.divides() => Carried::Exclusive(amount),
             Some(entry) => Carried::Shared { amount, id: entry.id() },
-            // Without a place in the ledger a copy could be spent twice.
+            // Whoever passes baggage on copies it to all its calls, and without a place in a ledger each copy could be spent.
             None => Carried::Exclusive(0),
         };
-        match &share.entry {
-            Some(_) => headers.insert(RETRY_SHARE, HeaderValue::from(amount)),
-            None => headers.remove(RETRY_SHARE),
-        };
+        // A field of its own is read by those alone who divide what it says.
+        if share.entry.is_some() || (amount > 0 && self.lane.local.shared.divides()) {
+            headers.insert(RETRY_SHARE, small(amount));
+        } else {
+            headers.remove(RETRY_SHARE);
+        }
         let before = self.head.baggage.as_ref().and_then(|value| value.to_str().ok());
         let mut text = String::with_capacity(before.map_or(0, str::len) + 48);
         baggage::write(before, &carried, &mut text);
@@ -97,6 +98,14 @@ impl Outbound<'_> {
             _ => headers.remove(BAGGAGE),
         };
     }
+}
+
+/// A share; the usual ones without an allocation.
+fn small(amount: u32) -> HeaderValue {
+    const USUAL: [&str; 9] = ["0", "1", "2", "3", "4", "5", "6", "7", "8"];
+    USUAL
+        .get(amount as usize)
+        .map_or_else(|| HeaderValue::from(amount), |text| HeaderValue::from_static(text))
 }
 
 /// The time left as the gRPC wire spells it: at most eight digits and a unit.

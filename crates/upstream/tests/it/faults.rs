@@ -1,16 +1,27 @@
 //! What happens when instances refuse, leave, vanish or hang: fail-over, back-off, drains.
 
+use crate::support::h1;
 use crate::support::h2s::{Server, answer};
-use crate::support::{Client, channel, data, eventually, get, instance, options, request, roster, run, text};
+use crate::support::{
+    Client, channel, data, eventually, get, instance, options, request, roster, run, terms, text,
+};
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::Builder;
 use http::Response;
+use http::uri::PathAndQuery;
 use http_body_util::BodyExt;
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 use tenet_error::Code;
-use tenet_upstream::{Health, Outgoing, PoolOptions, Protocol, Protocol::H2};
+use tenet_resilience::call::CallRules;
+use tenet_upstream::{
+    CallTerms, Checker, Happening, Health, HealthCheck, HealthRules, Outgoing, PoolOptions, Protocol,
+    Protocol::{H1, H2},
+    ServiceRules,
+};
 use tokio::net::TcpListener;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
@@ -419,5 +430,123 @@ fn an_instance_that_hangs_is_ejected_by_the_calls_that_second_attempts_save() {
         assert!(hung.requests.get() >= 5, "{}", hung.requests.get());
         let view = &client.views()[0];
         assert_eq!((view.health, view.ejections), (Health::Ejected, 1));
+    });
+}
+
+/// Checks that come often enough to be waited for; none has to fail twice.
+fn checked(check: HealthCheck) -> ServiceRules {
+    let health = HealthRules {
+        check,
+        interval: Duration::from_millis(10),
+        unhealthy_after: 1,
+        ..HealthRules::default()
+    };
+    ServiceRules { pool: options(), health, ..ServiceRules::default() }
+}
+
+/// Calls, is told by the checks that the instance is away, then that it is back, and calls again; returns how often it connected for calls.
+async fn connects_around_a_lapse(client: Client, sick: Rc<Cell<bool>>) -> u64 {
+    client.get("/x").await.unwrap();
+    client.get("/x").await.unwrap();
+    assert_eq!(client.views()[0].connects, 1);
+    let _checker = Checker::start(&client.shared, |_| {});
+    for (is_sick, health) in [(true, Health::Unhealthy), (false, Health::Up)] {
+        sick.set(is_sick);
+        eventually("the checks to say so", || client.views()[0].health == health).await;
+    }
+    client.get("/x").await.unwrap();
+    assert_eq!(client.open(), 1, "the old connection is closed");
+    client.views()[0].connects
+}
+
+#[test]
+fn an_instance_that_was_away_is_called_on_a_new_connection() {
+    run(async {
+        let sick: Rc<Cell<bool>> = Rc::default();
+        let says = sick.clone();
+        let server = h1::Server::start(move |connection, _| {
+            // The first connection is the calls'.
+            let sick = says.get() && connection > 0;
+            h1::Act::Answer(if sick {
+                "HTTP/1.1 503 Away\r\ncontent-length: 0\r\n\r\n"
+            } else {
+                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+            })
+        });
+        let path = PathAndQuery::from_static("/healthz");
+        let client = Client::by(H1, &[server.await.address], checked(HealthCheck::Http { path }));
+        assert_eq!(connects_around_a_lapse(client, sick).await, 2);
+
+        let sick: Rc<Cell<bool>> = Rc::default();
+        let says = sick.clone();
+        let server = Server::start(Builder::new(), move |request, mut respond| {
+            let away = request.uri().path().ends_with("/Check") && says.get();
+            async move {
+                let status = if away { 503 } else { 200 };
+                let _ = respond.send_response(Response::builder().status(status).body(()).unwrap(), true);
+            }
+        });
+        let client = Client::by(H2, &[server.await.address], checked(HealthCheck::Grpc));
+        assert_eq!(connects_around_a_lapse(client, sick).await, 2);
+    });
+}
+
+#[test]
+fn a_method_that_asks_for_it_is_hedged_after_its_usual_time() {
+    run(async {
+        // The first slow call is never answered, wherever it comes. Nothing but a hedge can end that.
+        let met: Rc<Cell<bool>> = Rc::default();
+        let server = || {
+            let met = met.clone();
+            Server::start(Builder::new(), move |request, respond| {
+                let hangs = request.uri().path() == "/slow" && !met.replace(true);
+                async move {
+                    if hangs {
+                        std::future::pending::<()>().await;
+                    }
+                    answer(respond, "ok");
+                }
+            })
+        };
+        let servers = [server().await, server().await];
+        let rules = ServiceRules {
+            pool: options(),
+            call: CallRules { halfway: false, attempts: 2, ..CallRules::default() },
+            ..ServiceRules::default()
+        };
+        let client = Client::by(H2, &[servers[0].address, servers[1].address], rules);
+        let call = async |path: &str| {
+            let hedge = Some(client.service.method("Read"));
+            let terms = CallTerms { idempotent: true, hedge, ..terms(Duration::from_secs(10)) };
+            let reply = client.pool.call(&client.service, get(path), terms).await.unwrap();
+            text(reply.response.into_body()).await.unwrap()
+        };
+        for _ in 0..150 {
+            call("/quick").await;
+        }
+        let before = client.shared.service_views().remove(0);
+        assert_eq!(call("/slow").await, "ok");
+        let after = client.shared.service_views().remove(0);
+        assert_eq!((after.hedges - before.hedges, after.hedges_won - before.hedges_won), (1, 1));
+        assert_eq!(after.attempts - before.attempts, 2);
+    });
+}
+
+#[test]
+fn what_cannot_be_connected_to_has_failed_no_attempt() {
+    run(async {
+        let server = Server::named("ok").await;
+        let client = Client::new(H2, &[nobody().await, server.address], options());
+        for _ in 0..20 {
+            assert_eq!(client.get("/x").await.unwrap(), "ok");
+        }
+        let views = client.views();
+        let (away, here) = (&views[0], &views[1]);
+        assert!(away.connect_failures > 0, "it was tried");
+        assert_eq!((away.health, away.finished, away.failures), (Health::Failing, 0, 0));
+        assert_eq!((here.finished, here.failures), (20, 0));
+        let told = client.shared.take_told();
+        assert_eq!(told.iter().map(|told| told.what).collect::<Vec<_>>(), [Happening::Down]);
+        assert!(told[0].text.starts_with("i0 cannot be connected to: "), "{}", told[0].text);
     });
 }
