@@ -4,7 +4,7 @@ use crate::backend::{self, Backends};
 use crate::contract::Case;
 use crate::load::{self, Closed, Shape, Target};
 use crate::peers::{Kind, Options, Peer};
-use crate::report::Report;
+use crate::report::{Report, spread, verdict};
 use crate::statistics::{median, percentile, range};
 use crate::{Outcome, cpu, machine};
 use std::time::Duration;
@@ -190,19 +190,17 @@ fn cpu_table(rows: &[Row]) -> Vec<Vec<String>> {
             .to_vec(),
     ];
     for row in rows {
-        let (low, high) = range(&row.cpu_us);
         let ratios = ratios(rows, row.case, row.kind);
         let (ratio, ratio_spread) = if ratios.is_empty() || row.kind == Kind::Tenet {
             ("".to_owned(), String::new())
         } else {
-            let (low, high) = range(&ratios);
-            (format!("{:.2}", median(&ratios)), format!("{low:.2} – {high:.2}"))
+            (format!("{:.2}", median(&ratios)), spread(&ratios, 2))
         };
         table.push(vec![
             row.case.title().into(),
             row.kind.title().into(),
             format!("{:.1}", median(&row.cpu_us)),
-            format!("{low:.1} – {high:.1}"),
+            spread(&row.cpu_us, 1),
             ratio,
             ratio_spread,
         ]);
@@ -228,7 +226,7 @@ fn expectations(rows: &[Row]) -> Vec<String> {
             return None;
         }
         let ratio = median(&ratios);
-        let verdict = if ratio <= *most { "held" } else { "LOST" };
+        let verdict = verdict(ratio <= *most);
         Some(format!(
             "{}: expected at most {most} × {}, measured {ratio:.2}: {verdict}.",
             case.title(),

@@ -1,8 +1,8 @@
 //! What all of one pool's connections share: randomness, timers, and how many of them are alive.
 
-use crate::Shared;
 use crate::random::Random;
 use crate::timer::Timers;
+use crate::{Part, Shared};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) part: Part,
     pub(crate) random: Random,
     pub(crate) timers: Timers,
     /// Set once by a drain: no connection is kept for later any more.
@@ -23,10 +24,11 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(thread: usize, shared: Arc<Shared>) -> Local {
+    pub(crate) fn new(part: Part, shared: Arc<Shared>) -> Local {
         Local {
             shared,
-            random: Random::new(thread),
+            part,
+            random: Random::new(part.thread),
             timers: Timers::default(),
             draining: Cell::new(false),
             alive: Cell::new(0),
