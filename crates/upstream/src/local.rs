@@ -3,7 +3,7 @@
 use crate::random::Random;
 use crate::timer::Timers;
 use crate::{Part, Shared};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
     pub(crate) part: Part,
+    /// Where a field is written before it is one: kept, so that it grows once.
+    pub(crate) text: RefCell<String>,
     pub(crate) random: Random,
     pub(crate) timers: Timers,
     /// Set once by a drain: no connection is kept for later any more.
@@ -28,6 +30,7 @@ impl Local {
         Local {
             shared,
             part,
+            text: RefCell::default(),
             random: Random::new(part.thread),
             timers: Timers::default(),
             draining: Cell::new(false),

@@ -91,9 +91,9 @@ impl Outbound<'_> {
             headers.remove(RETRY_SHARE);
         }
         let before = self.head.baggage.as_ref().and_then(|value| value.to_str().ok());
-        let mut text = String::with_capacity(before.map_or(0, str::len) + 48);
+        let mut text = self.lane.local.text.borrow_mut();
         baggage::write(before, &carried, &mut text);
-        match HeaderValue::try_from(text) {
+        match HeaderValue::from_bytes(text.as_bytes()) {
             Ok(value) if !value.is_empty() => headers.insert(BAGGAGE, unlike(value)),
             _ => headers.remove(BAGGAGE),
         };

@@ -106,7 +106,7 @@ async fn grpc_checks_follow_what_the_instance_says_over_one_connection() {
     assert_eq!(server.accepted(), 1, "one connection carried all checks");
     let head = server.seen();
     assert!(head.contains("POST") && head.contains("/grpc.health.v1.Health/Check"), "{head}");
-    assert!(head.contains("application/grpc") && head.contains("400m"), "{head}");
+    assert!(head.contains("application/grpc") && head.contains("400000u"), "{head}");
 }
 
 #[tokio::test]
