@@ -118,7 +118,7 @@ impl Supervisor {
     }
 
     fn effect(&self, rehearsal: &Rehearsal, time: Duration, targets: &Targets) -> Effect<'_> {
-        let lease = (time + LEASE_MARGIN).min(LONGEST);
+        let lease = time + LEASE_MARGIN;
         let instances = targets.instances.iter().map(|place| &self.instances[*place]);
         let children = || {
             let gateways = targets.gateways.iter().map(|place| &self.gateways[*place]);
