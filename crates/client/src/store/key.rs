@@ -36,6 +36,19 @@ pub trait IntoPart {
     fn into_part(self) -> Part;
 }
 
+impl Key {
+    /// Its values, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+}
+
+impl From<Vec<Part>> for Key {
+    fn from(parts: Vec<Part>) -> Key {
+        Key(parts)
+    }
+}
+
 impl IntoKey for Key {
     fn into_key(self) -> Key {
         self

@@ -118,7 +118,12 @@ impl Held {
                 self.until = held.until;
                 return Ok(());
             }
-            Taken::Held(held) => Some(held.token),
+            // It was another's meanwhile: what was done under the old token is not what is done now.
+            Taken::Held(held) => {
+                let token = held.token;
+                held.release().await?;
+                Some(token)
+            }
             Taken::ByAnother { .. } => None,
         };
         let error = StoreError::new(StoreErrorKind::Fenced { current }, &self.lease.collection);

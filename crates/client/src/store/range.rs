@@ -58,7 +58,7 @@ impl Range {
     }
 
     /// From this key on.
-    pub fn from(self, key: impl IntoKey) -> Range {
+    pub fn starting_at(self, key: impl IntoKey) -> Range {
         Range { start: Some((key.into_key(), Side::Before)), ..self }
     }
 
@@ -143,6 +143,13 @@ impl Range {
         let start = self.start.as_ref().map(side).transpose()?.unwrap_or_else(|| prefix.clone());
         let end = self.end.as_ref().map(side).transpose()?.unwrap_or_else(|| prefix_end(&prefix));
         Ok(Wire { record_id, range: api::KeyRange { start, end } })
+    }
+}
+
+impl<K: IntoKey> From<K> for Range {
+    /// As [`Range::of`].
+    fn from(key: K) -> Range {
+        Range::of(key)
     }
 }
 

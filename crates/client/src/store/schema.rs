@@ -119,15 +119,16 @@ pub(super) fn expected(fields: &[&KeyField]) -> String {
 
 /// `("u7", 42)`.
 pub(super) fn found(parts: &[Part]) -> String {
-    let parts: Vec<String> = parts
-        .iter()
-        .map(|part| match part {
-            Part::Text(text) => format!("{text:?}"),
-            Part::Bytes(bytes) => format!("{} bytes", bytes.len()),
-            Part::Integer(number) => number.to_string(),
-            Part::Boolean(truth) => truth.to_string(),
-            Part::Timestamp(seconds, nanos) => format!("the time {seconds}.{nanos:09}"),
-        })
-        .collect();
+    let parts: Vec<String> = parts.iter().map(shown).collect();
     format!("({})", parts.join(", "))
+}
+
+fn shown(part: &Part) -> String {
+    match part {
+        Part::Text(text) => KeyValue::Text(Cow::Borrowed(text)).to_string(),
+        Part::Bytes(bytes) => KeyValue::Bytes(Cow::Borrowed(bytes)).to_string(),
+        Part::Integer(number) => number.to_string(),
+        Part::Boolean(truth) => truth.to_string(),
+        Part::Timestamp(seconds, nanos) => KeyValue::Timestamp { seconds: *seconds, nanos: *nanos }.to_string(),
+    }
 }
