@@ -62,7 +62,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use found::Kept;
 pub use key::{IntoKey, IntoPart, Key, Part};
 pub use lease::{Held, Lease, Taken};
-pub use link::Calls;
+pub use link::{CallError, Calls};
 pub use open::OpenError;
 pub use range::Range;
 pub use scan::Scan;

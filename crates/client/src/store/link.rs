@@ -29,7 +29,12 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What carries calls: a [`Client`], or a channel to a gateway.
-pub type Calls = BoxCloneSyncService<Request<Body>, Response<Body>, StdError>;
+pub type Calls = BoxCloneSyncService<Request<Body>, Response<Body>, CallError>;
+
+/// Why what carries calls could not: the transport's own error, for the layers around it to read.
+#[derive(Debug, thiserror::Error)]
+#[error("the call was not carried")]
+pub struct CallError(#[source] StdError);
 
 /// The way to the store. Clones are the same way.
 #[derive(Clone)]
@@ -66,7 +71,9 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<StdError>,
 {
-    let calls = channel.map_response(|answer: Response<B>| answer.map(Body::new)).map_err(Into::into);
+    let calls = channel
+        .map_response(|answer: Response<B>| answer.map(Body::new))
+        .map_err(|error: S::Error| CallError(error.into()));
     BoxCloneSyncService::new(calls)
 }
 

@@ -46,7 +46,7 @@ pub enum OpenError {
         reason: String,
     },
     /// The descriptor set does not have the message.
-    #[error("the descriptor set has no message {message}{}", nearest(.nearest.as_deref()))]
+    #[error("the descriptor set has no message {message}{}", meant(.nearest.as_deref()))]
     NoMessage {
         /// Its full name.
         message: String,
@@ -75,6 +75,6 @@ impl From<crate::Error> for OpenError {
     }
 }
 
-fn nearest(name: Option<&str>) -> String {
+fn meant(name: Option<&str>) -> String {
     name.map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }

@@ -107,10 +107,10 @@ fn fitting(wanted: &[&Address]) -> usize {
     let (mut records, mut items) = (0, 0);
     let mut last: Option<&[u8]> = None;
     for (index, address) in wanted.iter().enumerate() {
-        if last == Some(&address.record) {
+        if last == Some(&address.record[..]) {
             items += 1;
         } else {
-            (records, items, last) = (records + 1, 1, Some(&address.record));
+            (records, items, last) = (records + 1, 1, Some(&address.record[..]));
         }
         if records > MAX_RECORDS || items > MAX_ITEMS {
             return index;

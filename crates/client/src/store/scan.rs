@@ -26,7 +26,7 @@ pub(super) const PAUSE: Backoff = Backoff { base: Duration::from_millis(50), max
 ///
 /// A message that cannot be read is an error in its place, and the scan goes on behind it; any other error is its end.
 pub struct Scan<T> {
-    steps: Steps<Run<T>>,
+    steps: Steps<Run<T>, Result<Page<T>, StoreError>>,
     ready: VecDeque<Result<Kept<T>, StoreError>>,
     watch: Vec<u8>,
     over: bool,
@@ -128,6 +128,9 @@ impl<T: prost::Message + Default + 'static> Scan<T> {
         }
     }
 }
+
+// Nothing in it is pinned but what is boxed.
+impl<T> Unpin for Scan<T> {}
 
 impl<T: prost::Message + Default + 'static> Stream for Scan<T> {
     type Item = Result<Kept<T>, StoreError>;

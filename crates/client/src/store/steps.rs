@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// What is done again and again.
-pub(super) trait Step: Sized + Send + Unpin + 'static {
+pub(super) trait Step: Sized + Send + 'static {
     /// What one step gives.
     type Given: Send;
 
@@ -13,21 +13,21 @@ pub(super) trait Step: Sized + Send + Unpin + 'static {
     fn step(self) -> impl Future<Output = (Self, Self::Given)> + Send;
 }
 
-type Running<S> = Pin<Box<dyn Future<Output = (S, <S as Step>::Given)> + Send>>;
+type Running<S, G> = Pin<Box<dyn Future<Output = (S, G)> + Send>>;
 
 /// The steps, one at a time.
-pub(super) enum Steps<S: Step> {
+pub(super) enum Steps<S, G> {
     Between(S),
-    Running(Running<S>),
-    /// It was dropped out of the middle of a poll that panicked.
+    Running(Running<S, G>),
+    /// It was lost in a step that panicked.
     Lost,
 }
 
-impl<S: Step> Steps<S> {
+impl<S: Step<Given = G>, G> Steps<S, G> {
     /// Takes a step, or goes on with it; `None` after one has panicked.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<S::Given>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<G>> {
         let mut running = match std::mem::replace(self, Steps::Lost) {
-            Steps::Between(step) => Box::pin(step.step()) as Running<S>,
+            Steps::Between(step) => Box::pin(step.step()) as Running<S, G>,
             Steps::Running(running) => running,
             Steps::Lost => return Poll::Ready(None),
         };

@@ -6,7 +6,7 @@
 //! where all that is known of it is the same, or, in a list that has kept its length, where it stands in the same place.
 
 use prost::Message;
-use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage, Value};
 
 /// Elements of a list that are looked for wherever they may have gone; in longer ones each is compared with the one in its place only,
 /// because looking costs the square of this.
@@ -42,7 +42,7 @@ fn carry(old: &DynamicMessage, new: &mut DynamicMessage) {
     old.unknown_fields().for_each(|field| field.encode(&mut bytes));
     if let Err(error) = new.merge(&bytes[..]) {
         // What was decoded is encoded; it cannot fail, and if it does nothing may be lost in silence.
-        tracing::error!(message = old.descriptor().full_name(), %error, "unknown fields were lost");
+        tracing::error!(message = ReflectMessage::descriptor(old).full_name(), %error, "unknown fields were lost");
     }
     for (field, value) in old.fields() {
         if new.has_field(&field) {

@@ -41,7 +41,7 @@ pub struct Changed<T> {
 ///
 /// A message that cannot be read is an error in its place, and the watch goes on behind it; any other error is its end.
 pub struct Watch<T> {
-    steps: Steps<Run<T>>,
+    steps: Steps<Run<T>, Result<Told<T>, StoreError>>,
     ready: VecDeque<Result<Changed<T>, StoreError>>,
     token: Vec<u8>,
     over: bool,
@@ -123,6 +123,9 @@ impl<T: prost::Message + Default + 'static> Watch<T> {
         }
     }
 }
+
+// Nothing in it is pinned but what is boxed.
+impl<T> Unpin for Watch<T> {}
 
 impl<T: prost::Message + Default + 'static> Stream for Watch<T> {
     type Item = Result<Changed<T>, StoreError>;
