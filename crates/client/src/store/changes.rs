@@ -1,9 +1,9 @@
 //! Several changes as one: all of them happen, or none.
 
 use super::collection::Place;
+use super::details::ErrorInfo;
 use super::large::MAX_ITEM;
 use super::{Collection, Held, IntoKey, StoreError, StoreErrorKind};
-use super::details::ErrorInfo;
 use std::sync::Arc;
 use tenet_api::store::v1 as api;
 use tenet_api::store::v1::condition::Must;
@@ -79,7 +79,8 @@ impl<T: prost::Message> Changes<T> {
         }
         let at = self.of.at;
         if self.records.len() > 1 && !at.schema.atomic_across_records {
-            let records: Vec<String> = self.records.iter().map(|change| show(&at, &change.record_id, &[])).collect();
+            let records: Vec<String> =
+                self.records.iter().map(|change| show(&at, &change.record_id, &[])).collect();
             let problem = format!(
                 "expected changes of one record, since its schema does not say atomic_across_records, found those of {}",
                 records.join(", ")

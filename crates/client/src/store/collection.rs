@@ -2,7 +2,7 @@
 
 use super::found::Found;
 use super::link::Link;
-use super::{Key, Kept, StoreError, StoreErrorKind, schema, time};
+use super::{Kept, Key, StoreError, StoreErrorKind, schema, time};
 use prost_reflect::MessageDescriptor;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -42,7 +42,12 @@ impl<T> std::fmt::Debug for Collection<T> {
 }
 
 impl<T> Collection<T> {
-    pub(super) fn new(link: Link, namespace: &str, message: MessageDescriptor, schema: Schema) -> Collection<T> {
+    pub(super) fn new(
+        link: Link,
+        namespace: &str,
+        message: MessageDescriptor,
+        schema: Schema,
+    ) -> Collection<T> {
         let wire = api::Collection { namespace: namespace.to_owned(), name: schema.name.clone() };
         let name = format!("{namespace}/{}", schema.name);
         let max_age = schema.cached;
@@ -82,9 +87,10 @@ impl Place {
     /// A message as it is sent, and where it belongs.
     pub(super) fn encode(&self, value: &impl prost::Message) -> Result<(Address, Vec<u8>), StoreError> {
         let bytes = value.encode_to_vec();
-        let address = self.schema.address(&bytes).map_err(|problem| {
-            self.error(StoreErrorKind::Value { problem: problem.to_string() })
-        })?;
+        let address = self
+            .schema
+            .address(&bytes)
+            .map_err(|problem| self.error(StoreErrorKind::Value { problem: problem.to_string() }))?;
         Ok((address, bytes))
     }
 
@@ -97,7 +103,10 @@ impl Place {
         if self.is_over(&found.bytes) {
             return Ok(None);
         }
-        found.decode().map(Some).map_err(|_| self.error(StoreErrorKind::Damaged).at(self.schema.show(address)))
+        found
+            .decode()
+            .map(Some)
+            .map_err(|_| self.error(StoreErrorKind::Damaged).at(self.schema.show(address)))
     }
 
     /// Whether a message says itself that it is gone, whether or not the store has removed it yet.

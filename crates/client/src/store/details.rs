@@ -24,7 +24,8 @@ impl ErrorInfo {
     /// That of a status, if it has one that can be read.
     pub(super) fn of(status: &Status) -> Option<ErrorInfo> {
         let details = Details::decode(status.details()).ok()?.details;
-        let found = details.iter().find(|any| any.type_url.rsplit('/').next() == Some("google.rpc.ErrorInfo"))?;
+        let found =
+            details.iter().find(|any| any.type_url.rsplit('/').next() == Some("google.rpc.ErrorInfo"))?;
         ErrorInfo::decode(&found.value[..]).ok()
     }
 }

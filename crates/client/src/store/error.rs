@@ -148,10 +148,15 @@ fn kind(status: &Status) -> StoreErrorKind {
 
 impl fmt::Display for StoreErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = |version: &Option<u64>| version.map_or("none".to_owned(), |version| version.to_string());
+        let version =
+            |version: &Option<u64>| version.map_or("none".to_owned(), |version| version.to_string());
         match self {
-            StoreErrorKind::Conflict { found } => write!(f, "somebody else was faster, the version found is {}", version(found)),
-            StoreErrorKind::Fenced { current } => write!(f, "the lease is lost, its token now is {}", version(current)),
+            StoreErrorKind::Conflict { found } => {
+                write!(f, "somebody else was faster, the version found is {}", version(found))
+            }
+            StoreErrorKind::Fenced { current } => {
+                write!(f, "the lease is lost, its token now is {}", version(current))
+            }
             StoreErrorKind::NotFound => f.write_str("the store does not have it"),
             StoreErrorKind::Refused => f.write_str("the store refuses this service"),
             StoreErrorKind::Invalid => f.write_str("the store does not take the request"),

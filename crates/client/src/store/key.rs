@@ -132,7 +132,10 @@ mod tests {
             (String::from("u7").into_key(), vec![text("u7")]),
             (("u7",).into_key(), vec![text("u7")]),
             (("u7", 42).into_key(), vec![text("u7"), Part::Integer(42)]),
-            ((u64::MAX, i64::MIN).into_key(), vec![Part::Integer(u64::MAX.into()), Part::Integer(i64::MIN.into())]),
+            (
+                (u64::MAX, i64::MIN).into_key(),
+                vec![Part::Integer(u64::MAX.into()), Part::Integer(i64::MIN.into())],
+            ),
             ((&b"\0"[..], true).into_key(), vec![Part::Bytes(vec![0]), Part::Boolean(true)]),
             (Timestamp { seconds: 1, nanos: -1 }.into_key(), vec![Part::Timestamp(0, 999_999_999)]),
             ((&Key(vec![text("u7")])).into_key(), vec![text("u7")]),

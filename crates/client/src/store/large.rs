@@ -69,7 +69,9 @@ impl Place {
             }
         }
         match head {
-            Some(item) if item.size == bytes.len() as u64 => Ok(Some(Found::new(&item, bytes, Duration::ZERO))),
+            Some(item) if item.size == bytes.len() as u64 => {
+                Ok(Some(Found::new(&item, bytes, Duration::ZERO)))
+            }
             // It ended well and too early.
             _ => Err(self.error(StoreErrorKind::Internal).at(self.schema.show(address))),
         }

@@ -87,7 +87,8 @@ pub(super) fn from_lookup(
         let client = builder.answer_max(ANSWER_MAX + 5).build()?;
         return Ok((boxed(client.clone()), Some(client)));
     }
-    let found = ["TENET_STORE_URL", "TENET_PRIVATE_URL"].into_iter().find_map(|name| Some((name, lookup(name)?)));
+    let found =
+        ["TENET_STORE_URL", "TENET_PRIVATE_URL"].into_iter().find_map(|name| Some((name, lookup(name)?)));
     let Some((name, url)) = found else {
         return Err(OpenError::MissingFact {
             name: "TENET_ROSTER",
@@ -95,7 +96,9 @@ pub(super) fn from_lookup(
         });
     };
     match url.parse::<http::Uri>() {
-        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => Ok((boxed(channel(uri)), None)),
+        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => {
+            Ok((boxed(channel(uri)), None))
+        }
         _ => Err(OpenError::Fact { name, found: url, expected: "an address as http://127.0.0.1:9001" }),
     }
 }
@@ -115,4 +118,41 @@ pub(super) fn secret(text: &str) -> Option<MetadataValue<Ascii>> {
     let mut value: MetadataValue<Ascii> = text.parse().ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_environment_says_where_the_store_is() {
+        for (pairs, expected) in [
+            (&[][..], Some("TENET_ROSTER is not set")),
+            (&[("TENET_PRIVATE_URL", "http://127.0.0.1:1")], None),
+            (
+                &[("TENET_PRIVATE_URL", "127.0.0.1:1")],
+                Some("TENET_PRIVATE_URL=\"127.0.0.1:1\": expected an address"),
+            ),
+            (
+                &[("TENET_STORE_URL", "https://h"), ("TENET_PRIVATE_URL", "http://h")],
+                Some("TENET_STORE_URL="),
+            ),
+        ] {
+            let made = from_lookup(|name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            });
+            match (made.map_err(|error| error.to_string()), expected) {
+                (Ok((_, client)), None) => assert!(client.is_none(), "a gateway finds the store"),
+                (Err(text), Some(start)) => assert!(text.starts_with(start), "{text}"),
+                (made, expected) => panic!("{:?} is not {expected:?}", made.err()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = secret("0123").unwrap();
+        assert!(!format!("{secret:?}").contains("0123"));
+        assert!(super::secret("a\nb").is_none());
+    }
 }

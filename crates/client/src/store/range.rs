@@ -110,7 +110,11 @@ impl Range {
     pub(super) fn wire_of_index(&self, schema: &Schema, name: &str) -> Result<Wire, String> {
         let Some(index) = schema.indexes.iter().find(|index| index.name == name) else {
             let names: Vec<&str> = schema.indexes.iter().map(|index| index.name.as_str()).collect();
-            let there = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+            let there = if names.is_empty() {
+                "it has none".to_owned()
+            } else {
+                format!("it has {}", names.join(", "))
+            };
             return Err(format!("no index {name:?}: {there}"));
         };
         match &self.within {
@@ -125,7 +129,11 @@ impl Range {
         let key = |key: Option<&Key>| {
             let parts = [first, key.map_or(&[], |key| &key.0[..])].concat();
             schema::encode(fields, &parts).ok_or_else(|| {
-                format!("expected the first of the values {}, found {}", schema::expected(&all), schema::found(&parts))
+                format!(
+                    "expected the first of the values {}, found {}",
+                    schema::expected(&all),
+                    schema::found(&parts)
+                )
             })
         };
         let side = |(bound, side): &(Key, Side)| {
@@ -135,7 +143,11 @@ impl Range {
         let mut prefix = key(None)?;
         if let Some(text) = &self.beginning {
             if fields.get(first.len()).is_none_or(|field| field.kind != Kind::Text) {
-                return Err(format!("expected a text behind {} of {}", schema::found(first), schema::expected(&all)));
+                return Err(format!(
+                    "expected a text behind {} of {}",
+                    schema::found(first),
+                    schema::expected(&all)
+                ));
             }
             prefix.extend(KeyBuilder::new().text_beginning(text).finish());
             return Ok(Wire { record_id, range: api::KeyRange { end: prefix_end(&prefix), start: prefix } });

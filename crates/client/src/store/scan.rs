@@ -207,7 +207,10 @@ impl<T: prost::Message + Default> Run<T> {
         pages.message().await.map_err(failed)
     }
 
-    async fn decode(&self, items: Vec<api::ScannedItem>) -> Result<Vec<Result<Kept<T>, StoreError>>, StoreError> {
+    async fn decode(
+        &self,
+        items: Vec<api::ScannedItem>,
+    ) -> Result<Vec<Result<Kept<T>, StoreError>>, StoreError> {
         let mut kept = Vec::with_capacity(items.len());
         for scanned in items {
             let Some(item) = scanned.item else { continue };

@@ -58,7 +58,8 @@ pub(super) fn address(schema: &Schema, key: &Key) -> Result<Address, String> {
 pub(super) fn record(schema: &Schema, key: &Key) -> Result<Vec<u8>, String> {
     let fields: Vec<&KeyField> = schema.record().iter().collect();
     let bad = || format!("expected the record's key {}, found {}", expected(&fields), found(&key.0));
-    let id = (key.0.len() == fields.len()).then(|| encode(schema.record(), &key.0)).flatten().ok_or_else(bad)?;
+    let id =
+        (key.0.len() == fields.len()).then(|| encode(schema.record(), &key.0)).flatten().ok_or_else(bad)?;
     fits("the record's id", &id)?;
     Ok(id)
 }
@@ -129,6 +130,8 @@ fn shown(part: &Part) -> String {
         Part::Bytes(bytes) => KeyValue::Bytes(Cow::Borrowed(bytes)).to_string(),
         Part::Integer(number) => number.to_string(),
         Part::Boolean(truth) => truth.to_string(),
-        Part::Timestamp(seconds, nanos) => KeyValue::Timestamp { seconds: *seconds, nanos: *nanos }.to_string(),
+        Part::Timestamp(seconds, nanos) => {
+            KeyValue::Timestamp { seconds: *seconds, nanos: *nanos }.to_string()
+        }
     }
 }

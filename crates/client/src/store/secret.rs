@@ -51,8 +51,13 @@ fn read(number: u32) -> Result<String, String> {
         drop(sender.send(done));
     };
     // On a thread of its own, because a pipe whose writer never closes it would be read for ever.
-    std::thread::Builder::new().name("tenet-secret".into()).spawn(reading).map_err(|error| error.to_string())?;
-    let text = receiver.recv_timeout(PATIENCE).map_err(|_| format!("its writer did not close it within {PATIENCE:?}"))??;
+    std::thread::Builder::new()
+        .name("tenet-secret".into())
+        .spawn(reading)
+        .map_err(|error| error.to_string())?;
+    let text = receiver
+        .recv_timeout(PATIENCE)
+        .map_err(|_| format!("its writer did not close it within {PATIENCE:?}"))??;
     Ok(text.trim().to_owned())
 }
 

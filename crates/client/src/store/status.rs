@@ -31,7 +31,9 @@ fn told(kind: &StoreErrorKind) -> (Code, &'static str) {
             (Code::Unavailable, "The service's data cannot be reached now.")
         }
         StoreErrorKind::OutcomeUnknown => (Code::Unknown, "It is not known whether this was done."),
-        StoreErrorKind::DeadlineExceeded => (Code::DeadlineExceeded, "The deadline passed before this was done."),
+        StoreErrorKind::DeadlineExceeded => {
+            (Code::DeadlineExceeded, "The deadline passed before this was done.")
+        }
         StoreErrorKind::Cancelled => (Code::Cancelled, "The call was cancelled."),
         StoreErrorKind::Damaged => (Code::DataLoss, "The service's data is damaged."),
         StoreErrorKind::NotFound

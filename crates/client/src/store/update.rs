@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 /// who want the same record still take turns rather than the store down.
 const PAUSE: Backoff = Backoff { base: Duration::from_millis(2), max: Duration::from_millis(250) };
 
-/// How long it goes on outside of any call, which has no deadline that would end it; what a unary call has that says nothing.
+/// How long it goes on where no deadline ends it before; what a unary call has that says nothing.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What becomes of a message.
@@ -29,7 +29,7 @@ pub enum Change<T> {
 
 impl<T: prost::Message + Default> Collection<T> {
     /// Changes a message: reads it, asks `change` what becomes of it, and writes that if nobody else has written meanwhile; otherwise
-    /// all over again, after a pause, until the deadline of the call that is being served (15 s outside of any). So `change` may be asked several
+    /// all over again, after a pause, until the deadline of the call that is being served, and for 15 s at most. So `change` may be asked several
     /// times, and its last answer counts. What there is afterwards is returned; the times of what was written are by this machine's clock.
     ///
     /// Fields that this program does not know stay as they were stored.
@@ -76,7 +76,12 @@ impl<T: prost::Message + Default> Collection<T> {
     }
 
     /// Writes `value` in the place of what was found.
-    async fn put_over(&self, address: &Address, found: Option<&Found>, value: &T) -> Result<Found, StoreError> {
+    async fn put_over(
+        &self,
+        address: &Address,
+        found: Option<&Found>,
+        value: &T,
+    ) -> Result<Found, StoreError> {
         let (to, mut bytes) = self.at.encode(value)?;
         if to != *address {
             let problem = format!("expected its key to stay, found {}", self.at.schema.show(&to));

@@ -73,8 +73,14 @@ impl<T: prost::Message + Default + 'static> Collection<T> {
     async fn watch_of(&self, record_id: Vec<u8>, from: Option<&[u8]>) -> Result<Watch<T>, StoreError> {
         let token = from.unwrap_or_default().to_vec();
         let asked = api::WatchRequest { collection: Some(self.at.wire.clone()), record_id, token };
-        let mut run =
-            Run { at: self.at.clone(), asked, answers: None, breaks: 0, breaks_max: OPENINGS_MAX, of: PhantomData };
+        let mut run = Run {
+            at: self.at.clone(),
+            asked,
+            answers: None,
+            breaks: 0,
+            breaks_max: OPENINGS_MAX,
+            of: PhantomData,
+        };
         let first = run.changes().await?;
         run.breaks_max = u32::MAX;
         let token = run.asked.token.clone();

@@ -3,9 +3,9 @@
 use super::collection::Place;
 use super::large::MAX_ITEM;
 use super::{Collection, IntoKey, StoreError, token};
+use tenet_api::store::v1 as api;
 use tenet_api::store::v1::condition::Must;
 use tenet_api::store::v1::write::Change;
-use tenet_api::store::v1 as api;
 use tenet_collection::Address;
 
 impl<T: prost::Message> Collection<T> {
@@ -96,7 +96,12 @@ impl Place {
     }
 
     /// Writes a message of any length on a condition.
-    pub(super) async fn write(&self, address: &Address, bytes: Vec<u8>, must: Must) -> Result<u64, StoreError> {
+    pub(super) async fn write(
+        &self,
+        address: &Address,
+        bytes: Vec<u8>,
+        must: Must,
+    ) -> Result<u64, StoreError> {
         if bytes.len() > MAX_ITEM {
             return self.write_value(address, bytes, Some(must)).await;
         }

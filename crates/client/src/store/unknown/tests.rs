@@ -109,7 +109,8 @@ fn what_is_not_known_stays_where_it_was() {
 #[test]
 fn elements_that_are_the_same_are_each_found_once() {
     let stored = new(0, "", &["a/1", "a/2", "b/3"], &[]);
-    let bytes = keep(&descriptor(), &stored.encode_to_vec(), old("", &["b", "a", "a", "a"], &[]).encode_to_vec());
+    let bytes =
+        keep(&descriptor(), &stored.encode_to_vec(), old("", &["b", "a", "a", "a"], &[]).encode_to_vec());
     let found = New::decode(&bytes[..]).unwrap().list;
     let mut more: Vec<&str> = found.iter().map(|part| part.more.as_str()).collect();
     assert_eq!(more[0], "3");

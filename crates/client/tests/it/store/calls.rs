@@ -79,8 +79,13 @@ async fn many_are_read_in_the_order_that_they_were_asked_for() {
     notes.put(&note("ann", 1, "one")).await.unwrap();
     notes.put(&note("ann", 2, "two")).await.unwrap();
     let asked = [("ann", 2), ("bob", 1), ("ann", 1), ("ann", 2)];
-    let texts: Vec<_> =
-        notes.get_many(asked).await.unwrap().into_iter().map(|kept| kept.map(|kept| kept.value.text)).collect();
+    let texts: Vec<_> = notes
+        .get_many(asked)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|kept| kept.map(|kept| kept.value.text))
+        .collect();
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(texts, [text("two"), None, text("one"), text("two")]);
 
@@ -101,13 +106,15 @@ async fn changes_happen_together_or_not_at_all() {
     let kept = accounts.get_many(["ann", "bob"]).await.unwrap();
     assert!(kept.iter().all(|kept| kept.as_ref().is_some_and(|kept| kept.version == version)));
 
-    let moved = accounts.changes().replace(&account("ann", 2), version).replace(&account("bob", 3), version + 7);
+    let moved =
+        accounts.changes().replace(&account("ann", 2), version).replace(&account("bob", 3), version + 7);
     let error = moved.commit().await.unwrap_err();
     assert_eq!(error.kind(), &StoreErrorKind::Conflict { found: Some(version) });
     assert_eq!((error.collection(), error.key()), ("notes/account", Some("(\"bob\")")), "which of them");
     assert_eq!(accounts.get("ann").await.unwrap().unwrap().amount, 5);
 
-    let moved = accounts.changes().replace(&account("ann", 2), version).require("bob", Some(version)).delete("eve");
+    let moved =
+        accounts.changes().replace(&account("ann", 2), version).require("bob", Some(version)).delete("eve");
     moved.require("eve", None).commit().await.unwrap();
     assert_eq!(accounts.get("ann").await.unwrap().unwrap().amount, 2);
     accounts.changes().delete("ann").delete_version("bob", version).commit().await.unwrap();
@@ -166,7 +173,9 @@ async fn reads_may_be_as_old_as_they_are_asked_to() {
     let stage = Stage::one().await;
     let notes = stage.of::<Note>();
     notes.put(&note("ann", 1, "one")).await.unwrap();
-    for notes in [notes.strict(), notes.cached(Duration::from_secs(5)), notes.cached(Duration::from_secs(5)).strict()] {
+    for notes in
+        [notes.strict(), notes.cached(Duration::from_secs(5)), notes.cached(Duration::from_secs(5)).strict()]
+    {
         let kept = notes.get(("ann", 1)).await.unwrap().unwrap();
         assert!(kept.text == "one" && kept.age <= Duration::from_secs(5));
     }

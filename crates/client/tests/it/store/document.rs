@@ -57,7 +57,8 @@ async fn the_example_does_what_it_says() {
 
 #[test]
 fn the_document_shows_what_is_run() {
-    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/services.md")).unwrap();
+    let document =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/services.md")).unwrap();
     let rust = include_str!("document.rs").split("// docs/services.md\n").skip(1);
     let rust = rust.filter_map(|part| part.split_once("// end\n")).map(|(part, _)| part);
     let proto = include_str!("notes.proto").split_once("// A user as we keep them.\n").unwrap().1;

@@ -32,7 +32,8 @@ async fn a_write_whose_answer_is_lost_is_sent_again_and_done_once() {
     lose(1);
     notes.delete_version(("ann", 1), kept.version).await.unwrap();
     lose(1);
-    let version = accounts.changes().insert(&account("ann", 1)).insert(&account("bob", 2)).commit().await.unwrap();
+    let version =
+        accounts.changes().insert(&account("ann", 1)).insert(&account("bob", 2)).commit().await.unwrap();
     let kept = accounts.get_many(["ann", "bob"]).await.unwrap();
     assert!(kept.iter().all(|kept| kept.as_ref().is_some_and(|kept| kept.version == version)));
     lose(1);
@@ -89,11 +90,27 @@ async fn callers_learn_nothing_of_the_inside() {
     let counters = stage.of::<Counter>();
     let fault = |fault: Fault, reason: &str| Status::from(fault.reason(reason, "store.tenet"));
     for (said, kind, code) in [
-        (fault(Fault::failed_precondition("s1"), "CONDITION_FAILED"), StoreErrorKind::Conflict { found: None }, Code::Aborted),
-        (fault(Fault::failed_precondition("s1"), "FENCED"), StoreErrorKind::Fenced { current: None }, Code::Aborted),
-        (fault(Fault::resource_exhausted("s1"), "ENGINE_FULL"), StoreErrorKind::Overloaded, Code::Unavailable),
+        (
+            fault(Fault::failed_precondition("s1"), "CONDITION_FAILED"),
+            StoreErrorKind::Conflict { found: None },
+            Code::Aborted,
+        ),
+        (
+            fault(Fault::failed_precondition("s1"), "FENCED"),
+            StoreErrorKind::Fenced { current: None },
+            Code::Aborted,
+        ),
+        (
+            fault(Fault::resource_exhausted("s1"), "ENGINE_FULL"),
+            StoreErrorKind::Overloaded,
+            Code::Unavailable,
+        ),
         (Status::unavailable("s1"), StoreErrorKind::Unavailable, Code::Unavailable),
-        (fault(Fault::new(tenet_error::GrpcCode::Unknown, "s1"), "OUTCOME_UNKNOWN"), StoreErrorKind::OutcomeUnknown, Code::Unknown),
+        (
+            fault(Fault::new(tenet_error::GrpcCode::Unknown, "s1"), "OUTCOME_UNKNOWN"),
+            StoreErrorKind::OutcomeUnknown,
+            Code::Unknown,
+        ),
         (Status::not_found("s1"), StoreErrorKind::NotFound, Code::Internal),
         (Status::invalid_argument("s1"), StoreErrorKind::Invalid, Code::Internal),
         (Status::permission_denied("s1"), StoreErrorKind::Refused, Code::Internal),

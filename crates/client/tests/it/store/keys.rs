@@ -48,7 +48,11 @@ async fn every_kind_of_field_can_be_in_a_key() {
         assert!(readings.record(record).await.unwrap().iter().any(|kept| kept.value == *row));
     }
     let all = readings.scan(..).collect().await.unwrap();
-    assert_eq!(all.into_iter().map(|kept| kept.value).collect::<Vec<_>>(), rows, "in the order of their values");
+    assert_eq!(
+        all.into_iter().map(|kept| kept.value).collect::<Vec<_>>(),
+        rows,
+        "in the order of their values"
+    );
     let low = Range::record(("roof", &[0u8, 255][..], rows[1].at.unwrap()));
     for (range, expected) in [
         (low.clone().starting_at(1).until(2), &[2, 3, 4][..]),
@@ -110,12 +114,21 @@ async fn what_is_no_key_is_told_before_anything_is_asked() {
         assert_eq!(error.to_string(), format!("notes/note: {expected}"));
     }
     let error = notes.record(("ann", 1)).await.unwrap_err();
-    assert_eq!(error.to_string(), "notes/note: expected the record's key (user_id: text), found (\"ann\", 1)");
+    assert_eq!(
+        error.to_string(),
+        "notes/note: expected the record's key (user_id: text), found (\"ann\", 1)"
+    );
     let error = notes.put(&note(&"x".repeat(600), 1, "")).await.unwrap_err();
-    assert!(matches!(error.kind(), StoreErrorKind::Value { .. }) && error.to_string().contains("user_id"), "{error}");
+    assert!(
+        matches!(error.kind(), StoreErrorKind::Value { .. }) && error.to_string().contains("user_id"),
+        "{error}"
+    );
     for (range, part) in [
         (Range::of(5), "expected the first of the values (user_id: text), found (5)"),
-        (Range::record("ann").starting_at("x"), "expected the first of the values (number: an integer), found (\"x\")"),
+        (
+            Range::record("ann").starting_at("x"),
+            "expected the first of the values (number: an integer), found (\"x\")",
+        ),
         (Range::of("ann").beginning("x"), "expected a text behind (\"ann\") of (user_id: text)"),
     ] {
         let mut scan = notes.scan(range);

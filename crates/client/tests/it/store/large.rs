@@ -21,7 +21,9 @@ async fn long_messages_are_as_any() {
     assert!(notes.insert(&long(1, 2)).await.unwrap_err().is_conflict());
     let version = notes.replace(&long(1, 2), version).await.unwrap();
     assert!(notes.get_many([("ann", 1)]).await.unwrap()[0].as_ref().unwrap().value == long(1, 2));
-    let texts = |kept: &[tenet_client::store::Kept<Note>]| kept.iter().map(|note| note.text.len()).collect::<Vec<_>>();
+    let texts = |kept: &[tenet_client::store::Kept<Note>]| {
+        kept.iter().map(|note| note.text.len()).collect::<Vec<_>>()
+    };
     assert_eq!(texts(&notes.record("ann").await.unwrap()), [2 << 20, 5]);
     assert_eq!(texts(&notes.scan(..).collect().await.unwrap()), [2 << 20, 5]);
     let shorter = |found: Option<Note>| {

@@ -21,7 +21,9 @@ async fn a_lease_has_one_holder_who_can_prove_it() {
     let mut first = held(&one, 10).await;
     assert!(first.left() <= Duration::from_secs(10) && !first.left().is_zero());
     match two.take(Duration::from_secs(10)).await.unwrap() {
-        Taken::ByAnother { holder, left } => assert!(holder == "one" && left <= Duration::from_secs(11), "{left:?}"),
+        Taken::ByAnother { holder, left } => {
+            assert!(holder == "one" && left <= Duration::from_secs(11), "{left:?}")
+        }
         Taken::Held(_) => panic!("two hold it"),
     }
     first.keep(Duration::from_secs(20)).await.unwrap();
@@ -33,7 +35,10 @@ async fn a_lease_has_one_holder_who_can_prove_it() {
     // Who was it writes nothing any more, and learns that it is not.
     let error = counters.changes().put(&counter("a", 2)).under(&first).commit().await.unwrap_err();
     assert_eq!(error.kind(), &StoreErrorKind::Fenced { current: Some(second.token()) });
-    assert!(matches!(first.keep(Duration::from_secs(5)).await.unwrap_err().kind(), StoreErrorKind::Fenced { .. }));
+    assert!(matches!(
+        first.keep(Duration::from_secs(5)).await.unwrap_err().kind(),
+        StoreErrorKind::Fenced { .. }
+    ));
     counters.changes().put(&counter("a", 3)).under(&second).commit().await.unwrap();
     assert_eq!(counters.get("a").await.unwrap().unwrap().count, 3);
 
@@ -47,7 +52,10 @@ async fn a_lease_has_one_holder_who_can_prove_it() {
     held(&two, 5).await.release().await.unwrap();
 
     let error = one.take(Duration::from_millis(1)).await.map(drop).unwrap_err();
-    assert_eq!((error.kind(), error.to_string().starts_with("notes/leases (\"mailer\")")), (&StoreErrorKind::Invalid, true));
+    assert_eq!(
+        (error.kind(), error.to_string().starts_with("notes/leases (\"mailer\")")),
+        (&StoreErrorKind::Invalid, true)
+    );
 }
 
 #[tokio::test]

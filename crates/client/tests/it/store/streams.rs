@@ -37,7 +37,9 @@ async fn a_scan_that_breaks_goes_on_without_gap_or_double() {
         // A page is a few messages, so that there are many; a stream is cut before its first byte, in the middle of a page, between two and later.
         let range = range.page_bytes(3000);
         let whole = notes.scan(range.clone()).collect().await.unwrap();
-        for cuts in [vec![0], vec![1], vec![0, 0, 0], vec![3000, 2000, 1, 9000], vec![4000; 8], vec![17_000, 0, 5]] {
+        for cuts in
+            [vec![0], vec![1], vec![0, 0, 0], vec![3000, 2000, 1, 9000], vec![4000; 8], vec![17_000, 0, 5]]
+        {
             let (before, count) = (stage.faults.broken.load(SeqCst), cuts.len());
             *stage.faults.cut.lock().unwrap() = cuts.clone();
             let found = notes.scan(range.clone()).collect().await.unwrap();

@@ -39,7 +39,11 @@ async fn many_who_count_in_one_record_lose_nothing() {
         }
         seen.sort_unstable();
         let counts: Vec<u64> = seen.iter().map(|(_, count)| *count).collect();
-        assert_eq!(counts, (1..=tasks * TURNS).collect::<Vec<_>>(), "each count once, in the order of versions");
+        assert_eq!(
+            counts,
+            (1..=tasks * TURNS).collect::<Vec<_>>(),
+            "each count once, in the order of versions"
+        );
         let kept = stage.of::<Counter>().get(&name).await.unwrap().unwrap();
         assert_eq!((kept.count, kept.version), (tasks * TURNS, seen.last().unwrap().0));
     }
@@ -65,7 +69,8 @@ async fn a_change_may_be_any() {
 
     // What refuses passes through, of whatever type, and nothing is written.
     counters.update("a", put(3)).await.unwrap();
-    let refuse = |_: Option<Counter>| Err::<Change<Counter>, _>(Status::from(Fault::failed_precondition("Enough.")));
+    let refuse =
+        |_: Option<Counter>| Err::<Change<Counter>, _>(Status::from(Fault::failed_precondition("Enough.")));
     let status = counters.update("a", refuse).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::FailedPrecondition, "Enough."));
     // A message stays under its key.
@@ -96,9 +101,11 @@ async fn what_a_newer_version_has_written_stays() {
     let stage = Stage::one().await;
     let (notes, new_notes) = (stage.of::<Note>(), stage.of::<NewNote>());
     let tags = vec!["x".to_owned(), "y".to_owned()];
-    let new = |text: &str| NewNote { user_id: "ann".into(), number: 1, text: text.into(), tags: tags.clone() };
+    let new =
+        |text: &str| NewNote { user_id: "ann".into(), number: 1, text: text.into(), tags: tags.clone() };
     new_notes.put(&new("one")).await.unwrap();
-    let change = |found: Option<Note>| Ok::<_, StoreError>(Change::Put(Note { text: "uno".into(), ..found.unwrap() }));
+    let change =
+        |found: Option<Note>| Ok::<_, StoreError>(Change::Put(Note { text: "uno".into(), ..found.unwrap() }));
     notes.update(("ann", 1), change).await.unwrap();
     assert_eq!(new_notes.get(("ann", 1)).await.unwrap().unwrap().value, new("uno"));
     // A put is all there is.
