@@ -42,11 +42,7 @@ impl Read<'_> {
         let record = self.fields("key", &option.key);
         let item = self.fields("item_key", &option.item_key);
         for twice in option.item_key.iter().filter(|name| option.key.contains(name)) {
-            self.wrong(
-                &format!("item_key: `{twice}` is in `key` already"),
-                twice,
-                "leave it out of one of the two",
-            );
+            self.wrong(&format!("item_key: `{twice}` is in `key` already"), twice, "leave it out of one of the two");
         }
         let expires = self.expire_field(&option.expire_field);
         Schema {
@@ -106,8 +102,7 @@ impl Read<'_> {
             return None;
         }
         let found = named(self.message, name).and_then(|field| {
-            let time =
-                matches!(field.kind(), FieldKind::Message(message) if message.full_name() == TIMESTAMP);
+            let time = matches!(field.kind(), FieldKind::Message(message) if message.full_name() == TIMESTAMP);
             if time && is_plain(&field) {
                 return Ok(field);
             }
@@ -137,11 +132,7 @@ impl Read<'_> {
             }
             if option.fields.is_empty() {
                 let hint = "name them: `fields: \"…\"`";
-                self.wrong(
-                    &format!("{what} has no `fields`; expected what is looked up"),
-                    &option.name,
-                    hint,
-                );
+                self.wrong(&format!("{what} has no `fields`; expected what is looked up"), &option.name, hint);
             }
             let fields = self.fields(&what, &option.fields);
             indexes.push(Index { name: option.name.clone(), fields, unique: option.unique });
@@ -169,11 +160,7 @@ impl Read<'_> {
             }
         };
         if duration.is_zero() && !zero {
-            let hint = if what == "cached" {
-                "leave it out for strict reads"
-            } else {
-                "leave it out to keep it for good"
-            };
+            let hint = if what == "cached" { "leave it out for strict reads" } else { "leave it out to keep it for good" };
             self.wrong(&format!("{what} is zero; expected more"), what, hint);
         } else if duration > most {
             let (found, most) = (duration.as_secs(), most.as_secs());
@@ -221,10 +208,7 @@ fn named(message: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, (St
     }
     if let Some((first, _)) = name.split_once('.') {
         let hint = format!("copy what is to be found out of `{first}` into a field of its own");
-        return Err((
-            format!("`{name}` is inside of another message; expected a field of the message itself"),
-            hint,
-        ));
+        return Err((format!("`{name}` is inside of another message; expected a field of the message itself"), hint));
     }
     /// Less alike than this is no typing error.
     const ALIKE: f64 = 0.75;

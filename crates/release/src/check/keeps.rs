@@ -96,9 +96,7 @@ fn postgres(url: &str, variable: Option<&str>) -> Option<(String, Option<String>
     let place = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme));
     match place {
         Some(place) if !place.is_empty() => None,
-        Some(_) => {
-            Some(("found no host in it, expected postgres://user@host:port/database".to_owned(), None))
-        }
+        Some(_) => Some(("found no host in it, expected postgres://user@host:port/database".to_owned(), None)),
         None => {
             let hint = "a variable is named by `env:NAME`".to_owned();
             let message = "expected it to begin with postgres:// or env:".to_owned();
@@ -195,7 +193,6 @@ fn unkept(collection: &Collection) -> Problem {
         _ => Place::Named(at.file.clone()),
     };
     let text = format!("`{message}` is the schema of a collection, but no service keeps it");
-    let hint =
-        format!("write `keeps = [\"{message}\"]` for the service that owns it, or take the option away");
+    let hint = format!("write `keeps = [\"{message}\"]` for the service that owns it, or take the option away");
     Problem::new(place, text).with_hint(Some(hint))
 }
