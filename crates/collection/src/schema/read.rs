@@ -1,0 +1,269 @@
+//! From the option to a schema, or to everything that is wrong with it.
+
+use super::field::TIMESTAMP;
+use super::option::{self, CollectionOption, IndexOption};
+use super::{DEFAULT_RETENTION, Index, KeyField, Schema, SchemaProblem};
+use crate::name;
+use prost_reflect::{FieldDescriptor, Kind as FieldKind, MessageDescriptor};
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest the store can be told to keep something that it is told to drop: a hundred years.
+const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// Every change is kept for so long: whoever was away for longer reads everything anew.
+const MAX_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// An answer that may be older is no answer of the store but a copy.
+const MAX_CACHED: Duration = HOUR;
+
+pub(super) fn schema(message: &MessageDescriptor) -> Option<Result<Schema, Vec<SchemaProblem>>> {
+    let option = option::read(message)?;
+    let mut read = Read { message, problems: Vec::new() };
+    let schema = read.schema(&option);
+    Some(if read.problems.is_empty() { Ok(schema) } else { Err(read.problems) })
+}
+
+struct Read<'a> {
+    message: &'a MessageDescriptor,
+    problems: Vec<SchemaProblem>,
+}
+
+impl Read<'_> {
+    fn schema(&mut self, option: &CollectionOption) -> Schema {
+        let name = match option.name.as_str() {
+            "" => name::kebab(self.message.name()),
+            given => given.to_owned(),
+        };
+        self.name("name", &name);
+        if option.key.is_empty() {
+            let hint = self.likely_key();
+            self.wrong("it has no `key`; expected the fields that make a record's id", "", &hint);
+        }
+        let record = self.fields("key", &option.key);
+        let item = self.fields("item_key", &option.item_key);
+        for twice in option.item_key.iter().filter(|name| option.key.contains(name)) {
+            self.wrong(&format!("item_key: `{twice}` is in `key` already"), twice, "leave it out of one of the two");
+        }
+        let expires = self.expire_field(&option.expire_field);
+        Schema {
+            name,
+            message: self.message.full_name().to_owned(),
+            atomic_across_records: option.atomic_across_records,
+            ttl: self.duration("ttl", option.ttl.as_ref(), false, MAX_TTL),
+            retention: self
+                .duration("retention", option.retention.as_ref(), true, MAX_RETENTION)
+                .unwrap_or(DEFAULT_RETENTION),
+            cached: self.duration("cached", option.cached.as_ref(), false, MAX_CACHED),
+            indexes: self.indexes(&option.indexes),
+            expire_field: expires.as_ref().map(|field| field.name().to_owned()),
+            record,
+            item,
+            expires: expires.map(|field| field.number()),
+        }
+    }
+
+    /// Adds a problem; `message` says what was found and expected in the option.
+    fn wrong(&mut self, message: &str, token: &str, hint: &str) {
+        self.problems.push(SchemaProblem {
+            message: format!("collection {}: {message}", self.message.full_name()),
+            token: token.to_owned(),
+            hint: hint.to_owned(),
+        });
+    }
+
+    fn name(&mut self, what: &str, name: &str) {
+        if let Err((message, hint)) = name::check(name) {
+            self.wrong(&format!("{what}: {message}"), if name.is_empty() { what } else { name }, &hint);
+        }
+    }
+
+    /// The fields of a key; `what` is how the option calls it. What cannot be one is reported and left out.
+    fn fields(&mut self, what: &str, names: &[String]) -> Vec<KeyField> {
+        let mut fields = Vec::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            if names.iter().take(index).any(|before| before == name) {
+                self.wrong(&format!("{what}: `{name}` is there twice"), name, "leave one of the two out");
+                continue;
+            }
+            let found = named(self.message, name).and_then(|field| match KeyField::of(&field) {
+                Some(key) if is_plain(&field) => Ok(key),
+                _ => Err(unfit(&field)),
+            });
+            match found {
+                Ok(field) => fields.push(field),
+                Err((message, hint)) => self.wrong(&format!("{what}: {message}"), name, &hint),
+            }
+        }
+        fields
+    }
+
+    fn expire_field(&mut self, name: &str) -> Option<FieldDescriptor> {
+        if name.is_empty() {
+            return None;
+        }
+        let found = named(self.message, name).and_then(|field| {
+            let time = matches!(field.kind(), FieldKind::Message(message) if message.full_name() == TIMESTAMP);
+            if time && is_plain(&field) {
+                return Ok(field);
+            }
+            let near = self.message.fields().find(|other| {
+                is_plain(other)
+                    && matches!(other.kind(), FieldKind::Message(message) if message.full_name() == TIMESTAMP)
+            });
+            let hint = near.map(|near| format!("did you mean `{}`?", near.name())).unwrap_or_default();
+            Err((format!("`{name}` is {}; expected a single {TIMESTAMP}", describe(&field)), hint))
+        });
+        match found {
+            Ok(field) => Some(field),
+            Err((message, hint)) => {
+                self.wrong(&format!("expire_field: {message}"), name, &hint);
+                None
+            }
+        }
+    }
+
+    fn indexes(&mut self, options: &[IndexOption]) -> Vec<Index> {
+        let mut indexes: Vec<Index> = Vec::with_capacity(options.len());
+        for option in options {
+            let what = format!("index `{}`", option.name);
+            self.name("the name of an index", &option.name);
+            if indexes.iter().any(|index| index.name == option.name) {
+                self.wrong(&format!("{what} is there twice"), &option.name, "rename one of the two");
+            }
+            if option.fields.is_empty() {
+                let hint = "name them: `fields: \"…\"`";
+                self.wrong(&format!("{what} has no `fields`; expected what is looked up"), &option.name, hint);
+            }
+            let fields = self.fields(&what, &option.fields);
+            indexes.push(Index { name: option.name.clone(), fields, unique: option.unique });
+        }
+        indexes
+    }
+
+    fn duration(
+        &mut self,
+        what: &str,
+        found: Option<&prost_types::Duration>,
+        zero: bool,
+        most: Duration,
+    ) -> Option<Duration> {
+        let found = found?;
+        let duration = match (u64::try_from(found.seconds), u32::try_from(found.nanos)) {
+            (Ok(seconds), Ok(nanos)) if nanos < 1_000_000_000 => Duration::new(seconds, nanos),
+            _ => {
+                let (seconds, nanos) = (found.seconds, found.nanos);
+                let message = format!(
+                    "{what} is {seconds} s and {nanos} ns; expected neither negative, and nanos below 1e9"
+                );
+                self.wrong(&message, what, "");
+                return None;
+            }
+        };
+        if duration.is_zero() && !zero {
+            let hint = if what == "cached" { "leave it out for strict reads" } else { "leave it out to keep it for good" };
+            self.wrong(&format!("{what} is zero; expected more"), what, hint);
+        } else if duration > most {
+            let (found, most) = (duration.as_secs(), most.as_secs());
+            self.wrong(
+                &format!("{what} is {found} s; expected at most {most} s ({})", days(most)),
+                what,
+                "`seconds` and `nanos` are separate: 500 ms is { nanos: 500000000 }",
+            );
+        }
+        Some(duration)
+    }
+
+    /// The field that looks most like an id.
+    fn likely_key(&self) -> String {
+        let own = format!("{}_id", name::kebab(self.message.name()).replace('-', "_"));
+        let rate = |name: &str| match name {
+            _ if name == own || name == "id" => 3,
+            "name" | "key" => 2,
+            _ if name.ends_with("_id") => 1,
+            _ => 0,
+        };
+        let fit = self.message.fields().filter(|field| is_plain(field) && KeyField::of(field).is_some());
+        // `max_by_key` takes the last of several: the first is what an author would take.
+        let mut likely: Option<(i32, String)> = None;
+        for field in fit {
+            let rate = rate(field.name());
+            if likely.as_ref().is_none_or(|(most, _)| rate > *most) {
+                likely = Some((rate, field.name().to_owned()));
+            }
+        }
+        likely.map(|(_, name)| format!("for example `key: \"{name}\"`")).unwrap_or_default()
+    }
+}
+
+/// Neither repeated nor a map nor a member of a oneof; `optional` is none.
+fn is_plain(field: &FieldDescriptor) -> bool {
+    let member = field.containing_oneof().is_some_and(|oneof| !oneof.is_synthetic());
+    !field.is_list() && !field.is_map() && !member
+}
+
+/// The field of this name, or what is wrong and a hint.
+fn named(message: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, (String, String)> {
+    if let Some(field) = message.get_field_by_name(name) {
+        return Ok(field);
+    }
+    if let Some((first, _)) = name.split_once('.') {
+        let hint = format!("copy what is to be found out of `{first}` into a field of its own");
+        return Err((format!("`{name}` is inside of another message; expected a field of the message itself"), hint));
+    }
+    /// Less alike than this is no typing error.
+    const ALIKE: f64 = 0.75;
+    let near = message
+        .fields()
+        .map(|field| (strsim::jaro_winkler(field.name(), name), field.name().to_owned()))
+        .filter(|(alike, _)| *alike > ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = match near {
+        Some((_, near)) => format!("did you mean `{near}`?"),
+        None => its_fields(message),
+    };
+    Err((format!("`{name}` is not a field of {}", message.full_name()), hint))
+}
+
+/// The first few names: a hint is no reference.
+fn its_fields(message: &MessageDescriptor) -> String {
+    const SHOWN: usize = 8;
+    let names: Vec<String> = message.fields().map(|field| format!("`{}`", field.name())).collect();
+    match names.len() {
+        0 => "the message has no fields".to_owned(),
+        all if all > SHOWN => format!("its fields are {}, …", names[..SHOWN].join(", ")),
+        _ => format!("its fields are {}", names.join(", ")),
+    }
+}
+
+/// Why a field cannot be part of a key, and a hint.
+fn unfit(field: &FieldDescriptor) -> (String, String) {
+    let expected = "expected a single string, bytes, bool, enum, integer or google.protobuf.Timestamp";
+    let message = format!("`{}` is {}; {expected}", field.name(), describe(field));
+    let hint = match field.kind() {
+        _ if field.is_list() || field.is_map() => "what there are several of makes no one key",
+        FieldKind::Float | FieldKind::Double => "equal amounts can be different floating-point numbers",
+        FieldKind::Message(_) => "copy what is to be found out of it into a field of its own",
+        _ => "a key has the same fields whichever member is set; move it out of the oneof",
+    };
+    (message, hint.to_owned())
+}
+
+fn describe(field: &FieldDescriptor) -> String {
+    let oneof = field.containing_oneof().filter(|oneof| !oneof.is_synthetic());
+    match (field.is_map(), field.is_list(), oneof, field.kind()) {
+        (true, ..) => "a map".to_owned(),
+        (_, true, ..) => "repeated".to_owned(),
+        (.., Some(oneof), _) => format!("a member of the oneof `{}`", oneof.name()),
+        (.., FieldKind::Message(message)) => format!("a {}", message.full_name()),
+        (.., FieldKind::Enum(names)) => format!("the enum {}", names.full_name()),
+        (.., kind) => format!("a {kind:?}").to_lowercase(),
+    }
+}
+
+/// A bound for people.
+fn days(seconds: u64) -> String {
+    match seconds / DAY.as_secs() {
+        0 => format!("{} h", seconds / HOUR.as_secs()),
+        days => format!("{days} days"),
+    }
+}
