@@ -3,6 +3,12 @@
 /// Longest name of a collection or index: a label of DNS, as the store has it.
 pub const MAX_NAME: usize = 63;
 
+/// The name of the collection whose schema is the message of this full name, where its option does not say another: `stored-user` for
+/// `feed.accounts.v1.StoredUser`.
+pub fn default_name(message: &str) -> String {
+    kebab(message.rsplit('.').next().unwrap_or_default())
+}
+
 /// Why `name` is none, and the nearest that is one.
 pub(crate) fn check(name: &str) -> Result<(), (String, String)> {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -25,7 +31,7 @@ fn label(text: &str) -> String {
 
 /// `StoredUser` as `stored-user`, `HTTPLog` as `http-log`: a word begins where a capital follows a small letter or digit, and where the last
 /// of several capitals is followed by a small letter. Whatever no name may hold becomes a hyphen.
-pub(crate) fn kebab(text: &str) -> String {
+fn kebab(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len() + 4);
     for (index, letter) in letters.iter().enumerate() {

@@ -3,6 +3,7 @@
 mod contract;
 mod dns;
 mod http;
+mod keeps;
 mod resilience;
 mod services;
 mod values;
@@ -20,6 +21,7 @@ pub(crate) fn config(config: &Config, document: &Document<'_>, problems: &mut Pr
     http::check(&mut check);
     values::check(&mut check);
     resilience::check(&mut check);
+    keeps::config(&mut check);
 }
 
 /// What every check is given.

@@ -1,5 +1,6 @@
 //! Which value holds for a method, where it came from and what it beat: what `tenet explain METHOD` prints.
 
+mod collection;
 mod resilience;
 
 use crate::{CONFIG_FILE, Release};

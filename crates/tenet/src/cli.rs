@@ -62,9 +62,9 @@ enum Command {
         #[arg(short, long)]
         output: Option<PathBuf>,
     },
-    /// Print each effective value of a method and where it came from.
+    /// Print each effective value of a method, or of a message that is kept, and where it came from.
     Explain {
-        /// The method (`pkg.Service/Method`, or a part of it that names only one), after the project folder if that is not the current one.
+        /// The method (`pkg.Service/Method`) or message (`pkg.Message`), or the end of its name if only one has it; after the project folder if that is not the current one.
         #[arg(num_args = 1..=2, required = true, value_names = ["PROJECT", "METHOD"])]
         words: Vec<String>,
         /// The project folder.

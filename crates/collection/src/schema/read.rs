@@ -31,7 +31,7 @@ struct Read<'a> {
 impl Read<'_> {
     fn schema(&mut self, option: &CollectionOption) -> Schema {
         let name = match option.name.as_str() {
-            "" => name::kebab(self.message.name()),
+            "" => name::default_name(self.message.full_name()),
             given => given.to_owned(),
         };
         self.name("name", &name);
@@ -175,7 +175,7 @@ impl Read<'_> {
 
     /// The field that looks most like an id.
     fn likely_key(&self) -> String {
-        let own = format!("{}_id", name::kebab(self.message.name()).replace('-', "_"));
+        let own = format!("{}_id", name::default_name(self.message.full_name()).replace('-', "_"));
         let rate = |name: &str| match name {
             _ if name == own || name == "id" => 3,
             "name" | "key" => 2,
