@@ -8,7 +8,7 @@ use super::supervisor::Supervisor;
 use crate::cli::Failed;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tenet_release::config::STORE_SERVICE;
+use tenet_release::STORE;
 use tenet_release::roster::{Roster, RosterInstance};
 
 /// Time for an instance to accept connections after it was started.
@@ -79,7 +79,7 @@ impl Supervisor {
             folder: self.project.clone(),
             env,
             // The way to the database is the store's alone.
-            hidden: self.release.config.store.url_variable().map(str::to_owned),
+            hidden: self.url_variable(),
             sockets: Vec::new(),
             secret: self.secrets.get(&plan.service).filter(|_| plan.keeps).cloned(),
         };
@@ -104,7 +104,7 @@ impl Supervisor {
             }
         }
         if !self.stores.is_empty() {
-            roster.services.entry(STORE_SERVICE.to_owned()).or_default().extend(self.listed_stores());
+            roster.services.entry(STORE.to_owned()).or_default().extend(self.listed_stores());
         }
         let path = self.dir.roster_path();
         if Roster::read(&path).is_ok_and(|before| before == roster) {

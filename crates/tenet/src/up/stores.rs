@@ -16,9 +16,9 @@ use crate::cli::Failed;
 use bytes::Bytes;
 use serde_json::json;
 use std::time::Duration;
-use tenet_release::config::{STORE_SERVICE, StoreEngine};
+use tenet_release::config::Engine;
 use tenet_release::roster::RosterInstance;
-use tenet_release::{Current, Release};
+use tenet_release::{Current, Release, STORE};
 
 /// Time for a store to end after it was asked to: its own bounded drain and closing its engine.
 const GRACE: Duration = Duration::from_secs(10);
@@ -39,14 +39,13 @@ pub struct Store {
 
 /// How many processes a release asks for.
 pub fn wanted(release: &Release) -> usize {
-    let kept = !release.collections().is_empty();
-    if kept { release.config.store.instances as usize } else { 0 }
+    release.config.store().map_or(0, |store| store.instances as usize)
 }
 
 /// What of a release cannot change while its store runs.
 pub fn check_same_engine(now: &Release, next: &Release) -> Result<(), Failed> {
-    let (before, after) = (&now.config.store, &next.config.store);
-    if wanted(now) == 0 || wanted(next) == 0 || (before.engine, &before.url) == (after.engine, &after.url) {
+    let (Some(before), Some(after)) = (now.config.store(), next.config.store()) else { return Ok(()) };
+    if (before.engine, before.url) == (after.engine, after.url) {
         return Ok(());
     }
     Err(Failed(
@@ -58,7 +57,17 @@ pub fn check_same_engine(now: &Release, next: &Release) -> Result<(), Failed> {
 impl Supervisor {
     /// Whether the folder's one process is all there is of the store.
     pub fn store_is_alone(&self) -> bool {
-        self.release.config.store.engine == StoreEngine::Embedded
+        self.engine() == Engine::Embedded
+    }
+
+    /// What keeps the data, where something is kept.
+    pub fn engine(&self) -> Engine {
+        self.release.config.store().map(|store| store.engine).unwrap_or_default()
+    }
+
+    /// The variable that says where the database is: for the store alone.
+    pub fn url_variable(&self) -> Option<String> {
+        self.release.config.store()?.url_variable().map(str::to_owned)
     }
 
     /// Says on disk which release is about to serve: a store begins with it where it is newer than the one that serves.
@@ -72,11 +81,11 @@ impl Supervisor {
     /// serve, all of these are stopped again.
     pub async fn start_stores(&mut self, tell: Option<&Tell<'_>>) -> Result<(), Failed> {
         let missing = self.stores.len()..wanted(&self.release);
-        self.secrets.make(self.release.collections().iter().map(|(service, _)| service.as_str()))?;
+        self.secrets.make(self.release.collections().into_iter().map(|(service, _)| service))?;
         if missing.is_empty() {
             return Ok(());
         }
-        let line = format!("starting the store ({})", self.release.config.store.engine);
+        let line = format!("starting the store ({})", self.engine().name());
         tell.map_or_else(|| self.output.say(&line), |tell| tell.say(&line));
         let first = missing.start;
         for index in missing {
@@ -97,7 +106,7 @@ impl Supervisor {
     }
 
     fn store_spec(&self, index: usize, listening: &Listening, admin: &Listening) -> Spec {
-        let id = format!("{STORE_SERVICE}-{}", index + 1);
+        let id = format!("{STORE}-{}", index + 1);
         let arguments = [
             "store",
             "serve",
@@ -118,10 +127,10 @@ impl Supervisor {
         }
         let mut program = Program::role(self.project.clone(), arguments);
         // A variable with our own prefix would be taken for a node fact of the supervisor, and kept back.
-        if let Some((name, value)) =
-            self.release.config.store.url_variable().and_then(|name| Some((name, std::env::var(name).ok()?)))
+        if let Some(name) = self.url_variable()
+            && let Ok(value) = std::env::var(&name)
         {
-            program.env.push((name.to_owned(), value));
+            program.env.push((name, value));
         }
         program.sockets = vec![("store", listening.socket.clone()), ("admin", admin.socket.clone())];
         Spec { id, program, ready: Ready::Store(admin.address), grace: GRACE }

@@ -201,7 +201,7 @@ impl Supervisor {
         }
         for store in &self.stores {
             let (address, id) = (store.listening.address, &store.child.spec().id);
-            say(&format!("  store    http://{address}/metrics  ({id}, {})", self.release.config.store.engine));
+            say(&format!("  store    http://{address}/metrics  ({id}, {})", self.engine().name()));
         }
         let tries = announce::tries(&self.release.config, &self.release.contract, sockets.public.address);
         if !tries.is_empty() {
