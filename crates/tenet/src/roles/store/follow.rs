@@ -56,7 +56,7 @@ pub fn begin(dir: &ReleaseDir) -> Result<Begin, Failed> {
 pub struct Followed {
     dir: ReleaseDir,
     service: StoreService,
-    store: Option<Store>,
+    store: Store,
     serving: Mutex<Current>,
     /// Held while the release changes: one change at a time.
     changing: tokio::sync::Mutex<()>,
@@ -69,7 +69,7 @@ impl Followed {
         Followed {
             dir,
             service,
-            store: begin.newest().config.store(),
+            store: begin.newest().config.store().unwrap_or_default(),
             serving: Mutex::new(Current { hash: begin.serving.hash, epoch: begin.epoch }),
             changing: tokio::sync::Mutex::default(),
             ending: AtomicBool::new(false),
@@ -130,7 +130,7 @@ impl Followed {
                 _ = hangup.recv() => {}
             }
             let failed = self.look().await.err();
-            if let Some(text) = failed.as_ref().filter(|text| said.as_ref() != Some(text)) {
+            if let Some(text) = failed.as_ref().filter(|text| said.as_ref() != Some(*text)) {
                 tracing::error!("the current release was not taken over: {text}");
             }
             said = failed;
@@ -163,8 +163,8 @@ impl Followed {
 
     /// The engine is opened once. A release in which nothing is kept names none.
     fn check_engine(&self, release: &Release) -> Result<(), String> {
-        let (Some(ours), Some(theirs)) = (&self.store, release.config.store()) else { return Ok(()) };
-        if (ours.engine, &ours.url) == (theirs.engine, &theirs.url) {
+        let Some(theirs) = release.config.store() else { return Ok(()) };
+        if (self.store.engine, &self.store.url) == (theirs.engine, &theirs.url) {
             return Ok(());
         }
         Err("[store] engine and url cannot change while the store runs: end it and start it again".to_owned())
