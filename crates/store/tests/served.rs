@@ -180,13 +180,16 @@ async fn what_is_done_is_on_the_page() {
     let measuring = tenet_store::metrics::measure(stage.owner.engine().clone(), stage.owner.metrics().clone());
     let measuring = tokio::spawn(measuring);
     stage.page();
-    let page = loop {
-        let page = stage.page();
-        if page.contains("tenet_store_records{namespace=\"notes\"") || page.contains("tenet_store_records{") {
-            break page;
+    let measured = async {
+        loop {
+            let page = stage.page();
+            if page.contains("tenet_store_records{namespace=\"web\",collection=\"notes\"}") {
+                return page;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     };
+    let page = tokio::time::timeout(Duration::from_secs(20), measured).await.expect("sizes are measured");
     measuring.abort();
     let of = |labels: &str| format!("{{namespace=\"web\",collection=\"notes\"{labels}}}");
     let reads: u64 = ["memory", "engine"]
