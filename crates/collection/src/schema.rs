@@ -1,6 +1,7 @@
 //! A message with the collection option, read and checked.
 
 mod field;
+mod lookup;
 mod option;
 mod read;
 

@@ -9,7 +9,11 @@ pub struct Collection {
     pub schema: Schema,
     /// The comment above the message, without comment markers.
     pub comment: String,
-    /// Where the option is written.
+    /// Import name of the file that declares it (`feed/accounts/v1/accounts.proto`).
+    pub file: String,
+    /// 1-based line of the declaration; 0 when the descriptors carry no source positions.
+    pub line: u32,
+    /// Where the option is written, for who finds it wrong later.
     pub written: Location,
 }
 

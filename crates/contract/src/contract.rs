@@ -1,6 +1,8 @@
 //! The loaded contract: what every other part of the platform reads instead of descriptors.
 
-use crate::{Cache, Collection, Diagnostics, Endpoint, ExpectedError, HashBy, LoadOptions, Priority, Visibility, load};
+use crate::{
+    Cache, Collection, Diagnostics, Endpoint, ExpectedError, HashBy, LoadOptions, Priority, Visibility, load,
+};
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use std::time::Duration;
 

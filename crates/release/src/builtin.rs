@@ -31,10 +31,12 @@ impl Config {
     }
 
     /// Adds the built-in service and writes down what `[store]` leaves open, where something is kept; a service of the project that has its
-    /// name stays.
+    /// name, or serves the same, stays: it was reported.
     pub(crate) fn with_builtin(mut self) -> Config {
         self.store = self.store();
-        if self.store.is_some() {
+        if self.store.is_some()
+            && !self.services.values().any(|service| service.serves.iter().any(|s| s == STORE_SERVES))
+        {
             let store = || Service { serves: vec![STORE_SERVES.to_owned()], ..Service::default() };
             self.services.entry(STORE.to_owned()).or_insert_with(store);
         }

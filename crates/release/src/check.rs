@@ -6,6 +6,7 @@ mod http;
 mod keeps;
 mod resilience;
 mod services;
+mod store;
 mod values;
 
 pub(crate) use contract::contract;
@@ -22,6 +23,7 @@ pub(crate) fn config(config: &Config, document: &Document<'_>, problems: &mut Pr
     values::check(&mut check);
     resilience::check(&mut check);
     keeps::config(&mut check);
+    store::check(&mut check);
 }
 
 /// What every check is given.

@@ -63,7 +63,11 @@ fn each_command_says_what_it_should() {
             1,
             &["names several, expected one of", "shop.v1.Shop/GetItem\n  shop.v1.Stock/GetItem"],
         ),
-        (&["explain", "GetItm"], 1, &["no contract declares a method or a collection `GetItm`", "shop.v1.Shop/ListItems"]),
+        (
+            &["explain", "GetItm"],
+            1,
+            &["no contract declares a method or a collection `GetItm`", "shop.v1.Shop/ListItems"],
+        ),
         (&["docs"], 0, &["\"openapi\": \"3.1", "\"/v1/items/{name}\"", "\"title\": \"shop\""]),
         (&["errors"], 0, &["# Errors", "| [NOT_FOUND](#not_found) | 404 | NOT_FOUND | never | caller |"]),
         (&["reload"], 1, &["is not up", "hint: `tenet up .` starts it"]),

@@ -90,7 +90,9 @@ mod tests {
         let mut cut = Fields::of(&message[..message.len() - 1]);
         assert_eq!(cut.by_ref().filter(Result::is_ok).count(), 4);
         assert!(cut.next().is_none());
-        assert!(Fields::of(&[0x0a, 0x02, 0x01]).next().unwrap().unwrap_err().to_string().contains("ends past"));
+        assert!(
+            Fields::of(&[0x0a, 0x02, 0x01]).next().unwrap().unwrap_err().to_string().contains("ends past")
+        );
         assert!(Fields::of(&[]).next().is_none());
     }
 }

@@ -85,7 +85,9 @@ impl<'a> Reader<'a> {
         }
         let word = self.word();
         let value = match kind {
-            Kind::Text => Some(word).filter(|word| !word.is_empty()).map(|word| KeyValue::Text(Cow::Borrowed(word))),
+            Kind::Text => {
+                Some(word).filter(|word| !word.is_empty()).map(|word| KeyValue::Text(Cow::Borrowed(word)))
+            }
             Kind::Bytes => hexadecimal(word).map(|bytes| KeyValue::Bytes(Cow::Owned(bytes))),
             Kind::Signed => word.parse().ok().map(KeyValue::Signed),
             Kind::Unsigned => word.parse().ok().map(KeyValue::Unsigned),
@@ -166,7 +168,8 @@ fn time(word: &str) -> Option<KeyValue<'static>> {
         None => instant::parse(word)?,
         Some(outside) => {
             let (seconds, nanos) = outside.split_once('.')?;
-            let nanos = Some(nanos).filter(|nanos| nanos.len() == 9 && nanos.bytes().all(|b| b.is_ascii_digit()))?;
+            let nanos =
+                Some(nanos).filter(|nanos| nanos.len() == 9 && nanos.bytes().all(|b| b.is_ascii_digit()))?;
             (seconds.parse().ok()?, nanos.parse().ok()?)
         }
     };

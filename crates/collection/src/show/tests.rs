@@ -2,8 +2,7 @@ use super::*;
 use crate::KeyBuilder;
 use proptest::prelude::*;
 
-const ALL: &[Kind] =
-    &[Kind::Text, Kind::Signed, Kind::Unsigned, Kind::Boolean, Kind::Timestamp, Kind::Bytes];
+const ALL: &[Kind] = &[Kind::Text, Kind::Signed, Kind::Unsigned, Kind::Boolean, Kind::Timestamp, Kind::Bytes];
 
 #[test]
 fn keys_are_shown_as_a_person_would_write_them() {

@@ -22,6 +22,8 @@ impl Work<'_> {
             Ok(schema) => Some(Collection {
                 schema,
                 comment: self.comments.of(&file, message.path()),
+                file: file.name().to_owned(),
+                line: place.line(),
                 written: self.written(&place),
             }),
             Err(problems) => {

@@ -10,7 +10,7 @@ impl Release {
     pub fn effective_collection(&self, message: &str) -> Option<Vec<Effective>> {
         let collection = self.contract.collection(message)?;
         let schema = &collection.schema;
-        let contract = format!("contract {}:{}", collection.written.file, collection.written.line);
+        let contract = format!("contract {}:{}", collection.file, collection.line);
         let mut out = Vec::new();
         match self.config.keeper_of(message) {
             Some(keeper) => {
