@@ -76,8 +76,9 @@ impl Access {
             serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
         let read = |(service, hashes): (String, Vec<String>)| {
             let hash = |(place, hex): (usize, &String)| {
-                SecretHash::from_hex(hex)
-                    .ok_or_else(|| invalid(format!("{service}[{place}] is no SHA-256: expected 64 hex digits")))
+                SecretHash::from_hex(hex).ok_or_else(|| {
+                    invalid(format!("{service}[{place}] is no SHA-256: expected 64 hex digits"))
+                })
             };
             let hashes = hashes.iter().enumerate().map(hash).collect::<Result<_, _>>()?;
             Ok((service, hashes))

@@ -63,7 +63,8 @@ impl Stage {
             nonce: rand::random::<[u8; 16]>().into(),
         };
         let write = api::Write { key: Vec::new(), change: Some(Change::Put(b"v".to_vec())), ttl: None };
-        let asked = api::PutRequest { record: record(collection, id), writes: vec![write], token: Some(token) };
+        let asked =
+            api::PutRequest { record: record(collection, id), writes: vec![write], token: Some(token) };
         self.client.put(request(secret, asked)).await.map(tonic::Response::into_inner)
     }
 
@@ -165,9 +166,9 @@ async fn what_is_done_is_on_the_page() {
     for _ in 0..3 {
         assert_eq!(stage.get("first", "notes", "whale").await.unwrap(), 1);
     }
-    let condition =
-        api::Condition { key: Vec::new(), must: Some(api::condition::Must::Absent(true)) };
-    let change = api::RecordChange { record_id: b"whale".to_vec(), conditions: vec![condition], writes: vec![] };
+    let condition = api::Condition { key: Vec::new(), must: Some(api::condition::Must::Absent(true)) };
+    let change =
+        api::RecordChange { record_id: b"whale".to_vec(), conditions: vec![condition], writes: vec![] };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let token = Some(api::WriteToken { time_unix_ms: now.as_millis() as i64, nonce: vec![7; 16] });
     let asked = api::MutateRequest {
@@ -177,7 +178,8 @@ async fn what_is_done_is_on_the_page() {
         ..Default::default()
     };
     refused(stage.client.mutate(request("first", asked)).await, Code::FailedPrecondition);
-    let measuring = tenet_store::metrics::measure(stage.owner.engine().clone(), stage.owner.metrics().clone());
+    let measuring =
+        tenet_store::metrics::measure(stage.owner.engine().clone(), stage.owner.metrics().clone());
     let measuring = tokio::spawn(measuring);
     stage.page();
     let measured = async {

@@ -82,7 +82,9 @@ fn a_service_is_known_by_its_secret_and_reaches_its_own_state_alone() {
     refused(web.get("nota", "n1"), Code::NotFound, "Did you mean \"note\"?");
     // Neither the environment of a service nor a file says the secret.
     assert!(!get(up.public(), "/web/who").unwrap().contains(&secret));
-    for file in ["run/store-access.json", "run/up.json", "run/roster.json", "run/prepared.json", "current.json"] {
+    for file in
+        ["run/store-access.json", "run/up.json", "run/roster.json", "run/prepared.json", "current.json"]
+    {
         let text = std::fs::read_to_string(project.state_dir().join(file)).unwrap();
         assert!(!text.contains(&secret), "{file}");
     }
@@ -133,7 +135,11 @@ fn a_release_brings_its_collections_and_takes_them_along_without_what_is_in_them
     project.keep(&["Note", "Tag"]);
     reload(&project, 0, "serves everywhere, epoch 6");
     let web = Kept::of(&up);
-    assert_eq!(web.get("note", "n1").unwrap().as_deref(), Some("kept"), "what left the release was not removed");
+    assert_eq!(
+        web.get("note", "n1").unwrap().as_deref(),
+        Some("kept"),
+        "what left the release was not removed"
+    );
     assert_eq!(up.stop(), Some(0));
 }
 
@@ -168,7 +174,8 @@ fn a_drill_takes_the_only_store_by_its_name_and_not_with_its_zone() {
     web.put("note", "n1", "kept").unwrap();
     let pid = up.member("store-1")["pid"].clone();
     let drill = |what: &[&str]| {
-        let quick = ["--rps", "50", "--before", "1s", "--during", "1s", "--after", "1s", "--only-stated-limits"];
+        let quick =
+            ["--rps", "50", "--before", "1s", "--during", "1s", "--after", "1s", "--only-stated-limits"];
         tenet(&[&["drill"], what, &[project.path()], &quick].concat())
     };
     let (_, text) = drill(&["lose-zone", "a"]);

@@ -1,8 +1,6 @@
 //! An engine whose every step is measured: how long it took, how much it carried, what became of it.
 
-use super::{
-    Changes, Collection, Cursor, Engine, Guarantees, Page, Pending, Scan, Size, Stamp, Upkeep,
-};
+use super::{Changes, Collection, Cursor, Engine, Guarantees, Page, Pending, Scan, Size, Stamp, Upkeep};
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};
 use crate::metrics::{Metrics, Operation};

@@ -73,7 +73,8 @@ impl Hot {
     /// Those whose accesses are certainly worth telling, the hottest first.
     pub(super) fn hottest(&self) -> Vec<HotRecord> {
         let sure = |row: &Row| row.count - row.error;
-        let mut hot: Vec<&Row> = self.rows.iter().filter(|row| sure(row) * WORTH >= self.total.max(1)).collect();
+        let mut hot: Vec<&Row> =
+            self.rows.iter().filter(|row| sure(row) * WORTH >= self.total.max(1)).collect();
         hot.sort_by_key(|row| std::cmp::Reverse(sure(row)));
         hot.truncate(TOLD);
         let told = |row: &Row| HotRecord {

@@ -44,7 +44,10 @@ impl Metrics {
         for (operation, row) in rows() {
             for (kind, count) in row.failures().filter(|(_, count)| *count > 0) {
                 let operation = operation.name();
-                writeln!(out, "{name}_total{{engine=\"{engine}\",operation=\"{operation}\",kind=\"{kind}\"}} {count}")?;
+                writeln!(
+                    out,
+                    "{name}_total{{engine=\"{engine}\",operation=\"{operation}\",kind=\"{kind}\"}} {count}"
+                )?;
             }
         }
         Ok(())

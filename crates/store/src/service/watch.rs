@@ -67,7 +67,8 @@ impl StoreService {
         self.owner.engine().changes(known.id, from, 1).await.map_err(|error| fault::engine(&error))?;
         let (sender, receiver) = mpsc::channel(AHEAD);
         let record = (!asked.record_id.is_empty()).then(|| Bytes::from(asked.record_id));
-        let run = Run { owner: self.owner.clone(), ending: self.ending(), collection: known.id, record, from };
+        let run =
+            Run { owner: self.owner.clone(), ending: self.ending(), collection: known.id, record, from };
         tokio::spawn(run.send(sender));
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
@@ -91,7 +92,8 @@ impl Run {
         }
         loop {
             if *self.ending.borrow() {
-                let ending = Fault::unavailable("This instance of the store is ending; go on from the last token.");
+                let ending =
+                    Fault::unavailable("This instance of the store is ending; go on from the last token.");
                 return drop(answers.send(Err(ending.into())).await);
             }
             let wakes = written.notified();

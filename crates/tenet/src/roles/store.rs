@@ -160,8 +160,9 @@ async fn serve_on(
 /// What is served from the first call on.
 async fn service(owner: &Owner, begin: &Begin, access: AccessFile) -> Result<StoreService, Failed> {
     let declared = |error| Failed::while_doing("what is kept cannot be declared", &error);
-    let catalogue =
-        Catalogue::declare(owner.engine().as_ref(), namespaces::of(&begin.serving)?).await.map_err(declared)?;
+    let catalogue = Catalogue::declare(owner.engine().as_ref(), namespaces::of(&begin.serving)?)
+        .await
+        .map_err(declared)?;
     let path = access.path().display().to_string();
     let service = StoreService::with_access(owner.clone(), catalogue, access).await.map_err(|error| {
         let Failed(text) = Failed::while_doing("it is not known who may call", &error);

@@ -173,7 +173,7 @@ impl Supervisor {
     }
 
     /// Those of them who are meant.
-    fn chosen<'a>(&'a self, targets: &'a Targets) -> impl Iterator<Item = Drilled<'a>> {
+    fn chosen<'a>(&'a self, targets: &Targets) -> impl Iterator<Item = Drilled<'a>> {
         let meant = |(place, one)| targets.instances.contains(&place).then_some(one);
         self.drilled().enumerate().filter_map(meant)
     }

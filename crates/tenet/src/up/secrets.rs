@@ -70,7 +70,8 @@ impl Secrets {
             self.of.entry(service.to_owned()).or_insert_with(Secret::make);
         }
         let hash = |secret: &Secret| vec![SecretHash::of(secret.0.as_bytes())];
-        let access = Access(self.of.iter().map(|(service, secret)| (service.clone(), hash(secret))).collect());
+        let access =
+            Access(self.of.iter().map(|(service, secret)| (service.clone(), hash(secret))).collect());
         access
             .write(&self.path)
             .map_err(|error| Failed::while_doing("the store cannot be told who may call it", &error))

@@ -26,7 +26,8 @@ impl Kept {
     }
 
     pub fn at(address: SocketAddr, secret: &str) -> Kept {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap().timeout(PATIENCE);
         let client = {
             let _guard = runtime.enter();
@@ -60,7 +61,8 @@ impl Kept {
             nonce: rand::random::<[u8; 16]>().into(),
         };
         let write = api::Write { key: Vec::new(), change: Some(Change::Put(value.into())), ttl: None };
-        let asked = api::PutRequest { record: self.record(collection, id), writes: vec![write], token: Some(token) };
+        let asked =
+            api::PutRequest { record: self.record(collection, id), writes: vec![write], token: Some(token) };
         let mut client = self.client.clone();
         let answer = self.runtime.block_on(client.put(self.request(asked)))?;
         Ok(answer.into_inner().version)
@@ -78,7 +80,10 @@ impl Kept {
         eventually("the store to answer", || match self.get(collection, id) {
             Ok(found) => Some(found),
             Err(status) => {
-                assert!(matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled), "{status:?}");
+                assert!(
+                    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled),
+                    "{status:?}"
+                );
                 None
             }
         })

@@ -28,7 +28,10 @@ pub fn run() {
 fn secret() -> String {
     let mut secret = String::new();
     if let Ok(descriptor) = std::env::var("TENET_STORE_SECRET_FD") {
-        std::fs::File::open(format!("/proc/self/fd/{descriptor}")).unwrap().read_to_string(&mut secret).unwrap();
+        std::fs::File::open(format!("/proc/self/fd/{descriptor}"))
+            .unwrap()
+            .read_to_string(&mut secret)
+            .unwrap();
     }
     secret
 }

@@ -127,7 +127,12 @@ mod tests {
 
     fn members() -> Members {
         Members {
-            instances: vec![member("web-a-1", "a"), member("web-b-1", "b"), member("web-c-1", "c"), member("store-1", "a")],
+            instances: vec![
+                member("web-a-1", "a"),
+                member("web-b-1", "b"),
+                member("web-c-1", "c"),
+                member("store-1", "a"),
+            ],
             gateways: vec![member("gateway-1", "a"), member("gateway-2", "b")],
             elsewhere: vec![member("old-1", "c"), member("old-2", "far")],
         }
