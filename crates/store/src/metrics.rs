@@ -21,19 +21,23 @@ pub(crate) use operation::Operation;
 
 use crate::catalogue::Known;
 use crate::engine::EngineError;
-use crate::name::CollectionId;
-use arc_swap::ArcSwap;
+use crate::name::{CollectionId, CollectionName};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use operation::OperationRow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// How records of collections are called for people, where they are not called as their bytes are.
+pub type RecordNames = dyn Fn(&CollectionName, &[u8]) -> Option<String> + Send + Sync;
+
 /// What one store process has counted since it started.
 pub struct Metrics {
     engine: &'static str,
     operations: [OperationRow; Operation::ALL.len()],
     collections: ArcSwap<HashMap<CollectionId, Arc<CollectionRow>>>,
+    names: ArcSwapOption<Box<RecordNames>>,
     /// Told each time the page is written: sizes are measured for those who look.
     looked: Notify,
 }
@@ -45,6 +49,7 @@ impl Metrics {
             engine,
             operations: std::array::from_fn(|_| OperationRow::default()),
             collections: ArcSwap::default(),
+            names: ArcSwapOption::empty(),
             looked: Notify::new(),
         }
     }
@@ -58,6 +63,11 @@ impl Metrics {
             }
             rows
         });
+    }
+
+    /// Calls records as `names` says from now on; those of which it says nothing, by their bytes.
+    pub fn name_records(&self, names: Box<RecordNames>) {
+        self.names.store(Some(Arc::new(names)));
     }
 
     /// Does something with the row of a collection, if it has one.

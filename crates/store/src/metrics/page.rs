@@ -80,9 +80,11 @@ impl Metrics {
         write_sizes(&rows, out)?;
         let name = "tenet_store_hot_record_ratio";
         family(out, name, "gauge", "Share of a collection's accesses that one record had lately, at least.")?;
+        let names = self.names.load();
         for row in &rows {
             for hot in row.hottest() {
-                let record = shown(&hot.record);
+                let named = names.as_ref().and_then(|names| names(&row.name, &hot.record));
+                let record = escaped(&named.unwrap_or_else(|| shown(&hot.record)));
                 writeln!(out, "{name}{{{},record=\"{record}\"}} {:.4}", labels(row), hot.share)?;
             }
         }
@@ -146,24 +148,31 @@ fn histogram(
     writeln!(out, "{name}_sum{{{labels}}} {}", sketch.sum() as f64 / unit)
 }
 
-/// A record's id for people, percent-encoded where it is not printable ASCII. Nothing in it needs escaping.
+/// A record's id where nobody knows what it is made of: percent-encoded where it is not printable ASCII.
 fn shown(record: &[u8]) -> String {
-    /// Longer ids are cut.
-    const SHOWN: usize = 64;
     let mut out = String::new();
-    for byte in record.iter().take(SHOWN) {
+    for byte in record {
         match byte {
-            b'"' | b'\\' | b'%' => {
-                let _ = write!(out, "%{byte:02x}");
-            }
+            b'%' => out.push_str("%25"),
             b' '..=b'~' => out.push(char::from(*byte)),
             _ => {
                 let _ = write!(out, "%{byte:02x}");
             }
         }
     }
-    if record.len() > SHOWN {
-        out.push('…');
+    out
+}
+
+/// As the value of a label (OpenMetrics 1.0, "Escaping").
+fn escaped(value: &str) -> String {
+    let mut out = String::new();
+    for character in value.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            other => out.push(other),
+        }
     }
     out
 }
@@ -176,13 +185,13 @@ mod tests {
     fn ids_are_shown_without_anything_that_ends_a_label() {
         for (record, expected) in [
             (&b"u7"[..], "u7"),
-            (b"a\"b\\c\n", "a%22b%5cc%0a"),
+            (b"a\"b\\c\n", "a\\\"b\\\\c%0a"),
             (&[0, 255], "%00%ff"),
             (b"5%", "5%25"),
             ("é".as_bytes(), "%c3%a9"),
-            (&[b'x'; 65], &format!("{}…", "x".repeat(64))),
         ] {
-            assert_eq!(shown(record), expected);
+            assert_eq!(escaped(&shown(record)), expected);
         }
+        assert_eq!(escaped("(\"é\", 1)\n"), "(\\\"é\\\", 1)\\n");
     }
 }

@@ -139,7 +139,7 @@ async fn serve_on(
         fault_points: args.fault_points,
         fault_slots: None,
     };
-    let followed = Arc::new(Followed::new(dir, service.clone(), &begin));
+    let followed = Arc::new(Followed::new(dir, service.clone(), owner.metrics().clone(), &begin));
     tokio::spawn(admin::serve(followed.clone(), admin));
     tokio::spawn(followed.clone().follow(hangup));
     let stop = async {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tenet_release::config::Store;
 use tenet_release::{Current, Release, ReleaseDir, ReleaseDirError, ReleaseHash};
+use tenet_store::metrics::Metrics;
 use tenet_store::service::StoreService;
 use tokio::signal::unix::Signal;
 
@@ -56,6 +57,7 @@ pub fn begin(dir: &ReleaseDir) -> Result<Begin, Failed> {
 pub struct Followed {
     dir: ReleaseDir,
     service: StoreService,
+    metrics: Arc<Metrics>,
     store: Store,
     serving: Mutex<Current>,
     /// Held while the release changes: one change at a time.
@@ -65,10 +67,17 @@ pub struct Followed {
 
 impl Followed {
     /// A service that serves what `begin` says.
-    pub fn new(dir: ReleaseDir, service: StoreService, begin: &Begin) -> Followed {
+    pub fn new(
+        dir: ReleaseDir,
+        service: StoreService,
+        metrics: Arc<Metrics>,
+        begin: &Begin,
+    ) -> Followed {
+        metrics.name_records(namespaces::record_names(begin.newest()));
         Followed {
             dir,
             service,
+            metrics,
             store: begin.newest().config.store().unwrap_or_default(),
             serving: Mutex::new(Current { hash: begin.serving.hash, epoch: begin.epoch }),
             changing: tokio::sync::Mutex::default(),
@@ -105,6 +114,7 @@ impl Followed {
         let namespaces = namespaces::of(&release).map_err(|Failed(text)| text)?;
         let _changing = self.changing.lock().await;
         self.service.prepare(namespaces).await.map_err(|error| chain(&error))?;
+        self.metrics.name_records(namespaces::record_names(&release));
         Ok(release.hash)
     }
 
@@ -155,6 +165,7 @@ impl Followed {
             self.check_engine(&release)?;
             let namespaces = namespaces::of(&release).map_err(|Failed(text)| text)?;
             self.service.take_over(namespaces).await.map_err(|error| chain(&error))?;
+            self.metrics.name_records(namespaces::record_names(&release));
             tracing::info!("release {} serves, epoch {}", release.hash.short(), current.epoch);
         }
         *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = current;

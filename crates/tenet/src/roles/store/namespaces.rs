@@ -1,9 +1,11 @@
 //! What a release keeps, as the store declares it: a namespace for each service that keeps something.
 
 use crate::cli::Failed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use tenet_collection::{Kind, show};
 use tenet_release::Release;
 use tenet_store::catalogue::{Declared, Namespace};
+use tenet_store::metrics::RecordNames;
 use tenet_store::name::Name;
 
 /// The namespaces of a release. Who may call is not its to say.
@@ -28,4 +30,17 @@ pub fn of(release: &Release) -> Result<Vec<Namespace>, Failed> {
         Ok(Namespace { name: name(service)?, owner, secrets: Vec::new(), collections })
     };
     by_service.into_iter().map(namespace).collect()
+}
+
+/// How the records of a release are called on the page of metrics: by the values that their ids are made of.
+pub fn record_names(release: &Release) -> Box<RecordNames> {
+    let kinds = release.collections().into_iter().map(|(service, schema)| {
+        let name = (service.to_owned(), schema.name.clone());
+        (name, schema.record_kinds())
+    });
+    let kinds: HashMap<(String, String), Vec<Kind>> = kinds.collect();
+    Box::new(move |collection, record| {
+        let name = (collection.namespace.to_string(), collection.collection.to_string());
+        show(kinds.get(&name)?, record).ok()
+    })
 }
