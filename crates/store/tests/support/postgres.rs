@@ -136,6 +136,11 @@ impl Server {
         }
     }
 
+    /// Its first process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     /// The folder of its files.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
