@@ -139,7 +139,7 @@ impl StoreService {
 
     /// The token, by the engine's clock.
     pub(super) async fn token(&self, asked: Option<&api::WriteToken>) -> Result<Token, Status> {
-        let now = self.owner.engine().clock().await.map_err(|error| fault::engine(&error))?;
+        let now = self.owner.clock().await.map_err(fault::owner)?;
         terms::token(asked, now)
     }
 

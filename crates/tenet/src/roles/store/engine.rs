@@ -13,11 +13,6 @@ use tenet_store::owner::Width;
 
 /// The lock in the folder of an embedded engine.
 const LOCK: &str = "store.lock";
-/// Commits that an engine with many writers carries out at a time: fewer than it has connections, so that reads find one.
-const SHARED_WRITE_LANES: usize = 4;
-/// Reads that it carries out at a time.
-const SHARED_READ_LANES: usize = 4;
-
 /// An engine that is ours.
 pub struct Opened {
     /// The engine.
@@ -47,15 +42,7 @@ pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
         Kind::Postgres => postgres(&store(begin), &begin.newest().config.name).await?,
     };
     claim(engine.as_ref(), &begin.newest().name).await?;
-    let width = match engine.guarantees().sharing {
-        Sharing::Exclusive => Width::default(),
-        Sharing::Shared => Width {
-            write_lanes: SHARED_WRITE_LANES,
-            read_lanes: SHARED_READ_LANES,
-            near_bytes: 0,
-            ..Width::default()
-        },
-    };
+    let width = Width::of(engine.as_ref());
     Ok(Opened { engine, width })
 }
 

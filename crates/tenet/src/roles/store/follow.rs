@@ -37,12 +37,20 @@ impl Begin {
 /// Reads what there is.
 pub fn begin(dir: &ReleaseDir) -> Result<Begin, Failed> {
     let failed = |error: ReleaseDirError| Failed::while_doing("cannot use the state folder", &error);
-    let current = dir.load_current().map_err(failed)?;
-    let epoch = current.as_ref().map_or(0, |(_, epoch)| *epoch);
+    let current = dir.current().map_err(failed)?;
+    let epoch = current.map_or(0, |current| current.epoch);
     let prepared = dir.prepared().map_err(failed)?.filter(|prepared| prepared.epoch > epoch);
     let coming = prepared.map(|prepared| dir.load(prepared.hash)).transpose().map_err(failed)?;
-    match (current, coming, prepared) {
-        (Some((serving, epoch)), coming, _) => Ok(Begin { serving, epoch, coming }),
+    let serving = match current.map(|current| dir.load(current.hash)) {
+        // What served last may be of another version of Tenet; it is needed only while something of it still runs.
+        Some(Err(error)) if coming.is_some() => {
+            tracing::warn!("the release before is left out: {error}");
+            None
+        }
+        other => other.transpose().map_err(failed)?,
+    };
+    match (serving, coming, prepared) {
+        (Some(serving), coming, _) => Ok(Begin { serving, epoch, coming }),
         (None, Some(first), Some(prepared)) => {
             Ok(Begin { serving: first, epoch: prepared.epoch, coming: None })
         }
@@ -151,8 +159,12 @@ impl Followed {
         let _changing = self.changing.lock().await;
         let dir = self.dir.clone();
         let current = blocking(move || dir.current().map_err(|error| chain(&error))).await??;
+        let serving = self.serving();
         match current {
-            Some(current) if current != self.serving() => self.take_over(current).await,
+            // One of a smaller epoch is of before this store was told to prepare.
+            Some(current) if current != serving && current.epoch >= serving.epoch => {
+                self.take_over(current).await
+            }
             _ => Ok(()),
         }
     }
