@@ -1,6 +1,6 @@
 //! HTTP/2 to an instance: one connection carries many calls; a call is one stream.
 
-use crate::call::{Outbound, Share};
+use crate::call::{Outbound, Share, make_known};
 use crate::fault::{self, Fault};
 use crate::incoming::Incoming;
 use crate::instance::{lower, raise};
@@ -26,6 +26,9 @@ const MAX_CALLS: u64 = 1 << 29;
 /// PINGs in a row to a peer that answers nothing else. gRPC servers tolerate two that come sooner than they like before
 /// they close the connection (gRPC A8); an open stream may well be silent for longer, and then TCP keep-alive watches.
 const MAX_SILENT_PINGS: u8 = 2;
+
+/// One of so many requests of a connection puts the names of fields that differ in each into HPACK's table, the first to begin with: others push them out in time.
+const NAMES_EVERY: u64 = 256;
 
 /// Bytes h2 buffers of one stream's request body before it reports no capacity.
 const MAX_SEND_BUFFER: usize = 64 << 10;
@@ -250,7 +253,11 @@ pub(crate) async fn attempt(
     };
     let connection = &lease.connection;
     out.dress(share);
-    let sent = connection.send.borrow_mut().send_request(head.for_h2(), matches!(payload, Payload::Empty));
+    let mut request = head.for_h2();
+    if connection.calls.get() % NAMES_EVERY == 1 {
+        make_known(request.headers_mut());
+    }
+    let sent = connection.send.borrow_mut().send_request(request, matches!(payload, Payload::Empty));
     let (answer, mut stream) = match sent {
         Ok(sent) => sent,
         Err(error) => {
