@@ -1,5 +1,6 @@
 //! Tables: printed, and on request written into `bench/README.md` between their markers.
 
+use crate::statistics::range;
 use crate::{Outcome, machine, template};
 
 /// A table under a heading, with what it was measured on.
@@ -52,6 +53,17 @@ impl Report {
     }
 }
 
+/// "least – most" of `values`.
+pub fn spread(values: &[f64], digits: usize) -> String {
+    let (low, high) = range(values);
+    format!("{low:.digits$} – {high:.digits$}")
+}
+
+/// What was expected and came, in a word.
+pub fn verdict(held: bool) -> &'static str {
+    if held { "held" } else { "LOST" }
+}
+
 /// `document` with `text` between the markers of `name`.
 fn place(document: &str, name: &str, text: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- {name}:begin -->"), format!("<!-- {name}:end -->"));
@@ -78,7 +90,7 @@ mod tests {
         let readme = std::fs::read_to_string(crate::template::folder().join("README.md")).unwrap();
         let cases = crate::resilience::Case::ALL.map(crate::resilience::Case::marker);
         for name in
-            ["gateway", "instructions", "allocations", "refusal", "connections"].into_iter().chain(cases)
+            ["gateway", "instructions", "allocations", "refusal", "connections", "store"].into_iter().chain(cases)
         {
             assert!(place(&readme, name, "").is_some(), "{name}");
         }
