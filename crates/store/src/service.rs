@@ -26,6 +26,8 @@ use tenet_api::store::v1::store_server::Store;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+pub use access::SECRET;
+
 /// The contract, compiled: for reflection and metrics.
 pub use tenet_api::store::FILE_DESCRIPTOR_SET;
 
