@@ -19,6 +19,14 @@ pub fn pin(cores: &[usize]) -> Outcome {
         .map_err(|error| format!("cannot pin to cores {cores:?}: {error} (two cores are needed)"))
 }
 
+/// Does `start` on the core that is measured: what it starts stays there. The caller belongs on the load core.
+pub fn on_proxy_core<T>(start: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    pin(&[PROXY_CORE])?;
+    let started = start();
+    pin(&[LOAD_CORE])?;
+    started
+}
+
 /// Idle and total ticks of a core since boot, for [`busy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ticks {

@@ -24,6 +24,7 @@ mod refusal;
 mod report;
 mod resilience;
 mod statistics;
+mod store;
 mod template;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +52,11 @@ enum Command {
     Refusal(refusal::Arguments),
     /// How evenly two threads share HTTP/2 load over 1, 4 and 64 connections.
     Connections(connections::Arguments),
+    /// Many clients through the store beside the same clients at PostgreSQL itself.
+    Store(store::Arguments),
+    /// One store process of `store`.
+    #[command(hide = true)]
+    StoreProcess(store::process::Arguments),
     /// What callers notice when instances fail or are overrun, beside HAProxy and Envoy.
     Resilience(resilience::Arguments),
     /// One instance of `resilience`.
@@ -70,6 +76,8 @@ fn main() -> ExitCode {
         Command::Allocations(arguments) => allocations::run(&arguments),
         Command::Refusal(arguments) => refusal::run(&arguments),
         Command::Connections(arguments) => connections::run(&arguments),
+        Command::Store(arguments) => store::run(&arguments),
+        Command::StoreProcess(arguments) => store::process::run(&arguments),
         Command::Resilience(arguments) => resilience::run(&arguments),
         Command::Instance(arguments) => resilience::instance::run(&arguments),
         Command::Attached(arguments) => resilience::attached::run(&arguments),

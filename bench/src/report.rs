@@ -78,7 +78,7 @@ mod tests {
         let readme = std::fs::read_to_string(crate::template::folder().join("README.md")).unwrap();
         let cases = crate::resilience::Case::ALL.map(crate::resilience::Case::marker);
         for name in
-            ["gateway", "instructions", "allocations", "refusal", "connections"].into_iter().chain(cases)
+            ["gateway", "instructions", "allocations", "refusal", "connections", "store"].into_iter().chain(cases)
         {
             assert!(place(&readme, name, "").is_some(), "{name}");
         }

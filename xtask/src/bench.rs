@@ -6,7 +6,7 @@ use crate::tools;
 /// What to measure; everything else goes to the harness as it is (`--help` shows it).
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// `gateway`, `instructions`, `allocations`, `refusal`, `connections`, `resilience` or `engines`.
+    /// `gateway`, `instructions`, `allocations`, `refusal`, `connections`, `resilience`, `store` or `engines`.
     what: String,
     /// Options of the harness, e.g. `--rounds 3 --write`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -15,8 +15,10 @@ pub struct Arguments {
 
 /// Builds and runs.
 pub fn run(arguments: &Arguments) -> Outcome {
-    if arguments.what == "engines" {
-        return engines(&arguments.options);
+    match arguments.what.as_str() {
+        "engines" => return engines(&arguments.options),
+        "store" => return store(&arguments.options),
+        _ => {}
     }
     let binary = target_dir().join("release/tenet");
     let mut bench = command(target_dir().join("release/tenet-bench"));
@@ -48,12 +50,37 @@ pub fn run(arguments: &Arguments) -> Outcome {
     run_loudly(&mut bench)
 }
 
+/// Two halves: beside PostgreSQL, and beside SQLite, which nothing else is to compile. `postgres` or `embedded` before the options asks for one.
+fn store(options: &[String]) -> Outcome {
+    let (half, options) = match options.split_first() {
+        Some((half, rest)) if half == "postgres" || half == "embedded" => (Some(half.as_str()), rest),
+        _ => (None, options),
+    };
+    if half != Some("embedded") {
+        let programs = tools::postgres()?;
+        run_loudly(cargo().args(["build", "--release", "--package", "tenet-bench"]))?;
+        let mut bench = command(target_dir().join("release/tenet-bench"));
+        run_loudly(bench.env("TENET_POSTGRES", programs).arg("store").args(options))?;
+    }
+    if half == Some("postgres") {
+        return Ok(());
+    }
+    build_engines()?;
+    run_loudly(
+        command(target_dir().join("release/tenet-bench-clients")).args(options).current_dir(target_dir()),
+    )
+}
+
 /// The comparison of embedded engines is a workspace of its own, so that nothing else compiles the candidates.
-fn engines(options: &[String]) -> Outcome {
+fn build_engines() -> Outcome {
     let manifest = root().join("bench/engines/Cargo.toml");
     let mut build = cargo();
     build.args(["build", "--release", "--locked", "--manifest-path"]).arg(manifest);
-    run_loudly(build.env("CARGO_TARGET_DIR", target_dir()))?;
+    run_loudly(build.env("CARGO_TARGET_DIR", target_dir()))
+}
+
+fn engines(options: &[String]) -> Outcome {
+    build_engines()?;
     if let Err(why) = tools::debian("strace", "strace") {
         eprintln!("power cuts cannot be rebuilt: {why}");
     }

@@ -5,25 +5,31 @@
 //!   read  ─▶ lane of its record ───────▶ equal keys once, others together ▶ one engine read  ─▶ each its own items
 //! ```
 //!
-//! Where no other process can write to the engine, items that were read stay in a near cache and are served from it until they are written
-//! ([`tenet_cache::near`]). What expires is looked at by the engine's clock at each serving.
+//! Items that were read stay in a near cache ([`tenet_cache::near`]) until they are written here. Where no other process can write to the
+//! engine, they are served to everybody; where others can, only to those who take answers of some age, and no longer than that.
+//! What expires is looked at by the engine's clock at each serving.
 //!
 //! Nothing waits for company: a lane takes what is there when the engine is free, so a lone call is as fast as it can be, and the
 //! busier it gets the more each step carries. A joined read begins after every call that shares it, so it sees every write that was answered
 //! before any of them.
 
+mod clock;
 mod lane;
 mod near;
 mod reads;
 mod writes;
 
 use crate::commit::{Commit, Outcome};
+use crate::engine::metered::Metered;
 use crate::engine::{Engine, EngineError, Sharing};
-use crate::item::Item;
-use crate::name::ItemKey;
+use crate::item::{Item, UnixMs};
+use crate::metrics::{CollectionRow, Metrics};
+use crate::name::{CollectionId, ItemKey, RecordKey};
+use clock::Clock;
 use lane::Lanes;
 use near::NearItems;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How much may wait, and how wide it is done.
@@ -37,8 +43,19 @@ pub struct Width {
     pub waiting: usize,
     /// Bytes of keys and values that one commit of the engine carries: what is written behind one fsync.
     pub batch_bytes: usize,
-    /// Bytes of items that are kept in memory where nobody else can write to the engine; 0 keeps none.
+    /// Bytes of items that are kept in memory; 0 keeps none.
     pub near_bytes: u64,
+}
+
+impl Width {
+    /// What suits an engine. One that a single process drives has one writer; one that is shared orders commits itself, and is a network away:
+    /// while some batches wait for its disk, others are on their way.
+    pub fn of(engine: &dyn Engine) -> Width {
+        match engine.guarantees().sharing {
+            Sharing::Exclusive => Width::default(),
+            Sharing::Shared => Width { write_lanes: 3, read_lanes: 2, ..Width::default() },
+        }
+    }
 }
 
 impl Default for Width {
@@ -68,8 +85,12 @@ pub enum OwnerError {
 #[derive(Clone)]
 pub struct Owner {
     engine: Arc<dyn Engine>,
+    metrics: Arc<Metrics>,
     written: Arc<Notify>,
+    clock: Arc<Clock>,
     near: Option<Arc<NearItems>>,
+    /// Nobody else can write to the engine: what is kept is what is there.
+    alone: bool,
     writes: Lanes<writes::Asked>,
     reads: Lanes<reads::Asked>,
 }
@@ -77,14 +98,17 @@ pub struct Owner {
 impl Owner {
     /// Begins to drive `engine`, in tasks of the current runtime that end with the last clone.
     pub fn start(engine: Arc<dyn Engine>, width: Width) -> Owner {
+        let metrics = Arc::new(Metrics::new(engine.name()));
+        let engine: Arc<dyn Engine> = Arc::new(Metered::new(engine, metrics.clone()));
+        let near = (width.near_bytes > 0).then(|| Arc::new(near::new(width.near_bytes)));
         // What another process writes, nobody here would hear of.
-        let alone = engine.guarantees().sharing == Sharing::Exclusive && width.near_bytes > 0;
-        let near = alone.then(|| Arc::new(near::new(width.near_bytes)));
+        let alone = engine.guarantees().sharing == Sharing::Exclusive;
         let writes = Lanes::start(width.write_lanes, width.waiting, |asked| {
             writes::run(engine.clone(), near.clone(), asked, width.batch_bytes)
         });
         let reads = Lanes::start(width.read_lanes, width.waiting, |asked| reads::run(engine.clone(), asked));
-        Owner { writes, reads, near, engine, written: Arc::default() }
+        let (written, clock) = (Arc::default(), Arc::default());
+        Owner { writes, reads, near, alone, engine, metrics, written, clock }
     }
 
     /// Wakes whoever waits for changes, each time something was written through this owner.
@@ -97,39 +121,88 @@ impl Owner {
         &self.engine
     }
 
+    /// What is measured of it and of its engine.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Appends what is measured to a page of metrics.
+    pub fn write_metrics(&self, out: &mut String) {
+        self.metrics.write(self.near_bytes(), out);
+    }
+
+    /// The time by the engine's clock, or a little later: enough to tell whether a token is too old. A write asks for it, and the engine is not
+    /// asked each time.
+    pub async fn clock(&self) -> Result<UnixMs, OwnerError> {
+        self.clock.now(&*self.engine).await.map_err(|error| OwnerError::Engine(Arc::new(error)))
+    }
+
     /// Carries out a commit. Dropping the future does not undo it.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, OwnerError> {
         let lane = commit.changes.first().map_or(0, |change| lane::hash(&change.record));
+        let collection = commit.collection;
+        self.metrics.of(collection, |row| {
+            commit.changes.iter().for_each(|change| row.touched(&change.record));
+        });
         let (asked, answer) = writes::ask(commit);
-        self.writes.send(lane, asked)?;
+        self.writes.send(lane, asked).inspect_err(|error| self.count_refused(collection, error))?;
         let outcome = answer.await.map_err(|_| OwnerError::Ending)?;
         self.written.notify_waiters();
         outcome
     }
 
-    /// Items of one record, all of one moment, `None` where there is none.
+    /// Items of one record, all of one moment, `None` where there is none. Every write that was answered before the call is in them.
     pub async fn read(&self, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
-        let Some(first) = keys.first() else { return Ok(Vec::new()) };
+        self.read_aged(keys, Duration::ZERO).await.map(|(items, _)| items)
+    }
+
+    /// The same, where writes of the last `max_age` may be missing; and the oldest that the answer may be.
+    pub async fn read_aged(
+        &self,
+        keys: Vec<ItemKey>,
+        max_age: Duration,
+    ) -> Result<(Vec<Option<Item>>, Duration), OwnerError> {
+        let Some(first) = keys.first() else { return Ok((Vec::new(), Duration::ZERO)) };
         let lane = lane::hash(&first.record.id);
-        let Some(near) = &self.near else { return self.read_engine(lane, keys).await };
+        self.touched(&first.record);
+        let Some(near) = self.near.as_ref().filter(|_| self.alone || !max_age.is_zero()) else {
+            return Ok((self.read_engine(lane, keys).await?, Duration::ZERO));
+        };
         let group = near::group(&first.record);
         if let Some(found) = near.get_all(group, &keys) {
-            let now = self.engine.local_clock();
-            return Ok(found.into_iter().map(|kept| kept.item(now)).collect());
+            let age = if self.alone { Some(Duration::ZERO) } else { near::age(&found) };
+            if let Some(age) = age.filter(|age| *age <= max_age) {
+                let now = self.engine.local_clock();
+                self.metrics.of(first.record.collection, |row| row.hits(keys.len()));
+                return Ok((found.into_iter().map(|kept| kept.item(now)).collect(), age));
+            }
         }
-        let fill = near.begin_fill(group);
+        let fill = near.begin_fill(group).map(|fill| (fill, Instant::now()));
         let items = self.read_engine(lane, keys.clone()).await?;
         if let Some(fill) = fill {
             let clock = self.engine.local_clock().is_some();
             near::keep(near, fill, keys, &items, clock);
         }
-        Ok(items)
+        Ok((items, Duration::ZERO))
     }
 
     async fn read_engine(&self, lane: usize, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
+        let collection = keys.first().map_or(CollectionId(0), |key| key.record.collection);
+        self.metrics.of(collection, |row| row.misses(keys.len()));
         let (asked, answer) = reads::ask(keys);
-        self.reads.send(lane, asked)?;
+        self.reads.send(lane, asked).inspect_err(|error| self.count_refused(collection, error))?;
         answer.await.map_err(|_| OwnerError::Ending)?
+    }
+
+    /// Notes that a record is accessed, also by those who go to the engine themselves: which are the hottest is measured.
+    pub fn touched(&self, record: &RecordKey) {
+        self.metrics.of(record.collection, |row| row.touched(&record.id));
+    }
+
+    fn count_refused(&self, collection: CollectionId, error: &OwnerError) {
+        if matches!(error, OwnerError::Full { .. }) {
+            self.metrics.of(collection, CollectionRow::refused);
+        }
     }
 
     /// Bytes of items in memory.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tenet_store::commit::{Action, Commit, Outcome, RecordChange, Token, Write};
 use tenet_store::engine::memory::Memory;
 use tenet_store::engine::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Page, Pending, Scan, Size, Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Page, Pending, Scan, Sharing, Size, Stamp,
+    Upkeep,
 };
 use tenet_store::item::{Item, UnixMs, Value, Version};
 use tenet_store::name::{CollectionId, CollectionName, ItemKey, Name, RecordKey};
@@ -21,13 +22,20 @@ struct Gated {
     steps: AtomicUsize,
     largest: AtomicUsize,
     lost: AtomicUsize,
+    clocks: AtomicUsize,
+    /// Whether other processes may write to it, and its clock is far away.
+    shared: bool,
 }
 
 impl Gated {
     fn new(permits: usize) -> Arc<Gated> {
+        Gated::shared(permits, false)
+    }
+
+    fn shared(permits: usize, shared: bool) -> Arc<Gated> {
         let gate = Semaphore::new(permits);
-        let (steps, largest, lost) = Default::default();
-        Arc::new(Gated { memory: Memory::new(), gate, steps, largest, lost })
+        let (steps, largest, lost, clocks) = Default::default();
+        Arc::new(Gated { memory: Memory::new(), gate, steps, largest, lost, clocks, shared })
     }
 
     async fn step(&self, size: usize) {
@@ -46,13 +54,15 @@ impl Engine for Gated {
         "gated"
     }
     fn guarantees(&self) -> Guarantees {
-        self.memory.guarantees()
+        let sharing = if self.shared { Sharing::Shared } else { Sharing::Exclusive };
+        Guarantees { sharing, ..self.memory.guarantees() }
     }
     fn clock(&self) -> Pending<'_, UnixMs> {
+        self.clocks.fetch_add(1, Ordering::SeqCst);
         self.memory.clock()
     }
     fn local_clock(&self) -> Option<UnixMs> {
-        self.memory.local_clock()
+        self.memory.local_clock().filter(|_| !self.shared)
     }
     fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp> {
         self.memory.claim(stamp)
@@ -285,4 +295,55 @@ async fn what_was_read_is_served_from_memory_until_it_is_written() {
     none.read(vec![key(collection, "n")]).await.unwrap();
     none.read(vec![key(collection, "n")]).await.unwrap();
     assert_eq!((engine.steps(), none.near_bytes()), (steps + 2, 0));
+}
+
+#[tokio::test]
+async fn where_others_may_write_only_answers_of_some_age_come_from_memory() {
+    let engine = Gated::shared(100, true);
+    let collection = declared(&*engine).await;
+    let owner = Owner::start(engine.clone(), Width::default());
+    let hour = Duration::from_secs(3600);
+    let read = async |keys: &[&'static str], max_age| {
+        let keys = keys.iter().map(|name| ItemKey { key: (*name).into(), ..key(collection, "r") }).collect();
+        let (items, age) = owner.read_aged(keys, max_age).await.unwrap();
+        assert!(age <= max_age);
+        (items.iter().map(|item| number(item.as_ref())).collect::<Vec<_>>(), engine.steps())
+    };
+    let add = |name: &'static str, nonce| {
+        let write = Write { key: name.into(), action: Action::Add(1), ttl: None };
+        let change = RecordChange { record: "r".into(), conditions: Vec::new(), writes: vec![write] };
+        Commit { changes: vec![change], ..add(collection, "r", nonce) }
+    };
+    let (found, steps) = read(&["a"], hour).await;
+    assert_eq!((found, read(&["a"], hour).await), (vec![0], (vec![0], steps)));
+    // Another process writes: who asks for the latest sees it, who does not may not.
+    engine.memory.commit(vec![add("a", 1), add("b", 2)]).await.unwrap();
+    assert_eq!(read(&["a"], hour).await, (vec![0], steps));
+    assert_eq!(read(&["a"], Duration::ZERO).await, (vec![1], steps + 1));
+    assert_eq!(read(&["a"], Duration::from_nanos(1)).await.1, steps + 2, "it is older than that");
+    // What was read at different times may never have been there together.
+    engine.memory.commit(vec![add("a", 3), add("b", 4)]).await.unwrap();
+    assert_eq!(read(&["b"], hour).await, (vec![2], steps + 3));
+    assert_eq!(read(&["a", "b"], hour).await, (vec![2, 2], steps + 4));
+    assert_eq!(read(&["a", "b"], hour).await, (vec![2, 2], steps + 4));
+    // What is written here is never served from before.
+    owner.commit(add("a", 5)).await.unwrap();
+    assert_eq!(read(&["a", "b"], hour).await.0, [3, 2]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_away_is_asked_now_and_then() {
+    for (shared, asked) in [(false, 0), (true, 1)] {
+        let engine = Gated::shared(0, shared);
+        let owner = Owner::start(engine.clone(), Width::default());
+        let mut last = engine.memory.local_clock().unwrap();
+        for _ in 0..100 {
+            let now = owner.clock().await.unwrap();
+            assert!(last <= now && now <= engine.memory.local_clock().unwrap().after(Duration::from_secs(1)));
+            last = now;
+        }
+        // A second has passed in no machine's hundred looks; were it so, it would have been asked twice.
+        let found = engine.clocks.load(Ordering::SeqCst);
+        assert!((asked..=2 * asked).contains(&found), "{found}");
+    }
 }

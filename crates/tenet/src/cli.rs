@@ -82,7 +82,7 @@ enum Command {
         #[arg(default_value = ".")]
         project: PathBuf,
     },
-    /// Replace the gateways of a running `tenet up` one after another, without losing a request.
+    /// Replace the gateways and the store of a running `tenet up` one after another, without losing a request.
     Restart {
         /// The project folder.
         #[arg(default_value = ".")]
@@ -97,6 +97,11 @@ enum Command {
     Errors,
     /// The data plane, one process.
     Gateway(Box<roles::GatewayArgs>),
+    /// The data owner.
+    Store {
+        #[command(subcommand)]
+        command: roles::StoreCommand,
+    },
     /// The console, one process.
     Console(roles::ConsoleArgs),
     /// Send an open-loop load to a gateway.
@@ -229,6 +234,7 @@ impl Cli {
                 Ok(())
             }
             Command::Gateway(args) => roles::gateway(&args),
+            Command::Store { command } => roles::store(&command),
             Command::Console(args) => roles::console(args),
             Command::Traffic(args) => traffic::run(&args),
             Command::Child(args) => roles::child(&args),

@@ -179,14 +179,14 @@ fn section(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Re
     lines.iter().try_for_each(|line| writeln!(f, "- {line}"))
 }
 
-/// The matrix of several engines side by side: what each claims, with what was seen where that is something else.
+/// The matrix of several engines, a row each: what it claims, with what was seen where that is something else.
 pub fn matrix(reports: &[Report]) -> String {
-    let mut text = String::from("| guarantee |");
-    reports.iter().for_each(|report| text.push_str(&format!(" {} |", report.engine)));
-    text.push_str(&format!("\n|---|{}\n", "---|".repeat(reports.len())));
-    for (index, guarantee) in Guarantee::ALL.into_iter().enumerate() {
-        text.push_str(&format!("| {} |", guarantee.name()));
-        for row in reports.iter().filter_map(|report| report.rows.get(index)) {
+    let names: Vec<&str> = Guarantee::ALL.into_iter().map(Guarantee::name).collect();
+    let mut text =
+        format!("| engine | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(Guarantee::ALL.len()));
+    for report in reports {
+        text.push_str(&format!("| {} |", report.engine));
+        for row in &report.rows {
             let seen = match (row.claimed, row.seen) {
                 (true, Seen::Yes) | (false, Seen::No) => "",
                 (_, Seen::NotTried) => " (not tried)",

@@ -5,6 +5,7 @@ use crate::item::{Item, UnixMs, Value};
 use crate::name::{ItemKey, RecordKey};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 use tenet_cache::near::{Fill, Near, Weight, Writing};
 
 /// Items as they were read; what is not there is kept, too.
@@ -18,6 +19,8 @@ const OVERHEAD: u64 = 200;
 pub(super) struct Kept {
     item: Option<Arc<Item>>,
     bytes: u64,
+    /// Before the read of the engine that found it began: it is at most as old as this.
+    asked: Instant,
 }
 
 impl Kept {
@@ -35,6 +38,13 @@ impl Weight for Kept {
     }
 }
 
+/// The oldest that values of one record may be that were kept where others may write, too. None: they were read at different times, and may
+/// never have been there together.
+pub(super) fn age(kept: &[Kept]) -> Option<Duration> {
+    let first = kept.first()?.asked;
+    kept.iter().all(|kept| kept.asked == first).then(|| first.elapsed())
+}
+
 /// An empty cache of so many bytes.
 pub(super) fn new(bytes: u64) -> NearItems {
     Near::new(bytes, usize::try_from(bytes / (2 * OVERHEAD)).unwrap_or(usize::MAX))
@@ -47,7 +57,13 @@ pub(super) fn group(record: &RecordKey) -> u64 {
 }
 
 /// Keeps what was read; what expires only where there is a `clock` to look at when it is served.
-pub(super) fn keep(near: &NearItems, fill: Fill, keys: Vec<ItemKey>, items: &[Option<Item>], clock: bool) {
+pub(super) fn keep(
+    near: &NearItems,
+    (fill, asked): (Fill, Instant),
+    keys: Vec<ItemKey>,
+    items: &[Option<Item>],
+    clock: bool,
+) {
     for (key, item) in keys.into_iter().zip(items) {
         if item.as_ref().is_some_and(|item| item.expires.is_some() && !clock) {
             continue;
@@ -57,7 +73,7 @@ pub(super) fn keep(near: &NearItems, fill: Fill, keys: Vec<ItemKey>, items: &[Op
             _ => 0,
         };
         let bytes = (key.record.id.len() + key.key.len() + value) as u64 + OVERHEAD;
-        near.fill(fill, key, Kept { item: item.clone().map(Arc::new), bytes });
+        near.fill(fill, key, Kept { item: item.clone().map(Arc::new), bytes, asked });
     }
 }
 

@@ -22,10 +22,12 @@ impl StoreService {
         caller: SecretHash,
         asked: api::GetRequest,
     ) -> Result<api::GetResponse, Status> {
-        // `max_age` is a bound: a strict answer keeps it, too.
         let (known, id) = self.record(caller, asked.record, "record")?;
         let record = RecordKey { collection: known.id, id };
+        let max_age = asked.consistency.and_then(|asked| asked.max_age);
+        let max_age = max_age.map(|age| terms::duration(&age, "consistency.max_age")).transpose()?;
         if asked.keys.is_empty() {
+            // A bound of the age: a strict answer keeps it, too.
             return self.read_range(record, asked.range.unwrap_or_default()).await;
         }
         terms::count(asked.keys.len(), 1, MAX_ITEMS, "keys")?;
@@ -34,16 +36,14 @@ impl StoreService {
         keys.sort_unstable();
         keys.dedup();
         let wanted = keys.iter().map(|key| ItemKey { record: record.clone(), key: key.clone() }).collect();
-        let items = self.owner.read(wanted).await.map_err(fault::owner)?;
+        let read = self.owner.read_aged(wanted, max_age.unwrap_or_default());
+        let (items, age) = read.await.map_err(fault::owner)?;
         let found = keys.iter().zip(&items).filter_map(|(key, item)| Some(answer::item(key, item.as_ref()?)));
-        Ok(api::GetResponse {
-            items: found.collect(),
-            more: false,
-            age: Some(prost_types::Duration::default()),
-        })
+        Ok(api::GetResponse { items: found.collect(), more: false, age: Some(answer::duration(age)) })
     }
 
     async fn read_range(&self, record: RecordKey, range: api::KeyRange) -> Result<api::GetResponse, Status> {
+        self.owner.touched(&record);
         let scan = Scan {
             items: MAX_ITEMS,
             bytes: MAX_ANSWER,
@@ -69,7 +69,8 @@ impl StoreService {
         caller: SecretHash,
         namespace: &str,
     ) -> Result<api::DescribeResponse, Status> {
-        let found = self.catalogue.collections(caller, namespace);
+        let catalogue = self.catalogue_kept();
+        let found = catalogue.collections(caller, namespace);
         let known = found.map_err(|refused| fault::refused(refused, namespace, None))?;
         let engine = self.owner.engine();
         let describe = async |known: &Known| {
@@ -93,7 +94,7 @@ impl StoreService {
         };
         let mut collections = Vec::with_capacity(known.len());
         for known in known {
-            collections.push(describe(known).await?);
+            collections.push(describe(known.as_ref()).await?);
         }
         Ok(api::DescribeResponse { engine: engine.name().into(), collections })
     }

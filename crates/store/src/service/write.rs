@@ -133,13 +133,13 @@ impl StoreService {
                 Some(Fence { lease: RecordKey { collection: lease.id, id }, token: Version(fence.token) })
             }
         };
-        let changes = changes(asked.changes, known)?;
+        let changes = changes(asked.changes, &known)?;
         self.commit(Commit { collection: known.id, token: Some(token), fence, changes }).await
     }
 
     /// The token, by the engine's clock.
     pub(super) async fn token(&self, asked: Option<&api::WriteToken>) -> Result<Token, Status> {
-        let now = self.owner.engine().clock().await.map_err(|error| fault::engine(&error))?;
+        let now = self.owner.clock().await.map_err(fault::owner)?;
         terms::token(asked, now)
     }
 

@@ -127,6 +127,25 @@ impl Server {
         }
     }
 
+    /// Ends it as its administrator does: what it has in memory goes to its files, sessions end.
+    pub fn stop(&mut self) {
+        let mut stop = as_nobody(&self.programs.join("pg_ctl"));
+        run(stop.args(["stop", "-s", "-w", "-m", "fast", "-D"]).arg(self.data()));
+        if let Some(mut process) = self.process.take() {
+            process.wait().unwrap();
+        }
+    }
+
+    /// Its first process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
+    /// The folder of its files.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// Makes a replica a primary.
     pub fn promote(&self) {
         let mut promote = as_nobody(&self.programs.join("pg_ctl"));
