@@ -30,7 +30,7 @@ impl Own {
             let name = |name| Name::new(name).map_err(text);
             let name = CollectionName { namespace: name("bench")?, collection: name("records")? };
             let collection =
-                engine.declare(Collection { name, retention: Duration::ZERO }).await.map_err(text)?;
+                engine.declare(Collection { name, retention: Duration::ZERO, layout: 0 }).await.map_err(text)?;
             let numbers: Vec<usize> = (0..RECORDS).collect();
             for batch in numbers.chunks(MAX_BATCH) {
                 let commit = |number: &usize| put(collection, None, key(*number), vec![b'a'; VALUE_BYTES]);

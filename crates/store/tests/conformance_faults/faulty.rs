@@ -14,6 +14,7 @@ use tenet_store::engine::{
 };
 use tenet_store::item::{Item, UnixMs, Value, Version};
 use tenet_store::name::{CollectionId, ItemKey};
+use tenet_store::typed::Typed;
 
 /// The engine.
 pub struct Faulty {
@@ -30,6 +31,13 @@ impl Faulty {
         match self.fault {
             Fault::ForgetsTokens => commit.token = None,
             Fault::IgnoresFences => commit.fence = None,
+            Fault::ForgetsIndexes => {
+                let none = |typed: Arc<Typed>| Arc::new(Typed { indexes: Vec::new(), ..(*typed).clone() });
+                commit.typed = commit.typed.map(none);
+            }
+            Fault::TakesAnyLayout => {
+                commit.typed = commit.typed.map(|typed| Arc::new(Typed { layout: 0, ..(*typed).clone() }));
+            }
             _ => {}
         }
         for change in &mut commit.changes {
@@ -263,7 +271,8 @@ impl Engine for Faulty {
     }
 
     fn declare(&self, collection: Collection) -> Pending<'_, CollectionId> {
-        self.memory.declare(collection)
+        let layout = if self.fault == Fault::TakesAnyLayout { 0 } else { collection.layout };
+        self.memory.declare(Collection { layout, ..collection })
     }
 
     fn collections(&self) -> Pending<'_, Vec<(CollectionId, Collection)>> {
