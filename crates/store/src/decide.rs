@@ -184,7 +184,7 @@ impl Decider {
                         continue;
                     }
                 };
-                let by_itself = |value| commit.typed.as_ref().and_then(|typed| typed.expires(value));
+                let by_itself = |value: &Value| commit.typed.as_ref().and_then(|typed| typed.expires(value));
                 let expires = value.as_ref().and_then(by_itself);
                 let expires = expires.or_else(|| write.ttl.map(|ttl| self.now.after(ttl)));
                 let now = value.map(|value| Item { value, version, updated: self.now, expires });

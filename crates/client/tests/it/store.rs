@@ -5,6 +5,7 @@ mod calls;
 mod contract;
 mod document;
 mod failures;
+mod indexes;
 mod keys;
 mod large;
 mod lease;
