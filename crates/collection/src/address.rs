@@ -70,7 +70,8 @@ pub(crate) fn mismatch(schema: &Schema, own: &Address, written: &Address) -> Opt
             let found = show(&kinds, own).unwrap_or_default();
             return Some(Mismatch { field: what.to_owned(), found, expected: format!("0x{hex}") });
         };
-        let other = fields.iter().zip(found.iter().zip(&expected)).find(|(_, (found, expected))| found != expected);
+        let other =
+            fields.iter().zip(found.iter().zip(&expected)).find(|(_, (found, expected))| found != expected);
         if let Some((field, (found, expected))) = other {
             let (found, expected) = (found.to_string(), expected.to_string());
             return Some(Mismatch { field: field.name.clone(), found, expected });

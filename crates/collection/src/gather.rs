@@ -71,14 +71,19 @@ impl Gather {
     /// # Errors
     /// It ended inside of a field.
     pub fn finish(self) -> Result<Vec<u8>, AddressError> {
-        if self.rest.is_empty() && self.skip == 0 { Ok(self.kept) } else { Err(AddressError::Pieces("it ends too soon")) }
+        if self.rest.is_empty() && self.skip == 0 {
+            Ok(self.kept)
+        } else {
+            Err(AddressError::Pieces("it ends too soon"))
+        }
     }
 }
 
 /// Reads the head of a field, and all of it where it is taken.
 fn front(bytes: &[u8], taken: &[u32]) -> Result<Front, AddressError> {
     let Some((tag, head)) = varint(bytes)? else { return Ok(Front::Part) };
-    let number = u32::try_from(tag >> 3).map_err(|_| AddressError::Pieces("a field's number is too large"))?;
+    let number =
+        u32::try_from(tag >> 3).map_err(|_| AddressError::Pieces("a field's number is too large"))?;
     if number == 0 {
         return Err(AddressError::Pieces("a field has the number 0"));
     }

@@ -1,8 +1,8 @@
 //! A message with the collection option, read and checked.
 
 mod field;
-mod lookup;
 mod layout;
+mod lookup;
 mod option;
 mod read;
 

@@ -166,7 +166,10 @@ impl Catalogue {
                 let lacks = [
                     (!gives.linearizable_records, "linearizable records"),
                     (declared.atomic_across_records && !gives.atomic_across_records, "writes across records"),
-                    (declared.has_indexes() && !gives.atomic_across_records, "indexes (writes across records)"),
+                    (
+                        declared.has_indexes() && !gives.atomic_across_records,
+                        "indexes (writes across records)",
+                    ),
                     (!declared.retention.is_zero() && !gives.change_feed, "a change feed"),
                 ];
                 if let Some((_, what)) = lacks.into_iter().find(|(lacks, _)| *lacks) {
@@ -195,10 +198,11 @@ impl Catalogue {
     pub fn joined(&self, more: Catalogue) -> Catalogue {
         let mut joined = self.clone();
         for (name, fresh) in more.namespaces {
-            let entry = joined
-                .namespaces
-                .entry(name)
-                .or_insert_with(|| Entry { owner: fresh.owner, states: None, collections: HashMap::new() });
+            let entry = joined.namespaces.entry(name).or_insert_with(|| Entry {
+                owner: fresh.owner,
+                states: None,
+                collections: HashMap::new(),
+            });
             entry.states = entry.states.or(fresh.states);
             for (name, known) in fresh.collections {
                 entry.collections.entry(name).or_insert(known);
@@ -236,7 +240,8 @@ impl Catalogue {
 
     /// The collection one of whose indexes has its entries in `rows`, and the index's place.
     pub(crate) fn indexed(&self, rows: CollectionId) -> Option<(&Arc<Known>, usize)> {
-        let place = |known: &Arc<Known>| known.typed.as_ref()?.indexes.iter().position(|of| of.collection == rows);
+        let place =
+            |known: &Arc<Known>| known.typed.as_ref()?.indexes.iter().position(|of| of.collection == rows);
         self.all().find_map(|known| Some((known, place(known)?)))
     }
 

@@ -42,10 +42,7 @@ pub struct Effects {
 impl Effects {
     /// Whether there is nothing to be made durable.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-            && self.changes.is_empty()
-            && self.tokens.is_empty()
-            && self.released.is_empty()
+        self.items.is_empty() && self.changes.is_empty() && self.tokens.is_empty() && self.released.is_empty()
     }
 }
 

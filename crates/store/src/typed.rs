@@ -72,7 +72,8 @@ pub(crate) fn layout(of: &CollectionName, schema: &Schema) -> u64 {
     // FNV-1a of 64 bits (draft-eastlake-fnv): the number is stored, so it must be the same in every build.
     const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01B3;
-    let mut names: Vec<String> = schema.indexes.iter().map(|index| rows_name(of, index).to_string()).collect();
+    let mut names: Vec<String> =
+        schema.indexes.iter().map(|index| rows_name(of, index).to_string()).collect();
     names.sort_unstable();
     if names.is_empty() {
         return 0;

@@ -37,7 +37,8 @@ fn commit(collection: CollectionId, record: &str, nonce: u128, writes: Vec<Write
         collection,
         token: Some(Token { time: UnixMs(nonce as i64), nonce }),
         fence: None,
-        typed: None, changes: vec![change],
+        typed: None,
+        changes: vec![change],
     }
 }
 

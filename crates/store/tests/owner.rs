@@ -123,7 +123,13 @@ async fn declared(engine: &dyn Engine) -> CollectionId {
 fn add(collection: CollectionId, record: &'static str, nonce: u128) -> Commit {
     let write = Write { key: Bytes::new(), action: Action::Add(1), ttl: None };
     let change = RecordChange { record: record.into(), conditions: Vec::new(), writes: vec![write] };
-    Commit { collection, token: Some(Token { time: UnixMs(0), nonce }), fence: None, typed: None, changes: vec![change] }
+    Commit {
+        collection,
+        token: Some(Token { time: UnixMs(0), nonce }),
+        fence: None,
+        typed: None,
+        changes: vec![change],
+    }
 }
 
 fn key(collection: CollectionId, record: &'static str) -> ItemKey {
@@ -339,7 +345,9 @@ async fn a_clock_that_is_far_away_is_asked_now_and_then() {
         let begun = engine.memory.local_clock().unwrap();
         for _ in 0..100 {
             let now = owner.clock().await.unwrap();
-            assert!(begun <= now && now <= engine.memory.local_clock().unwrap().after(Duration::from_secs(1)));
+            assert!(
+                begun <= now && now <= engine.memory.local_clock().unwrap().after(Duration::from_secs(1))
+            );
         }
         // A second has passed in no machine's hundred looks; were it so, it would have been asked twice.
         let found = engine.clocks.load(Ordering::SeqCst);

@@ -102,7 +102,10 @@ impl Things {
     /// The names of what an index has, as `id/part`.
     async fn names(&self, site: &Site, index: usize) -> Checked<Vec<String>> {
         let found = self.found(site, index, false).await?;
-        Ok(found.iter().map(|(_, item)| Thing::of(item).map_or_else(|| "?".into(), |thing| thing.name())).collect())
+        Ok(found
+            .iter()
+            .map(|(_, item)| Thing::of(item).map_or_else(|| "?".into(), |thing| thing.name()))
+            .collect())
     }
 
     /// Rows of all indexes, dead ones too where nobody has removed them: by what the engine counts.
@@ -118,7 +121,8 @@ impl Things {
     async fn entries(&self, site: &Site, index: usize) -> Checked<Vec<(ItemKey, Item)>> {
         let of = self.typed.indexes.get(index).map_or(CollectionId(0), |rows| rows.collection);
         let of = ScanOf::Collection(of);
-        pages(&*site.engine, &Asked { of, from: None, to: None, reverse: false, items: 1000, bytes: 1 << 20 }).await
+        pages(&*site.engine, &Asked { of, from: None, to: None, reverse: false, items: 1000, bytes: 1 << 20 })
+            .await
     }
 }
 

@@ -70,12 +70,14 @@ async fn declarations_and_claims_are_the_same_for_both(site: &mut Site) -> Check
     let collection = Collection { name: collection_name("both")?, retention: site.units(100), layout: 0 };
     let mine = site.engine.declare(collection.clone()).await?;
     same("the same collection", &other.declare(collection).await?, &mine)?;
-    let theirs =
-        other.declare(Collection { name: collection_name("theirs")?, retention: Duration::ZERO, layout: 0 }).await?;
+    let theirs = other
+        .declare(Collection { name: collection_name("theirs")?, retention: Duration::ZERO, layout: 0 })
+        .await?;
     holds("a number was given twice", theirs != mine && theirs != site.collection)?;
     // Written to by the first, which has not heard of it, and followed by the other.
     let changes = || vec![change("r", vec![put("", "x")])];
-    let commit = |collection| Commit { collection, token: None, fence: None, typed: None, changes: changes() };
+    let commit =
+        |collection| Commit { collection, token: None, fence: None, typed: None, changes: changes() };
     version_of(&site.one(commit(theirs)).await?)?;
     if site.gives(super::Guarantee::ChangeFeed) {
         let from = other.end_of_changes(mine).await?;

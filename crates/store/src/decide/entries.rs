@@ -85,7 +85,8 @@ impl Decider {
             let own = Address::of(&of);
             match self.items.get(&entry) {
                 // While the index is filled, another may have taken values that this one had not entered yet.
-                Some(known) if shared && known.item.as_ref().and_then(holder).is_some_and(|other| other != own) => {}
+                Some(known)
+                    if shared && known.item.as_ref().and_then(holder).is_some_and(|other| other != own) => {}
                 None if shared => self.effects.released.push((entry, own.to_bytes())),
                 _ => self.set(entry, None),
             }

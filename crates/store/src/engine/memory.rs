@@ -87,7 +87,8 @@ impl State {
         let items: Vec<_> = items.map(|(key, item)| (key.clone(), item.clone())).collect();
         let tokens = needs.tokens.into_iter().filter_map(|token| Some((token, self.tokens.get(&token)?.0)));
         let layouts = batch.iter().map(|commit| commit.collection);
-        let layouts: Vec<_> = layouts.filter_map(|id| Some((id, self.collections.get(&id)?.layout))).collect();
+        let layouts: Vec<_> =
+            layouts.filter_map(|id| Some((id, self.collections.get(&id)?.layout))).collect();
         let mut decider = Decider::new(now, items, tokens.collect::<Vec<_>>()).in_force(layouts);
         let mut outcomes = Vec::with_capacity(batch.len());
         for commit in batch {

@@ -36,7 +36,8 @@ impl Through {
         if asked.index.is_empty() {
             return Ok(None);
         }
-        let found = known.typed.as_ref().and_then(|typed| Some((typed, typed.index(&asked.index)?, typed.states?)));
+        let found =
+            known.typed.as_ref().and_then(|typed| Some((typed, typed.index(&asked.index)?, typed.states?)));
         let Some((typed, (place, rows), states)) = found else {
             let names = known.typed.iter().flat_map(|typed| &typed.indexes).map(|rows| rows.name.as_str());
             let names: Vec<&str> = names.collect();
@@ -69,7 +70,9 @@ impl Through {
         let entries = self.typed.entries(key, &item.value).unwrap_or_default();
         let entry = entries.into_iter().nth(self.place);
         let entry = entry.ok_or_else(|| {
-            Status::from(tenet_service::Fault::internal("The store failed.").cause("an index has what is no message"))
+            Status::from(
+                tenet_service::Fault::internal("The store failed.").cause("an index has what is no message"),
+            )
         })?;
         Ok((entry.record.id, entry.key))
     }

@@ -58,8 +58,13 @@ impl StoreService {
             let write = step(hold, &asked.holder, found.as_ref(), item.as_ref());
             let change =
                 RecordChange { record: record.id.clone(), conditions: vec![write.0], writes: vec![write.1] };
-            let commit =
-                Commit { collection: record.collection, token: None, fence: None, typed: None, changes: vec![change] };
+            let commit = Commit {
+                collection: record.collection,
+                token: None,
+                fence: None,
+                typed: None,
+                changes: vec![change],
+            };
             if let Outcome::Done { version, .. } = self.owner.commit(commit).await.map_err(fault::owner)? {
                 let token = found.map_or(version, |lease| lease.token);
                 let lease = Lease { holder: asked.holder, token, until: hold.map(|hold| now.after(hold)) };

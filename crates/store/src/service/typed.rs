@@ -61,8 +61,9 @@ impl StoreService {
         for _ in 0..MAX_TURNS {
             commit.typed = known.typed.clone();
             if let Some(of) = &known.typed {
-                typed::check(of, &commit.changes)
-                    .map_err(|(change, write, problem)| fault::not_of_schema(&problem, field(change, write)))?;
+                typed::check(of, &commit.changes).map_err(|(change, write, problem)| {
+                    fault::not_of_schema(&problem, field(change, write))
+                })?;
             }
             // What may have to be made anew is kept.
             let again = commit.clone();

@@ -79,15 +79,18 @@ impl StoreService {
         };
         let (value, keys) = intake.take(chunk, pieces).await?;
         let ttl = match (&known.typed, keys) {
-            (Some(typed), Some(keys)) => {
-                self.looked_at(typed, &keys, (&id, &key)).await?.or(ttl)
-            }
+            (Some(typed), Some(keys)) => self.looked_at(typed, &keys, (&id, &key)).await?.or(ttl),
             _ => ttl,
         };
         let write = Write { key, action: Action::Put(value), ttl };
         let change = RecordChange { record: id, conditions, writes: vec![write] };
-        let commit =
-            Commit { collection: known.id, token: Some(token), fence: None, typed: None, changes: vec![change] };
+        let commit = Commit {
+            collection: known.id,
+            token: Some(token),
+            fence: None,
+            typed: None,
+            changes: vec![change],
+        };
         self.commit(&known, commit, typed::of_value).await
     }
 }

@@ -34,8 +34,13 @@ impl StoreService {
             ));
         }
         let change = RecordChange { record: id, conditions: Vec::new(), writes };
-        let commit =
-            Commit { collection: known.id, token: Some(token), fence: None, typed: None, changes: vec![change] };
+        let commit = Commit {
+            collection: known.id,
+            token: Some(token),
+            fence: None,
+            typed: None,
+            changes: vec![change],
+        };
         self.commit(&known, commit, typed::of_put).await
     }
 
@@ -56,8 +61,13 @@ impl StoreService {
             asked.keys.into_iter().enumerate().map(key).collect::<Result<_, Status>>()?;
         let writes = keys.into_iter().map(|key| Write { key, action: Action::Delete, ttl: None }).collect();
         let change = RecordChange { record: record.id, conditions: Vec::new(), writes };
-        let commit =
-            Commit { collection: known.id, token: Some(token), fence: None, typed: None, changes: vec![change] };
+        let commit = Commit {
+            collection: known.id,
+            token: Some(token),
+            fence: None,
+            typed: None,
+            changes: vec![change],
+        };
         self.commit(&known, commit, typed::of_put).await
     }
 
@@ -102,7 +112,8 @@ impl StoreService {
                 collection: record.collection,
                 token: Some(token),
                 fence: None,
-                typed: None, changes: vec![change],
+                typed: None,
+                changes: vec![change],
             };
             match self.outcome(known, commit, typed::of_put).await?.0 {
                 Outcome::Done { version, replayed } => {

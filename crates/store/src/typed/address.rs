@@ -32,7 +32,8 @@ impl Address {
     pub fn from_bytes(bytes: &Bytes) -> Option<Address> {
         let (both, length) = bytes.split_last_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*length));
-        (length <= both.len()).then(|| Address { record: bytes.slice(..length), item: bytes.slice(length..both.len()) })
+        (length <= both.len())
+            .then(|| Address { record: bytes.slice(..length), item: bytes.slice(length..both.len()) })
     }
 }
 

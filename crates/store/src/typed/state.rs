@@ -113,8 +113,13 @@ impl States<'_> {
             conditions: vec![Condition { key: Bytes::new(), must }],
             writes: vec![Write { key: Bytes::new(), action, ttl: None }],
         };
-        let commit =
-            Commit { collection: self.collection, token: None, fence: None, typed: None, changes: vec![change] };
+        let commit = Commit {
+            collection: self.collection,
+            token: None,
+            fence: None,
+            typed: None,
+            changes: vec![change],
+        };
         let outcomes = self.engine.commit(vec![commit]).await?;
         Ok(matches!(outcomes.first(), Some(Outcome::Done { .. })))
     }

@@ -116,7 +116,8 @@ impl Faulty {
     async fn record_by_record(&self, commit: Commit) -> Result<Outcome, EngineError> {
         let mut outcome = Outcome::Done { version: Version(0), replayed: false };
         for (place, change) in commit.changes.into_iter().enumerate() {
-            let part = Commit { token: None, fence: None, changes: vec![change], ..commit };
+            let typed = commit.typed.clone();
+            let part = Commit { token: None, fence: None, typed, changes: vec![change], ..commit };
             match self.memory.commit(vec![part]).await?.remove(0) {
                 Outcome::Refused(Refusal::Condition { condition, found, .. }) => {
                     return Ok(Outcome::Refused(Refusal::Condition { change: place, condition, found }));

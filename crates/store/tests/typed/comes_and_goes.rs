@@ -65,7 +65,10 @@ async fn compare(stage: &Stage, schema: usize, there: &BTreeMap<String, Shirt>, 
     for (index, _) in indexes(schema) {
         let found = match stage.ids(index).await {
             Err(error) if !ready => {
-                assert_eq!((error.code(), reason(&error, "").0.as_str()), (Code::FailedPrecondition, "INDEX_NOT_READY"));
+                assert_eq!(
+                    (error.code(), reason(&error, "").0.as_str()),
+                    (Code::FailedPrecondition, "INDEX_NOT_READY")
+                );
                 continue;
             }
             found => found.unwrap(),

@@ -29,16 +29,19 @@ async fn an_index_of_a_collection_with_items_is_filled_step_by_step() {
     stage.service.put(request(asked)).await.unwrap();
     stage.service.take_over(namespaces(Some(&[BY_COLOUR]))).await.unwrap();
     let error = stage.ids("by-colour").await.unwrap_err();
-    assert_eq!((error.code(), reason(&error, "state")), (
-        Code::FailedPrecondition,
-        ("INDEX_NOT_READY".into(), "BUILDING".into())
-    ));
+    assert_eq!(
+        (error.code(), reason(&error, "state")),
+        (Code::FailedPrecondition, ("INDEX_NOT_READY".into(), "BUILDING".into()))
+    );
     assert_eq!(stage.service.index_step().await.unwrap(), Filling::More);
     let error = stage.ids("by-colour").await.unwrap_err();
     assert_eq!(reason(&error, "items_done").1, "256");
     let said = stage.describe().await;
     let index = &said.indexes[0];
-    assert_eq!((said.message.as_str(), index.state.as_str(), index.items_done), ("shop.v1.Shirt", "BUILDING", 256));
+    assert_eq!(
+        (said.message.as_str(), index.state.as_str(), index.items_done),
+        ("shop.v1.Shirt", "BUILDING", 256)
+    );
     // What is written meanwhile, before and behind where it is.
     stage.put(&shirt("0000", "green", -1)).await.unwrap();
     stage.put(&shirt("0599", "green", -2)).await.unwrap();

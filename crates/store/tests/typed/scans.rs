@@ -70,7 +70,8 @@ async fn every_page_says_where_it_goes_on() {
 #[tokio::test]
 async fn what_is_no_scan_of_an_index_is_refused() {
     let stage = stage().await;
-    let some = stage.pages(api::ScanRequest { page_bytes: 1, ..by("by-size") }).await.unwrap()[0].next.clone();
+    let some =
+        stage.pages(api::ScanRequest { page_bytes: 1, ..by("by-size") }).await.unwrap()[0].next.clone();
     let plain = api::ScanRequest { collection: collection(), ..Default::default() };
     for (asked, says) in [
         (by("by-shape"), "it has by-colour, by-size"),

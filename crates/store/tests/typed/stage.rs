@@ -103,7 +103,13 @@ impl Stage {
 
     /// The messages of a scan.
     pub async fn scan(&self, asked: api::ScanRequest) -> Result<Vec<Shirt>, Status> {
-        Ok(self.pages(asked).await?.into_iter().flat_map(|page| page.items).map(|item| shirt_of(&item)).collect())
+        Ok(self
+            .pages(asked)
+            .await?
+            .into_iter()
+            .flat_map(|page| page.items)
+            .map(|item| shirt_of(&item))
+            .collect())
     }
 
     /// The ids of what an index has.

@@ -35,7 +35,10 @@ async fn a_message_belongs_where_its_fields_say() {
     is(&error, Code::InvalidArgument, "ADDRESS_MISMATCH", &values);
     for (change, expected) in [
         (Change::Put(vec![0xff; 4]), "NOT_THE_MESSAGE"),
-        (Change::Put(Shirt { colour: "x".repeat(600), ..shirt("a", "", 0) }.encode_to_vec()), "NOT_THE_MESSAGE"),
+        (
+            Change::Put(Shirt { colour: "x".repeat(600), ..shirt("a", "", 0) }.encode_to_vec()),
+            "NOT_THE_MESSAGE",
+        ),
         (Change::Add(1), "NOT_THE_MESSAGE"),
     ] {
         let write = api::Write { key: Vec::new(), change: Some(change), ttl: None };
@@ -98,13 +101,19 @@ async fn a_message_says_when_it_ends() {
 }
 
 /// A WriteValue of the bytes, in pieces of `size`.
-async fn write_long(stage: &Stage, id: &str, value: &[u8], size: usize) -> Result<api::WriteResponse, Status> {
+async fn write_long(
+    stage: &Stage,
+    id: &str,
+    value: &[u8],
+    size: usize,
+) -> Result<api::WriteResponse, Status> {
     use tenet_api::store::v1::{store_client::StoreClient, store_server::StoreServer};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
     let server = StoreServer::new(stage.service.clone()).max_decoding_message_size(8 << 20);
-    let serving = tokio::spawn(tonic::transport::Server::builder().add_service(server).serve_with_incoming(incoming));
+    let serving =
+        tokio::spawn(tonic::transport::Server::builder().add_service(server).serve_with_incoming(incoming));
     let channel = tonic::transport::Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     let start = api::WriteValueStart {
         record: record(id),
@@ -113,7 +122,8 @@ async fn write_long(stage: &Stage, id: &str, value: &[u8], size: usize) -> Resul
         ..Default::default()
     };
     let first = api::WriteValueRequest { start: Some(start), chunk: Vec::new() };
-    let pieces = value.chunks(size).map(|piece| api::WriteValueRequest { start: None, chunk: piece.to_vec() });
+    let pieces =
+        value.chunks(size).map(|piece| api::WriteValueRequest { start: None, chunk: piece.to_vec() });
     let requests: Vec<_> = std::iter::once(first).chain(pieces).collect();
     let answer = StoreClient::new(channel).write_value(request(tokio_stream::iter(requests))).await;
     serving.abort();

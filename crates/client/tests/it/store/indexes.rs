@@ -40,7 +40,8 @@ async fn messages_are_found_by_their_indexes() {
     *stage.faults.cut.lock().unwrap() = vec![150, 300];
     let range = Range::of("green").page_bytes(64);
     let found = members.by_index("by-team", range).collect().await.unwrap();
-    let mut sorted: Vec<(i64, String)> = (0..50).map(|number| (number % 7, format!("m{number:02}"))).collect();
+    let mut sorted: Vec<(i64, String)> =
+        (0..50).map(|number| (number % 7, format!("m{number:02}"))).collect();
     sorted.sort();
     assert_eq!(found.iter().map(|kept| (kept.rank, kept.id.clone())).collect::<Vec<_>>(), sorted);
 }
@@ -56,7 +57,10 @@ async fn who_has_a_unique_value_is_told_to_the_service_alone() {
     assert_eq!(error.kind(), &expected);
     assert!(error.to_string().contains("\"by-email\" has these values for (\"ann\")"), "{error}");
     let status = Status::from(error);
-    assert_eq!((status.code(), status.message()), (Code::AlreadyExists, "There is one with these values already."));
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::AlreadyExists, "There is one with these values already.")
+    );
     // It is no lost race: `update` does not go on trying.
     members.put(&member("bob", "red", 2)).await.unwrap();
     let error = members.update("bob", |_| Ok::<_, StoreError>(Change::Put(twin.clone()))).await.unwrap_err();

@@ -19,7 +19,8 @@ async fn a_commit_whose_caller_went_away_is_whole_or_nothing(site: &mut Site) ->
         for client in 0..site.options.clients {
             let value = format!("{round}");
             let changes = vec![change(format!("{client}"), vec![put("a", &value), put("b", &value)])];
-            let commit = Commit { collection: site.collection, token: None, fence: None, typed: None, changes };
+            let commit =
+                Commit { collection: site.collection, token: None, fence: None, typed: None, changes };
             let engine = site.engine.clone();
             // Asked for once, or a few times, and then dropped.
             tasks.push(tokio::spawn(async move {

@@ -80,7 +80,13 @@ async fn one_of_many_sets_what_all_compared(site: &mut Site) -> Checked {
         for client in 0..site.options.clients {
             let engine = engines[client as usize % engines.len()].clone();
             let set = change_if("r", &[("", Must::Be(version))], vec![put("", format!("{client}"))]);
-            let commit = Commit { collection: site.collection, token: None, fence: None, typed: None, changes: vec![set] };
+            let commit = Commit {
+                collection: site.collection,
+                token: None,
+                fence: None,
+                typed: None,
+                changes: vec![set],
+            };
             tasks.push(tokio::spawn(async move {
                 let outcomes = engine.commit(vec![commit]).await?;
                 Ok(outcomes

@@ -89,7 +89,11 @@ struct Source(&'static str, &'static str);
 
 impl FileResolver for Source {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        if name == self.0 { File::from_source(name, self.1) } else { Err(protox::Error::file_not_found(name)) }
+        if name == self.0 {
+            File::from_source(name, self.1)
+        } else {
+            Err(protox::Error::file_not_found(name))
+        }
     }
 }
 
@@ -107,5 +111,7 @@ pub(super) fn schema() -> Checked<Schema> {
     let pool = DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice());
     let pool = pool.map_err(|error| wrong(error.to_string()))?;
     let message = pool.get_message_by_name("conformance.v1.Thing").and_then(|message| Schema::of(&message));
-    message.ok_or_else(|| wrong("it has no option".into()))?.map_err(|problems| wrong(format!("{problems:?}")))
+    message
+        .ok_or_else(|| wrong("it has no option".into()))?
+        .map_err(|problems| wrong(format!("{problems:?}")))
 }

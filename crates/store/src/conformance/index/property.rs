@@ -106,11 +106,18 @@ impl Model {
     }
 
     fn live(&self) -> impl Iterator<Item = (&(usize, usize), &Thing)> {
-        self.there.iter().filter(|(_, (_, until))| self.lives(*until)).map(|(place, (thing, _))| (place, thing))
+        self.there
+            .iter()
+            .filter(|(_, (_, until))| self.lives(*until))
+            .map(|(place, (thing, _))| (place, thing))
     }
 
     /// Whether what is written has no tag of another.
-    fn may(&self, after: &BTreeMap<(usize, usize), (Thing, Option<u32>)>, written: &BTreeSet<(usize, usize)>) -> bool {
+    fn may(
+        &self,
+        after: &BTreeMap<(usize, usize), (Thing, Option<u32>)>,
+        written: &BTreeSet<(usize, usize)>,
+    ) -> bool {
         let live = || after.iter().filter(|(_, (_, until))| self.lives(*until));
         live().filter(|(place, _)| written.contains(place)).all(|(place, (thing, _))| {
             live().all(|(other, (theirs, _))| other == place || theirs.tag != thing.tag)

@@ -71,8 +71,9 @@ async fn entries_follow_their_items(site: &mut Site) -> Checked {
 
 async fn a_range_of_values_is_read_both_ways(site: &mut Site) -> Checked {
     let things = things(site).await?;
-    let all: Vec<Thing> =
-        (0..12).map(|n| Thing::new(&format!("{n:02}"), "", ["blue", "green", "red"][n % 3], n as i64 - 6)).collect();
+    let all: Vec<Thing> = (0..12)
+        .map(|n| Thing::new(&format!("{n:02}"), "", ["blue", "green", "red"][n % 3], n as i64 - 6))
+        .collect();
     version_of(&things.put(site, &all).await?)?;
     let tag = |n: i64| Bytes::from(KeyBuilder::new().signed(n).finish());
     let colour = |text: &str| KeyBuilder::new().text_beginning(text).finish();
@@ -89,8 +90,14 @@ async fn a_range_of_values_is_read_both_ways(site: &mut Site) -> Checked {
             if reverse {
                 expected.reverse();
             }
-            let scan =
-                Scan { of: things.by(index), from: from.clone(), to: to.clone(), reverse, items, bytes: 1 << 20 };
+            let scan = Scan {
+                of: things.by(index),
+                from: from.clone(),
+                to: to.clone(),
+                reverse,
+                items,
+                bytes: 1 << 20,
+            };
             let page = site.engine.scan(scan).await?;
             let ids: Vec<_> = page.items.iter().filter_map(|(_, item)| Some(Thing::of(item)?.id)).collect();
             let first: Vec<_> = expected.iter().take(items).map(|id| (*id).to_owned()).collect();
@@ -158,7 +165,8 @@ async fn values_are_given_up_and_taken_in_one_step(site: &mut Site) -> Checked {
     version_of(&things.put(site, &[thing("a", "", "x", 1), thing("b", "", "x", 2)]).await?)?;
     version_of(&things.put(site, &[thing("a", "", "x", 2), thing("b", "", "x", 1)]).await?)?;
     same("exchanged in one commit", &things.names(site, BY_TAG).await?, &["b/", "a/"])?;
-    let batch = [thing("b", "", "x", 7), thing("c", "", "x", 1), thing("b", "", "x", 1), thing("b", "", "x", 8)];
+    let batch =
+        [thing("b", "", "x", 7), thing("c", "", "x", 1), thing("b", "", "x", 1), thing("b", "", "x", 8)];
     let batch = batch.iter().map(|thing| things.commit(None, vec![thing.put()])).collect();
     let outcomes = site.engine.commit(batch).await?;
     same("outcomes", &outcomes.len(), &4)?;

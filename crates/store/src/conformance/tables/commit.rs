@@ -200,7 +200,8 @@ async fn an_empty_batch_is_nothing_and_the_largest_is_carried_out(site: &mut Sit
         collection: site.collection,
         token: Some(site.token_of(crate::item::UnixMs(place as i64))),
         fence: None,
-        typed: None, changes: vec![change(format!("r{}", place % 7), vec![put(format!("k{place}"), "x")])],
+        typed: None,
+        changes: vec![change(format!("r{}", place % 7), vec![put(format!("k{place}"), "x")])],
     };
     let batch = (0..MAX_BATCH).map(|place| commit(site, place)).collect();
     let outcomes = site.engine.commit(batch).await?;

@@ -35,7 +35,8 @@ async fn many_at_once_agree(site: &mut Site) -> Checked {
     for turn in 0..24 {
         let (engine, name) = (site.engine.clone(), collection_name(&format!("c{}", turn % 6))?);
         asked.push(tokio::spawn(async move {
-            let id = engine.declare(Collection { name: name.clone(), retention: Duration::ZERO, layout: 0 }).await;
+            let id =
+                engine.declare(Collection { name: name.clone(), retention: Duration::ZERO, layout: 0 }).await;
             id.map(|id| (name, id))
         }));
     }
@@ -74,7 +75,8 @@ async fn collections_do_not_see_each_other(site: &mut Site) -> Checked {
         collection,
         token: Some(token),
         fence: None,
-        typed: None, changes: vec![change("r", vec![put("k", value)])],
+        typed: None,
+        changes: vec![change("r", vec![put("k", value)])],
     };
     let tokens = [site.token().await?, site.token().await?];
     let batch = vec![commit(site.collection, "mine", tokens[0]), commit(other, "other's", tokens[1])];
@@ -101,7 +103,8 @@ async fn nothing_is_written_to_one_that_was_never_declared(site: &mut Site) -> C
         collection,
         token: Some(token),
         fence: None,
-        typed: None, changes: vec![change("r", vec![put("k", "x")])],
+        typed: None,
+        changes: vec![change("r", vec![put("k", "x")])],
     };
     // The batch as a whole is wrong: nothing of it happens.
     let good = commit(site.collection, site.token().await?);

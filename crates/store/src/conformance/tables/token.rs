@@ -17,7 +17,13 @@ checks! { "token";
 }
 
 fn commit(site: &Site, token: Option<Token>, writes: Vec<Write>) -> Commit {
-    Commit { collection: site.collection, token, fence: None, typed: None, changes: vec![change("r", writes)] }
+    Commit {
+        collection: site.collection,
+        token,
+        fence: None,
+        typed: None,
+        changes: vec![change("r", writes)],
+    }
 }
 
 fn replayed(version: Version) -> Outcome {

@@ -108,7 +108,9 @@ async fn look(
     let wanted: Vec<&ItemKey> = needs.items.iter().collect();
     let layouts = known.iter().zip(column::<Vec<i64>>(&seen, 4)?);
     Ok(Seen {
-        layouts: layouts.map(|(id, layout)| (CollectionId(id.cast_unsigned()), layout.cast_unsigned())).collect(),
+        layouts: layouts
+            .map(|(id, layout)| (CollectionId(id.cast_unsigned()), layout.cast_unsigned()))
+            .collect(),
         now: UnixMs(column(&seen, 0)?),
         first: column(&seen, 1)?,
         watched: column::<Vec<i32>>(&seen, 3)?.into_iter().collect(),

@@ -33,7 +33,8 @@ pub(super) async fn fill(
     state: State,
     version: Version,
 ) -> Result<Filling, EngineError> {
-    let Some((typed, rows)) = known.typed.as_ref().and_then(|typed| Some((typed, typed.indexes.get(place)?))) else {
+    let Some((typed, rows)) = known.typed.as_ref().and_then(|typed| Some((typed, typed.indexes.get(place)?)))
+    else {
         return Ok(Filling::Done);
     };
     let page = next(states, known.id, &state).await?;
@@ -46,7 +47,8 @@ pub(super) async fn fill(
             // The values may be those of another of its indexes; then that one says the same.
             Outcome::Refused(Refusal::NotUnique { index, item, holder }) => {
                 let (item, holder) = (typed.show(&Address::of(&item)), typed.show(&holder));
-                let problem = format!("{item} and {holder} have the same values in the unique index {index:?}");
+                let problem =
+                    format!("{item} and {holder} have the same values in the unique index {index:?}");
                 states.set(rows.collection, Some(version), Some(&State { problem, ..state })).await?;
                 return Ok(Filling::Stuck);
             }
@@ -60,7 +62,11 @@ pub(super) async fn fill(
         problem: String::new(),
         ..after(state, &page)
     };
-    let now = if page.more { now } else { State { phase: Phase::Ready.into(), record: None, key: Bytes::new(), ..now } };
+    let now = if page.more {
+        now
+    } else {
+        State { phase: Phase::Ready.into(), record: None, key: Bytes::new(), ..now }
+    };
     states.set(rows.collection, Some(version), Some(&now)).await?;
     Ok(if page.more { Filling::More } else { Filling::Done })
 }
@@ -76,7 +82,8 @@ pub(super) async fn remove(
     let page = next(states, rows, &state).await?;
     let removal = |(key, _): &(ItemKey, Item)| {
         let write = Write { key: key.key.clone(), action: Action::Delete, ttl: None };
-        let change = RecordChange { record: key.record.id.clone(), conditions: Vec::new(), writes: vec![write] };
+        let change =
+            RecordChange { record: key.record.id.clone(), conditions: Vec::new(), writes: vec![write] };
         Commit { collection: rows, token: None, fence: None, typed: None, changes: vec![change] }
     };
     states.engine.commit(page.items.iter().map(removal).collect()).await?;

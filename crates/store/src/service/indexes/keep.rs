@@ -56,7 +56,9 @@ impl StoreService {
                 let known = catalogue.indexed(rows);
                 let done = match (state.phase(), known) {
                     (Phase::Ready, _) => Filling::Done,
-                    (Phase::Building, Some((known, place))) => fill(states, known, place, state, version).await?,
+                    (Phase::Building, Some((known, place))) => {
+                        fill(states, known, place, state, version).await?
+                    }
                     // Another process knows the collection it is of, or nobody does any more.
                     (Phase::Building, None) => Filling::Done,
                     (Phase::Removing, known) => remove(states, rows, known.is_some(), state, version).await?,
