@@ -1,5 +1,7 @@
 //! The owner joins what comes at the same time, and nobody can tell but by the number of steps.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
