@@ -103,7 +103,7 @@ fn put(collection: CollectionId, token: Option<Token>, id: Vec<u8>, value: Vec<u
     let action = Action::Put(Value::Inline(value.into()));
     let writes = vec![Write { key: Bytes::new(), action, ttl: None }];
     let changes = vec![RecordChange { record: id.into(), conditions: Vec::new(), writes }];
-    Commit { collection, token, fence: None, changes }
+    Commit { collection, token, fence: None, typed: None, changes }
 }
 
 fn now() -> UnixMs {
