@@ -74,6 +74,7 @@ async fn serve(arguments: &Arguments) -> Outcome {
             atomic_across_records: false,
             ttl: None,
             retention: Duration::ZERO,
+            schema: None,
         }],
     };
     let catalogue = Catalogue::declare(&*engine, vec![namespace]).await.map_err(|error| error.to_string())?;
@@ -117,7 +118,7 @@ async fn load(engine: &dyn Engine, collection: CollectionId) -> Outcome {
         let action = Action::Put(Value::Inline(value.clone()));
         let writes = vec![Write { key: Bytes::new(), action, ttl: None }];
         let change = RecordChange { record: key(*number).into(), conditions: Vec::new(), writes };
-        Commit { collection, token: None, fence: None, changes: vec![change] }
+        Commit { collection, token: None, fence: None, typed: None, changes: vec![change] }
     };
     let numbers: Vec<usize> = (0..RECORDS).collect();
     for batch in numbers.chunks(MAX_BATCH) {

@@ -31,6 +31,7 @@ mod check;
 mod concurrent;
 mod durability;
 mod guarantee;
+mod index;
 mod injury;
 mod make;
 mod model;
@@ -134,6 +135,7 @@ fn all() -> Vec<Check> {
     let parts = [
         tables::checks(),
         property::checks(),
+        index::checks(),
         concurrent::checks(),
         durability::checks(),
         sharing::checks(),

@@ -17,7 +17,7 @@ fn open(folder: &Path) -> Embedded {
 
 fn collection(name: &str, retention: Duration) -> Collection {
     let name = CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new(name).unwrap() };
-    Collection { name, retention }
+    Collection { name, retention, layout: 0 }
 }
 
 async fn declared(engine: &Embedded) -> CollectionId {
@@ -39,6 +39,7 @@ fn commit(collection: CollectionId, record: &str, nonce: u128, writes: Vec<Write
         collection,
         token: Some(Token { time: UnixMs(nonce as i64), nonce }),
         fence: None,
+        typed: None,
         changes: vec![change],
     }
 }

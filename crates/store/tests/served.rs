@@ -28,6 +28,7 @@ fn namespaces(collections: &[&str], retention: u64) -> Vec<Namespace> {
         atomic_across_records: false,
         ttl: None,
         retention: Duration::from_secs(retention),
+        schema: None,
     };
     let collections = collections.iter().map(declared).collect();
     vec![Namespace { name: Name::new("web").unwrap(), owner: "web".into(), secrets: Vec::new(), collections }]

@@ -31,6 +31,7 @@ fn declared(name: &str) -> Declared {
         atomic_across_records: name == "ledger",
         ttl: (name == "sessions").then_some(Duration::from_secs(60)),
         retention: if name == "users" { Duration::from_secs(60) } else { Duration::ZERO },
+        schema: None,
     }
 }
 

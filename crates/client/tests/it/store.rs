@@ -6,6 +6,7 @@ mod contract;
 mod document;
 mod environment;
 mod failures;
+mod indexes;
 mod keys;
 mod large;
 mod lease;

@@ -55,6 +55,9 @@ async fn every_fault_fails_a_check_that_is_there_for_it() {
         (Fault::LosesChanges, "property", "the feed of"),
         (Fault::BeginsLate, "feed: the end is where", "round 0"),
         (Fault::NeverTooOld, "feed: what is past its retention", "expected that it is too old"),
+        (Fault::ForgetsIndexes, "index: entries follow", "by colour"),
+        (Fault::ForgetsIndexes, "index: a unique index", "expected that the value is taken"),
+        (Fault::TakesAnyLayout, "index: a commit of another layout", "another layout"),
         (Fault::ReadsItemByItem, "concurrent: the histories of many", "the record never was so"),
         (Fault::AddsWithoutALock, "concurrent: no sum is lost", ""),
         (Fault::ComparesWithoutALock, "concurrent: one of many sets", "winners"),
@@ -77,6 +80,7 @@ async fn the_property_alone_finds_wrong_decisions() {
         Fault::GivesNothingAVersion,
         Fault::IgnoresTimes,
         Fault::ReversesBatches,
+        Fault::ForgetsIndexes,
     ] {
         check(fault, false, "property", "after\n  ").await;
     }

@@ -121,6 +121,8 @@ async fn serve_on(
     let access = args.access.clone().unwrap_or_else(|| args.state_dir.join("run").join(ACCESS));
     let service = service(&owner, &begin, AccessFile::new(access)).await?;
     tokio::spawn(tenet_store::upkeep::keep_up(owner.engine().clone()));
+    let indexes = service.clone();
+    tokio::spawn(async move { indexes.keep_indexes().await });
     tokio::spawn(tenet_store::metrics::measure(owner.engine().clone(), owner.metrics().clone()));
 
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;

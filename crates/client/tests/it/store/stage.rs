@@ -119,12 +119,7 @@ impl Stage {
 fn namespaces() -> Vec<Namespace> {
     let pool = prost_reflect::DescriptorPool::decode(&SET[..]).unwrap();
     let schemas = pool.all_messages().filter_map(|message| Schema::of(&message)).map(Result::unwrap);
-    let declared = |schema: Schema| Declared {
-        name: Name::new(&schema.name).unwrap(),
-        atomic_across_records: schema.atomic_across_records,
-        ttl: schema.ttl,
-        retention: schema.retention,
-    };
+    let declared = |schema: Schema| Declared::of(Arc::new(schema)).unwrap();
     let namespace = |name: &str, secrets: &[&str], collections| Namespace {
         name: Name::new(name).unwrap(),
         owner: name.into(),
