@@ -27,9 +27,6 @@ const MAX_CALLS: u64 = 1 << 29;
 /// they close the connection (gRPC A8); an open stream may well be silent for longer, and then TCP keep-alive watches.
 const MAX_SILENT_PINGS: u8 = 2;
 
-/// One of so many requests of a connection puts the names of fields that differ in each into HPACK's table, the first to begin with: others push them out in time.
-const NAMES_EVERY: u64 = 256;
-
 /// Bytes h2 buffers of one stream's request body before it reports no capacity.
 const MAX_SEND_BUFFER: usize = 64 << 10;
 
@@ -254,7 +251,8 @@ pub(crate) async fn attempt(
     let connection = &lease.connection;
     out.dress(share);
     let mut request = head.for_h2();
-    if connection.calls.get() % NAMES_EVERY == 1 {
+    // Once: h2 compares a field with every entry of its name.
+    if connection.calls.get() == 1 {
         make_known(request.headers_mut());
     }
     let sent = connection.send.borrow_mut().send_request(request, matches!(payload, Payload::Empty));
