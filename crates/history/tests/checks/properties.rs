@@ -104,6 +104,8 @@ fn disturb(entries: &mut [RecordEntry], at: usize, how: u8) {
             }
         }
         (0..=3, answer @ RecordAnswer::Refused { .. }) => *answer = RecordAnswer::Written { version: STRIDE },
+        (5, answer @ RecordAnswer::Written { .. }) => *answer = RecordAnswer::Unchanged,
+        (5, answer @ RecordAnswer::Unchanged) => *answer = RecordAnswer::Written { version: 2 * STRIDE },
         (4, _) => *return_ns = entries[at].call_ns,
         _ => {}
     }
