@@ -66,12 +66,7 @@ pub trait Model: Sized {
     ///
     /// Nothing is lost by leaving out the others: take any order, take away operations of unknown outcome while an order is left, and move each that
     /// remains as far back as it can go. What still stands before an operation is of use before it in one of the two ways.
-    fn wanted(
-        &self,
-        state: &Self::State,
-        waiting: &[&EntryOf<Self>],
-        open: &[&EntryOf<Self>],
-    ) -> Vec<bool> {
+    fn wanted(&self, state: &Self::State, waiting: &[&EntryOf<Self>], open: &[&EntryOf<Self>]) -> Vec<bool> {
         let _ = (state, waiting);
         vec![true; open.len()]
     }

@@ -72,12 +72,7 @@ impl Model for RecordModel {
         RecordState::silent()
     }
 
-    fn wanted(
-        &self,
-        state: &RecordState,
-        waiting: &[&EntryOf<Self>],
-        open: &[&EntryOf<Self>],
-    ) -> Vec<bool> {
+    fn wanted(&self, state: &RecordState, waiting: &[&EntryOf<Self>], open: &[&EntryOf<Self>]) -> Vec<bool> {
         wanted::wanted(state, waiting, open)
     }
 

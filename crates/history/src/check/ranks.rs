@@ -87,7 +87,11 @@ mod tests {
         assert_eq!((allowed(&ranks), ranks.next()), ([true; 4], seventy), "30 may be left out");
         ranks.take(thirty);
         ranks.take(seventy);
-        assert_eq!((allowed(&ranks), ranks.next()), ([true; 4], None), "another of rank 5 repeats it, however late");
+        assert_eq!(
+            (allowed(&ranks), ranks.next()),
+            ([true; 4], None),
+            "another of rank 5 repeats it, however late"
+        );
         ranks.put_back(thirty);
         assert_eq!(allowed(&ranks), [true; 4]);
         ranks.put_back(seventy);

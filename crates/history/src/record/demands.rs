@@ -55,8 +55,8 @@ impl Demands {
     fn note(&mut self, entry: &EntryOf<RecordModel>, return_ns: u64) {
         let action = &entry.operation.action;
         match entry.answer() {
-            None | Some(RecordAnswer::Unchanged) => {}
-            Some(RecordAnswer::Written { .. }) => {
+            None => {}
+            Some(RecordAnswer::Written { .. } | RecordAnswer::Unchanged) => {
                 for condition in write_of(entry).into_iter().flat_map(|write| &write.conditions) {
                     if let Expected::Version(version) = condition.expected {
                         self.add(version, &condition.key, None, return_ns);
@@ -77,10 +77,8 @@ impl Demands {
     }
 
     fn add(&mut self, version: u64, key: &Key, value: Option<u64>, return_ns: u64) {
-        let demand = self
-            .of
-            .entry(version)
-            .or_insert_with(|| Demand { before_ns: u64::MAX, ..Demand::default() });
+        let demand =
+            self.of.entry(version).or_insert_with(|| Demand { before_ns: u64::MAX, ..Demand::default() });
         demand.before_ns = demand.before_ns.min(return_ns);
         let shown = demand.shown.entry(key.clone()).or_default();
         demand.differs |= shown.is_some() && value.is_some() && *shown != value;
@@ -166,9 +164,7 @@ impl Demands {
 /// Whether `write` puts all of these.
 fn writes_all(write: &Write, shown: &HashMap<Key, Option<u64>>) -> bool {
     shown.iter().all(|(key, value)| {
-        let puts = |wanted: Option<u64>| {
-            move |put: u64| wanted.is_none_or(|wanted| wanted == put)
-        };
+        let puts = |wanted: Option<u64>| move |put: u64| wanted.is_none_or(|wanted| wanted == put);
         write.changes.iter().any(|change| change.key == *key && change.value.is_some_and(puts(*value)))
     })
 }

@@ -47,15 +47,14 @@ impl Evidence {
     /// Whether an operation that returned at or after `call_ns` may have met what a write called then left behind: that something is there of
     /// which nobody is told, or that something is not.
     pub fn may_have_met(&self, change: &Change, call_ns: u64) -> bool {
-        let since = |last: &HashMap<Key, u64>| last.get(&change.key).is_some_and(|last_ns| *last_ns >= call_ns);
+        let since =
+            |last: &HashMap<Key, u64>| last.get(&change.key).is_some_and(|last_ns| *last_ns >= call_ns);
         match change.value {
             Some(_) => since(&self.puts),
             None => {
                 since(&self.removals)
                     || self.reads.iter().any(|(return_ns, action, shown)| {
-                        *return_ns >= call_ns
-                            && action.looks_at(&change.key)
-                            && !shown.contains(&change.key)
+                        *return_ns >= call_ns && action.looks_at(&change.key) && !shown.contains(&change.key)
                     })
             }
         }
@@ -85,7 +84,9 @@ impl Evidence {
     fn add_write(&mut self, entry: &EntryOf<RecordModel>, answer: Option<&RecordAnswer>, return_ns: u64) {
         let Some(write) = write_of(entry) else { return };
         match answer {
-            Some(RecordAnswer::Refused { found: Some((key, None)) }) => note(&mut self.removals, key, return_ns),
+            Some(RecordAnswer::Refused { found: Some((key, None)) }) => {
+                note(&mut self.removals, key, return_ns)
+            }
             Some(RecordAnswer::Refused { found: Some((_, Some(_))) }) => {}
             Some(RecordAnswer::Refused { found: None }) => {
                 let never = |expected| matches!(expected, Expected::Version(version) if !self.told.contains(&version));

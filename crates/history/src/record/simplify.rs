@@ -44,11 +44,8 @@ pub fn simplify(entries: Vec<NumberedOf<RecordModel>>) -> Problem<RecordModel> {
         }
     }
     add_asked_for(&entries, &demands, &mut effects);
-    let mut problem = Problem {
-        certain: Vec::new(),
-        open: Vec::new(),
-        ranks: demands.of.keys().copied().collect(),
-    };
+    let mut problem =
+        Problem { certain: Vec::new(), open: Vec::new(), ranks: demands.of.keys().copied().collect() };
     for (index, numbered) in entries.into_iter().enumerate() {
         if !numbered.entry.is_unknown() {
             problem.certain.push(numbered);

@@ -107,8 +107,7 @@ impl RecordState {
             }
             (None, None) => {
                 self.holds_all(&write.conditions) && {
-                    let version =
-                        if self.silent { Version::Silent } else { self.versions.write_untold() };
+                    let version = if self.silent { Version::Silent } else { self.versions.write_untold() };
                     self.change(write, Some(version))
                 }
             }

@@ -87,8 +87,8 @@ impl Record {
                 Expected::Version(expected) => version == Some(known(expected)),
             }
         });
-        let nothing = holds
-            && write.changes.iter().all(|c| c.value.is_none() && !self.items.contains_key(&*c.key));
+        let nothing =
+            holds && write.changes.iter().all(|c| c.value.is_none() && !self.items.contains_key(&*c.key));
         let versions = match (first, answer) {
             (Some(Some(first)), Some(RecordAnswer::Written { version })) if first == known(*version) => {
                 return vec![self.clone()];

@@ -4,9 +4,7 @@ use super::look::Items;
 use super::operation::{Answer, Operation, What};
 use super::wire::{Lines, Message, Told};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use tenet_history::{
-    Entry, LeaseAnswer, LeaseOperation, Outcome, RecordAnswer, RecordOperation,
-};
+use tenet_history::{Entry, LeaseAnswer, LeaseOperation, Outcome, RecordAnswer, RecordOperation};
 
 /// Everything that was said.
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! Which seeds are run, what is printed of them, and what is counted.
 
+use super::disk::Disk;
 use super::faults::{self, Came, Kind};
 use super::folder::{self, Folder, Ran};
 use super::kill::Program;
@@ -13,6 +14,9 @@ use std::time::Instant;
 pub const IN_FLIGHT: u64 = 64;
 /// Clients: some of them read, so that there are more than writes that are wanted.
 const CLIENTS: u32 = 96;
+
+/// Power cuts on a disk that lies of which one at least must be found.
+const LYING: u64 = 20;
 
 /// What is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +57,9 @@ impl Options {
             match &name[..] {
                 "--engine" if value == "embedded" => options.what = What::Embedded,
                 "--engine" if value == "postgres" => options.what = What::Postgres,
-                "--engine" => return Err(format!("--engine: expected embedded or postgres, found {value:?}")),
+                "--engine" => {
+                    return Err(format!("--engine: expected embedded or postgres, found {value:?}"));
+                }
                 "--from" => options.from = number()?,
                 "--seeds" => options.seeds = number()?,
                 "--kills" => options.kills = number()?,
@@ -92,7 +98,8 @@ fn postgres(options: &Options) -> Result<Vec<u64>, String> {
     let mut sum = Sum::begin();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let Some(mut server) = Server::start("nothing_is_lost_by_killing_the_server", &["max_connections=50"]) else {
+    let Some(mut server) = Server::start("nothing_is_lost_by_killing_the_server", &["max_connections=50"])
+    else {
         println!("no PostgreSQL here: nothing was run");
         return Ok(Vec::new());
     };
@@ -112,6 +119,7 @@ fn faulty(options: &Options) -> Result<Vec<u64>, String> {
     let mut table: BTreeMap<Kind, BTreeMap<Came, u64>> = BTreeMap::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(lies_are_found())?;
     for seed in options.from..options.from + options.seeds {
         match runtime.block_on(faults::run(seed)) {
             Ok((kind, came)) => *table.entry(kind).or_default().entry(came).or_default() += 1,
@@ -129,6 +137,18 @@ fn faulty(options: &Options) -> Result<Vec<u64>, String> {
     }
     println!("{} seeds in {:?}, {} found something", options.seeds, began.elapsed(), found.len());
     Ok(found)
+}
+
+/// A run that can find nothing proves nothing: where a disk only says that it synced, power cuts must lose something, and be found.
+async fn lies_are_found() -> Result<(), String> {
+    for seed in (0..LYING).map(|number| number * faults::KINDS.len() as u64) {
+        let disk = Disk::of(Vec::new());
+        disk.lie();
+        if faults::run_on(disk, seed).await.is_err() {
+            return Ok(());
+        }
+    }
+    Err(format!("{LYING} power cuts on a disk that only said that it synced, and nothing was found"))
 }
 
 /// A seed's folder. It goes when nothing was found.
@@ -209,7 +229,13 @@ impl Sum {
         );
         println!(
             "{} writes acknowledged, {} repeated by token; {} operations checked in {} steps, {} of unknown outcome; {} events of the log; {} lease histories not decided",
-            all.answered, all.repeated, judged.operations, judged.steps, judged.unknown, judged.events, judged.undecided,
+            all.answered,
+            all.repeated,
+            judged.operations,
+            judged.steps,
+            judged.unknown,
+            judged.events,
+            judged.undecided,
         );
         println!(
             "opening again: median {:.1} ms, most {:.1} ms; {:.1} s in all; {} seeds found something",

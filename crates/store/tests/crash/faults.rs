@@ -24,6 +24,9 @@ const BEYOND: u64 = 3;
 /// Commits of a batch, at most.
 const BATCH: u64 = 24;
 
+/// Clients whose commits make up the batches.
+const CLIENTS: u32 = 6;
+
 /// How an error begins that names damage.
 const DAMAGED: &str = "stored data is damaged";
 
@@ -38,14 +41,8 @@ pub enum Kind {
 }
 
 /// All kinds, as seeds take them in turn; the power cut has more ways to go than the others.
-pub const KINDS: [Kind; 6] = [
-    Kind::PowerCut,
-    Kind::SyncFails,
-    Kind::WriteFails,
-    Kind::DiskFull,
-    Kind::ByteTurns,
-    Kind::PowerCut,
-];
+pub const KINDS: [Kind; 6] =
+    [Kind::PowerCut, Kind::SyncFails, Kind::WriteFails, Kind::DiskFull, Kind::ByteTurns, Kind::PowerCut];
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,15 +62,17 @@ pub enum Came {
 }
 
 /// A store on a disk, and what is said of it.
-struct Stage {
+pub struct Stage {
     engine: Embedded,
     work: Arc<Work>,
-    lines: Lines,
+    /// What was said, and not taken into an account yet.
+    pub lines: Lines,
     life: u64,
 }
 
 impl Stage {
-    async fn open(disk: Disk, seed: u64, life: u64, check: bool) -> Result<Stage, EngineError> {
+    /// Opens it, and checks everything where that is asked for.
+    pub async fn open(disk: Disk, seed: u64, life: u64, check: bool) -> Result<Stage, EngineError> {
         let engine = Embedded::open_with(disk, EmbeddedOptions { check, ..EmbeddedOptions::default() })?;
         let collection = declare(&engine).await.map_err(EngineError::Broken)?;
         let lines = Lines::default();
@@ -89,8 +88,13 @@ impl Stage {
         Ok(Stage { engine, work: Arc::new(work), lines, life })
     }
 
+    /// Clients of it.
+    pub fn clients(&self) -> Vec<Client> {
+        (0..CLIENTS).map(|client| Client::new(self.work.clone(), client)).collect()
+    }
+
     /// One batch of some clients' commits; the error that it came to.
-    async fn batch(&self, clients: &mut [Client], dice: &mut Dice) -> Result<(), EngineError> {
+    pub async fn batch(&self, clients: &mut [Client], dice: &mut Dice) -> Result<(), EngineError> {
         let mut asked: Vec<(usize, Operation, u64)> = Vec::new();
         let mut commits = Vec::new();
         for _ in 0..1 + dice.below(BATCH) {
@@ -125,7 +129,7 @@ impl Stage {
     }
 
     /// Looks at everything, does again what is open, and looks again.
-    async fn look(&self, account: &mut Account) -> Result<(), String> {
+    pub async fn look(&self, account: &mut Account) -> Result<(), String> {
         let (engine, of, log) = (&self.engine, self.work.collection, &self.work.log);
         look::everything(engine, of, log, 900).await?;
         look::feed(engine, of, log, account.cursor).await?;
@@ -138,13 +142,17 @@ impl Stage {
 
 /// Runs.
 pub async fn run(seed: u64) -> Result<(Kind, Came), String> {
+    run_on(Disk::of(Vec::new()), seed).await
+}
+
+/// Runs on this disk.
+pub async fn run_on(disk: Disk, seed: u64) -> Result<(Kind, Came), String> {
     let kind = KINDS[(seed % KINDS.len() as u64) as usize];
     let mut dice = Dice::new(seed, 7);
     let mut account = Account::default();
     let text = |error: EngineError| format!("{kind:?}: {error}");
-    let disk = Disk::of(Vec::new());
     let stage = Stage::open(disk.clone(), seed, 0, false).await.map_err(text)?;
-    let mut clients: Vec<Client> = (0..6).map(|client| Client::new(stage.work.clone(), client)).collect();
+    let mut clients = stage.clients();
     for _ in 0..dice.below(BEFORE) {
         stage.batch(&mut clients, &mut dice).await.map_err(text)?;
     }

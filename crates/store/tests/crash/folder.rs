@@ -44,8 +44,7 @@ pub fn run(folder: Folder, program: &Program, place: &Path) -> Ran {
     let mut dice = Dice::new(folder.seed, 0);
     for number in 0..=folder.lives {
         let last = number == folder.lives;
-        let repeat: Vec<&Operation> =
-            account.open().filter(|_| last || dice.below(LEFT) > 0).collect();
+        let repeat: Vec<&Operation> = account.open().filter(|_| last || dice.below(LEFT) > 0).collect();
         let lines: Vec<String> = repeat.iter().flat_map(|asked| serde_json::to_string(asked)).collect();
         let file = place.join("repeat");
         if let Err(error) = std::fs::write(&file, lines.join("\n")) {

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tenet_history::{
     Action as Asked, Expected, LeaseAction, LeaseAnswer, LeaseOperation, RecordAnswer, RecordOperation,
 };
-use tenet_store::commit::{Action, Commit, Condition, Fence, Must, Outcome, RecordChange, Refusal, Token, Write};
+use tenet_store::commit::{
+    Action, Commit, Condition, Fence, Must, Outcome, RecordChange, Refusal, Token, Write,
+};
 use tenet_store::item::{UnixMs, Version};
 use tenet_store::lease::Lease;
 use tenet_store::name::{CollectionId, ItemKey, RecordKey};
@@ -92,7 +94,10 @@ impl Operation {
 
     /// Whether it changes anything.
     pub fn writes(&self) -> bool {
-        !matches!(&self.what, What::Record(RecordOperation { action: Asked::Get { .. } | Asked::Scan { .. }, .. }))
+        !matches!(
+            &self.what,
+            What::Record(RecordOperation { action: Asked::Get { .. } | Asked::Scan { .. }, .. })
+        )
     }
 
     /// What is sent, and the chunks that are staged before; none for what only reads.
@@ -150,7 +155,8 @@ impl Operation {
             (What::Record(_), Outcome::Refused(Refusal::Condition { change, condition, found })) => {
                 let at = commit.changes.get(*change);
                 let key = at.and_then(|change| Some((change, change.conditions.get(*condition)?)));
-                let (change, condition) = key.ok_or("it was refused for a condition that it does not have")?;
+                let (change, condition) =
+                    key.ok_or("it was refused for a condition that it does not have")?;
                 let record = String::from_utf8_lossy(&change.record);
                 let (_, key) = unplace(&record, &String::from_utf8_lossy(&condition.key));
                 let version = found.as_ref().map(|item| item.version.0);
@@ -184,7 +190,13 @@ fn change_of<'a>(
     (changes.entry(record).or_insert(new), Bytes::from(key))
 }
 
-fn of_item(record: &str, key: &str, must: Option<Must>, action: Action, ttl: Option<Duration>) -> RecordChange {
+fn of_item(
+    record: &str,
+    key: &str,
+    must: Option<Must>,
+    action: Action,
+    ttl: Option<Duration>,
+) -> RecordChange {
     let key = Bytes::copy_from_slice(key.as_bytes());
     RecordChange {
         record: Bytes::copy_from_slice(record.as_bytes()),

@@ -223,7 +223,11 @@ impl Client {
             let kind = if long { 7 } else { client.dice.below(7) };
             value::number(client.work.number(), kind)
         };
+        if record == "pair" && self.dice.below(100) < 80 {
+            return What::Record(self.both(key, expected));
+        }
         What::Record(match self.dice.below(100) {
+            0..74 if record == "pair" => RecordOperation::get(record, key),
             0..30 => RecordOperation::put(record, key, value(self)),
             30..40 => RecordOperation::delete(record, key),
             40..54 => RecordOperation::compare_and_set(record, key, expected, value(self)),
@@ -249,6 +253,20 @@ impl Client {
             88..90 if record != "pair" => RecordOperation::scan(record),
             _ => RecordOperation::get(record, key),
         })
+    }
+
+    /// A write of both sides of the pair: versions are in order in each record, and nothing says so of two. What changes both is in order with
+    /// all that changes either.
+    fn both(&mut self, key: &str, expected: Expected) -> RecordOperation {
+        let mut changes = Vec::new();
+        for side in PAIR_KEYS.chunks(PAIR_KEYS.len() / 2) {
+            let key = self.dice.of(side);
+            let deletes = self.dice.below(4) == 0;
+            let kind = self.dice.below(7);
+            changes.push((key, (!deletes).then(|| value::number(self.work.number(), kind))));
+        }
+        let conditions = if self.dice.below(2) == 0 { vec![(key, expected)] } else { Vec::new() };
+        RecordOperation::mutate("pair", &conditions, &changes)
     }
 
     /// What it believes an item to be.
