@@ -84,7 +84,7 @@ pub fn run(options: &Options, program: &Program) -> Result<(), String> {
 fn embedded(options: &Options, program: &Program) -> Result<Vec<u64>, String> {
     let mut sum = Sum::begin();
     for seed in options.from..options.from + options.seeds {
-        let place = Place::new(&options.keep, seed)?;
+        let place = Place::new(options, seed)?;
         let folder = Folder { seed, lives: options.kills, clients: CLIENTS };
         let ran = folder::run(folder, program, &place.folder);
         place.end(&ran);
@@ -104,7 +104,7 @@ fn postgres(options: &Options) -> Result<Vec<u64>, String> {
         return Ok(Vec::new());
     };
     for seed in options.from..options.from + options.seeds {
-        let place = Place::new(&options.keep, seed)?;
+        let place = Place::new(options, seed)?;
         let ran = runtime.block_on(kills::run(&mut server, seed, options.kills, CLIENTS, &place.folder));
         place.end(&ran);
         sum.add(seed, ran);
@@ -157,8 +157,9 @@ struct Place {
 }
 
 impl Place {
-    fn new(keep: &std::path::Path, seed: u64) -> Result<Place, String> {
-        let folder = keep.join(format!("seed-{seed}-{}", std::process::id()));
+    fn new(options: &Options, seed: u64) -> Result<Place, String> {
+        let name = format!("{:?}-{seed}-{}", options.what, std::process::id()).to_lowercase();
+        let folder = options.keep.join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok(Place { folder })
