@@ -24,6 +24,8 @@
 //! comes back piece by piece, never more than [`AnswerBody`] says: a reader that stalls stalls the instance. Dropping the answer,
 //! or the future that waits for it, cancels the attempts at their instances at once.
 //!
+//! *State* that a service keeps is in [`store`].
+//!
 //! *What is inherited.* A client takes the header fields of a call as they are. Deadline, request id, trace, consumer and the share
 //! of the allowance are put there by `tenet_service::PropagateLayer`, which goes around a client as around any channel.
 
@@ -39,6 +41,7 @@ mod metrics;
 mod outcome;
 mod place;
 mod request;
+pub mod store;
 mod thread;
 mod worker;
 

@@ -9,4 +9,5 @@ mod hashing;
 mod roster;
 mod runtimes;
 mod stage;
+mod store;
 mod tree;

@@ -1,0 +1,13 @@
+//! The store's SDK before real instances of the store, over the engine in memory.
+
+mod access;
+mod calls;
+mod contract;
+mod document;
+mod failures;
+mod keys;
+mod large;
+mod lease;
+mod stage;
+mod streams;
+mod update;
