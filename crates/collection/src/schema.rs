@@ -59,6 +59,8 @@ pub struct SchemaProblem {
     pub message: String,
     /// The text in the message's source that it is about; empty where nothing in it is.
     pub token: String,
+    /// The field of the option behind whose name that text is found.
+    pub within: &'static str,
     /// The nearest right thing, or what to do; empty where there is nothing useful to say.
     pub hint: String,
 }

@@ -75,7 +75,7 @@ impl KeyField {
         Some(match (self.form, value) {
             (Form::Text, WireValue::Bytes(bytes)) => Taken::Text(bytes),
             (Form::Bytes, WireValue::Bytes(bytes)) => Taken::Value(KeyValue::Bytes(Cow::Borrowed(bytes))),
-            (Form::Timestamp, WireValue::Bytes(bytes)) => Taken::Timestamp(bytes),
+            (Form::Timestamp, WireValue::Bytes(_)) => Taken::Timestamp,
             (Form::Bool, WireValue::Varint(bits)) => Taken::Value(KeyValue::Boolean(bits != 0)),
             // Varints are cut to the width of their type, as every protobuf runtime does.
             (Form::Int32, WireValue::Varint(bits)) => Taken::signed(i64::from(bits as i32)),
@@ -98,8 +98,8 @@ pub(crate) enum Taken<'a> {
     Value(KeyValue<'a>),
     /// Not yet known to be UTF-8.
     Text(&'a [u8]),
-    /// The last of the occurrences of a Timestamp, which a decoder merges.
-    Timestamp(&'a [u8]),
+    /// There is one. A decoder merges all its occurrences, so they are looked up once more.
+    Timestamp,
 }
 
 impl<'a> Taken<'a> {
@@ -143,7 +143,7 @@ impl<'a> Taken<'a> {
                 Ok(text) => Ok(KeyValue::Text(Cow::Borrowed(text))),
                 Err(_) => Err(AddressError::value(&field.name, "it is not UTF-8")),
             },
-            Some(Taken::Timestamp(_)) => match timestamp(field.number, message) {
+            Some(Taken::Timestamp) => match timestamp(field.number, message) {
                 Ok(Some((seconds, nanos))) => Ok(KeyValue::Timestamp { seconds, nanos }),
                 Ok(None) => Ok(field.default.clone()),
                 Err(what) => Err(AddressError::value(&field.name, &what)),

@@ -19,13 +19,15 @@ const MAX_CACHED: Duration = HOUR;
 
 pub(super) fn schema(message: &MessageDescriptor) -> Option<Result<Schema, Vec<SchemaProblem>>> {
     let option = option::read(message)?;
-    let mut read = Read { message, problems: Vec::new() };
+    let mut read = Read { message, part: "", problems: Vec::new() };
     let schema = read.schema(&option);
     Some(if read.problems.is_empty() { Ok(schema) } else { Err(read.problems) })
 }
 
 struct Read<'a> {
     message: &'a MessageDescriptor,
+    /// The field of the option that is being read.
+    part: &'static str,
     problems: Vec<SchemaProblem>,
 }
 
@@ -35,12 +37,15 @@ impl Read<'_> {
             "" => name::default_name(self.message.full_name()),
             given => given.to_owned(),
         };
+        self.part = "name";
         self.name("name", &name);
+        self.part = "key";
         if option.key.is_empty() {
             let hint = lookup::likely_key(self.message);
             self.wrong("it has no `key`; expected the fields that make a record's id", "", &hint);
         }
         let record = self.fields("key", &option.key);
+        self.part = "item_key";
         let item = self.fields("item_key", &option.item_key);
         for twice in option.item_key.iter().filter(|name| option.key.contains(name)) {
             self.wrong(
@@ -49,6 +54,7 @@ impl Read<'_> {
                 "leave it out of one of the two",
             );
         }
+        self.part = "expire_field";
         let expires = self.expire_field(&option.expire_field);
         Schema {
             name,
@@ -72,6 +78,7 @@ impl Read<'_> {
         self.problems.push(SchemaProblem {
             message: format!("collection {}: {message}", self.message.full_name()),
             token: token.to_owned(),
+            within: self.part,
             hint: hint.to_owned(),
         });
     }
@@ -129,6 +136,7 @@ impl Read<'_> {
     }
 
     fn indexes(&mut self, options: &[IndexOption]) -> Vec<Index> {
+        self.part = "indexes";
         let mut indexes: Vec<Index> = Vec::with_capacity(options.len());
         for option in options {
             let what = format!("index `{}`", option.name);
@@ -152,11 +160,12 @@ impl Read<'_> {
 
     fn duration(
         &mut self,
-        what: &str,
+        what: &'static str,
         found: Option<&prost_types::Duration>,
         zero: bool,
         most: Duration,
     ) -> Option<Duration> {
+        self.part = what;
         let found = found?;
         let duration = match (u64::try_from(found.seconds), u32::try_from(found.nanos)) {
             (Ok(seconds), Ok(nanos)) if nanos < 1_000_000_000 => Duration::new(seconds, nanos),

@@ -31,7 +31,7 @@ impl Work<'_> {
                     // What is about the option as a whole stands at the option.
                     let token = if problem.token.is_empty() { OPTION } else { &problem.token };
                     let finding = Diagnostic::error(problem.message).hint(&problem.hint);
-                    self.found.push(place.finding(self.texts, finding, token));
+                    self.found.push(place.finding_within(self.texts, finding, problem.within, token));
                 }
                 None
             }
