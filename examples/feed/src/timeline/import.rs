@@ -38,7 +38,7 @@ impl Timelines {
                 }
             };
             let time = post.create_time;
-            answer.last_name = self.posts.add(&user, post, time)?.name;
+            answer.last_name = self.posts.add(&user, post, time).await?.name;
             if answer.imported_count == 0 {
                 answer.first_name.clone_from(&answer.last_name);
             }
