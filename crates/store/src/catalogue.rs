@@ -184,7 +184,7 @@ impl Catalogue {
     }
 
     /// All collections of all namespaces, in no order.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Known>> + Clone {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Known>> {
         self.namespaces.values().flat_map(|entry| entry.collections.values())
     }
 
