@@ -190,7 +190,7 @@ impl fmt::Debug for StoreError {
         write!(f, "{self}")?;
         match &self.0.status {
             None => Ok(()),
-            Some(status) => write!(f, " ({}: {})", status.code(), status.message()),
+            Some(status) => write!(f, " ({})", super::details::text(status)),
         }
     }
 }

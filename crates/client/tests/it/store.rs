@@ -4,6 +4,7 @@ mod access;
 mod calls;
 mod contract;
 mod document;
+mod environment;
 mod failures;
 mod keys;
 mod large;
