@@ -223,7 +223,9 @@ mod tests {
     fn the_newest_counts_whatever_comes_last_and_is_told_once() {
         let rows = rows();
         let mut news = rows.news();
-        for (key, value, version) in [("a/1", 1, 5), ("a/1", 0, 4), ("a/1", 1, 5), ("b/1", 7, 1), ("a/1", 2, 6)] {
+        for (key, value, version) in
+            [("a/1", 1, 5), ("a/1", 0, 4), ("a/1", 1, 5), ("b/1", 7, 1), ("a/1", 2, 6)]
+        {
             rows.note((key.to_owned(), value), version, at(version));
         }
         rows.note((String::new(), 9), 9, at(9));

@@ -8,6 +8,7 @@ mod media;
 mod posts;
 mod public;
 mod read_mask;
+mod rules;
 mod search;
 mod stats;
 

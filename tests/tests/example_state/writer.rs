@@ -67,9 +67,8 @@ impl Writer {
             "user_id": user, "description": key, "wallet_id": "w-1",
             "amount": { "currency_code": "EUR", "units": "3" },
         });
-        let made = self.until_done(at, &|_| {
-            json(at, "POST", "/v1/charges", &[("idempotency-key", &key)], &charge)
-        });
+        let made =
+            self.until_done(at, &|_| json(at, "POST", "/v1/charges", &[("idempotency-key", &key)], &charge));
         self.charges.insert(key, made["chargeId"].as_str().unwrap_or_default().to_owned());
 
         let followed = format!("u{}", 100 + count % 800);
@@ -97,7 +96,11 @@ impl Writer {
     }
 
     /// Asks until it is done. What was done already without an answer may say so.
-    fn until_done(&self, at: SocketAddr, ask: &dyn Fn(SocketAddr) -> Result<http1::Response, String>) -> Value {
+    fn until_done(
+        &self,
+        at: SocketAddr,
+        ask: &dyn Fn(SocketAddr) -> Result<http1::Response, String>,
+    ) -> Value {
         let until = Instant::now() + PATIENCE;
         loop {
             let answer = ask(at);

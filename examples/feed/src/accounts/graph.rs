@@ -57,7 +57,8 @@ impl Graph {
             if there {
                 return Ok(Some(true));
             }
-            let fault = Fault::failed_precondition(format!("users/{follower} does not follow users/{followed}."));
+            let fault =
+                Fault::failed_precondition(format!("users/{follower} does not follow users/{followed}."));
             let fault = fault.reason("NOT_FOLLOWING", DOMAIN);
             Err(fault.precondition("FOLLOWING", format!("users/{follower}"), "follow first").into())
         })

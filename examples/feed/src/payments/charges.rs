@@ -81,8 +81,13 @@ impl Charges {
     pub(super) async fn add(&self, mut charge: Charge, key: Option<&str>) -> Result<Charge, Status> {
         let time = now();
         // Time first, so that those of a user lie in its order; random digits, so that instances need not agree.
-        charge.charge_id =
-            format!("ch_{}_{:09x}{:08x}{:06x}", charge.user_id, time.seconds, time.nanos, rand::random::<u32>() >> 8);
+        charge.charge_id = format!(
+            "ch_{}_{:09x}{:08x}{:06x}",
+            charge.user_id,
+            time.seconds,
+            time.nanos,
+            rand::random::<u32>() >> 8
+        );
         charge.create_time = Some(time);
         step(&mut charge, time);
         let Some(key) = key else {

@@ -1,7 +1,8 @@
 //! Taking many posts at once.
 
 use super::Timelines;
-use super::posts::{check, parent};
+use super::posts::parent;
+use super::rules::check;
 use crate::api::timeline::v1::{ImportPostsRequest, ImportPostsResponse};
 use crate::check::{Check, wrong};
 use std::collections::HashMap;

@@ -1,7 +1,8 @@
 //! `feed.timeline.v1.Timelines`, as its contract says.
 
 use super::build::{Wanted, build};
-use super::posts::{check, order, parent};
+use super::posts::{order, parent};
+use super::rules::check;
 use super::{Timelines, live, read_mask, search, stats};
 use crate::api::timeline::v1::post::Content;
 use crate::api::timeline::v1::timelines_server::Timelines as Contract;

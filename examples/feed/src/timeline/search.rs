@@ -1,6 +1,7 @@
 //! Search: looks at every post of the numbered users, which is what a thousand users allow.
 
-use super::posts::{check_place, from_seed, kind};
+use super::posts::{from_seed, kind};
+use super::rules::check_place;
 use crate::api::timeline::v1::post::Content;
 use crate::api::timeline::v1::{Post, PostKind, SearchPostsRequest, SearchPostsResponse, StoredPost};
 use crate::check::{Check, nanos, wrong};
@@ -57,8 +58,12 @@ pub(super) fn search(
 
     let written = written.filter(|_| true);
     let mut candidate_count = written.len() as i64;
-    let mut found: Vec<Post> =
-        written.iter().filter_map(|stored| stored.post.as_ref()).filter(|post| matches(post)).cloned().collect();
+    let mut found: Vec<Post> = written
+        .iter()
+        .filter_map(|stored| stored.post.as_ref())
+        .filter(|post| matches(post))
+        .cloned()
+        .collect();
     let changed: HashSet<String> = written.iter().map(|stored| stored.name()).collect();
     for seed in Person::users().flat_map(Person::posts) {
         candidate_count += 1;

@@ -44,7 +44,10 @@ async fn two_instances_are_one_service() {
     // What concerns many is seen a little later.
     let follow = FollowUserRequest { user_id: "newcomer".into(), follower_id: "u3".into() };
     accounts[0].follow_user(follow.clone()).await.unwrap();
-    assert!(!accounts[1].follow_user(follow).await.unwrap().into_inner().changed, "that is decided in the store");
+    assert!(
+        !accounts[1].follow_user(follow).await.unwrap().into_inner().changed,
+        "that is decided in the store"
+    );
     for (account, client) in accounts.iter_mut().zip(&mut writers) {
         let listed = async || {
             let list = ListUsersRequest { page_size: 1000, ..Default::default() };
@@ -78,8 +81,7 @@ async fn a_handle_is_somebodys_alone() {
         let new = User { user_id: format!("racer{number}"), ..user("Speedy") };
         async move { client.create_user(CreateUserRequest { user: Some(new), ..Default::default() }).await }
     });
-    let (won, lost): (Vec<_>, Vec<_>) =
-        join_all(racers).await.into_iter().partition(Result::is_ok);
+    let (won, lost): (Vec<_>, Vec<_>) = join_all(racers).await.into_iter().partition(Result::is_ok);
     assert_eq!((won.len(), lost.len()), (1, 7));
     assert!(lost.iter().all(|lost| reason(lost.as_ref().unwrap_err()) == "USER_EXISTS"), "{lost:?}");
     let winner = won.into_iter().next().unwrap().unwrap().into_inner().user_id;
@@ -134,7 +136,10 @@ async fn calls_with_one_idempotency_key_are_one_charge() {
     one.create_charge(more).await.unwrap();
     assert_eq!(two.list_charges(list).await.unwrap().into_inner().charges.len(), 6);
     // A refusal is not kept: the card may be good the next time.
-    assert_eq!(reason(&one.create_charge(keyed(charge("tok_declined"), "k-2")).await.unwrap_err()), "CARD_DECLINED");
+    assert_eq!(
+        reason(&one.create_charge(keyed(charge("tok_declined"), "k-2")).await.unwrap_err()),
+        "CARD_DECLINED"
+    );
     one.create_charge(keyed(charge("tok_1"), "k-2")).await.unwrap();
 }
 
@@ -174,7 +179,12 @@ async fn lists_are_paged_without_gap_or_double_over_what_is_stored_and_the_seed(
     assert_eq!(paged, whole);
 
     let captured = ChargeFilter { states: vec![ChargeState::Captured.into()], ..Default::default() };
-    let mut list = ListChargesRequest { user_id: "u1".into(), page_size: 3, filter: Some(captured), ..Default::default() };
+    let mut list = ListChargesRequest {
+        user_id: "u1".into(),
+        page_size: 3,
+        filter: Some(captured),
+        ..Default::default()
+    };
     let mut paged = Vec::new();
     loop {
         let page = charges.list_charges(list.clone()).await.unwrap().into_inner();

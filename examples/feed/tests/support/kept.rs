@@ -62,7 +62,8 @@ impl Kept {
         Kept { address }
     }
 
-    /// The store as a service sees it.
+    /// The store as a service in this process sees it.
+    #[allow(dead_code, reason = "tests of processes have none")]
     pub fn seen_by(&self, service: &str) -> Store {
         let client = Client::builder("store")
             .addresses([self.address])
