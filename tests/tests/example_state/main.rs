@@ -35,7 +35,8 @@ fn store(up: &Up) -> i32 {
         let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
         let (state, parent) = (fields.next()?, fields.next()?);
         let command = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
-        (state != "Z" && parent == up.process.pid().to_string() && command.contains("store\0serve")).then_some(pid)
+        (state != "Z" && parent == up.process.pid().to_string() && command.contains("store\0serve"))
+            .then_some(pid)
     };
     eventually("a store", || std::fs::read_dir("/proc").unwrap().flatten().find_map(of))
 }
@@ -104,7 +105,8 @@ fn a_killed_store_loses_no_acknowledged_write() {
 #[test]
 fn two_lines_keep_the_same_in_postgresql() {
     let test = "two_lines_keep_the_same_in_postgresql";
-    let Some(mut server) = postgres::Server::start(test, &["synchronous_commit=on"]) else { return };
+    // The store takes no server that may lose what it has acknowledged.
+    let Some(mut server) = postgres::Server::start(test, &["fsync=on"]) else { return };
     let project = example::project(|text| {
         let line = format!("url = \"{}\"", server.url());
         let text = text.replace("engine = \"embedded\" # \"postgres\"", "engine = \"postgres\"");
