@@ -1,5 +1,7 @@
 //! What is the embedded engine's own: its folder, its lock, its damage. What it has in common with others is in the conformance suite.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 use bytes::Bytes;
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,8 @@
 //! What is served and to whom, as releases and secrets follow each other under a running store; and what is measured of it.
 
+// A panic is the report of a test, also in what only tests call.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_api::store::v1::store_client::StoreClient;

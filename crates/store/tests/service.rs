@@ -1,5 +1,7 @@
 //! The store's contract over the wire, on the engine in memory.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};

@@ -1,3 +1,5 @@
+//! Keys are laid out as documented, ordered as their tuples, and read back.
+
 use super::*;
 use crate::Kind;
 use proptest::prelude::*;

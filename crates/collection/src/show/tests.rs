@@ -1,3 +1,5 @@
+//! What is shown is read back, and what is no key says where it is not.
+
 use super::*;
 use crate::KeyBuilder;
 use proptest::prelude::*;

@@ -4,7 +4,8 @@ use super::bench::Injury;
 use super::check::checks;
 use super::make::{change, item_key, put, text};
 use super::problem::{Checked, Problem, holds, same, short};
-use super::site::Site;
+use super::site::{Site, version_of};
+use crate::commit::Commit;
 use crate::engine::EngineError;
 
 checks! { "injury";
@@ -25,8 +26,16 @@ async fn damage_is_found_and_never_served(site: &mut Site) -> Checked {
     let mut found = 0;
     for byte in 0..BYTES_CHANGED {
         let mut site = Site::open(site.bench.clone(), site.options.clone()).await?;
-        for record in 0..RECORDS {
-            site.done(vec![change(format!("r{record}"), vec![put("", value(record))])]).await?;
+        let write = |record| change(format!("r{record}"), vec![put("", value(record))]);
+        let (collection, token, fence) = (site.collection, None, None);
+        let commits = (0..RECORDS).map(|record| Commit {
+            collection,
+            token,
+            fence: fence.clone(),
+            changes: vec![write(record)],
+        });
+        for outcome in site.engine.commit(commits.collect()).await? {
+            version_of(&outcome)?;
         }
         site.close();
         let injured = site.place.injure(Injury::Corrupt(byte));
@@ -67,12 +76,8 @@ async fn without_room_nothing_happens_and_reads_go_on(site: &mut Site) -> Checke
     let mut refused = None;
     for place in 0..WRITES_UNTIL_FULL {
         let changes = vec![change(format!("f{place}"), vec![put("", value(place))])];
-        let commit = crate::commit::Commit {
-            collection: site.collection,
-            token: Some(site.token().await?),
-            fence: None,
-            changes,
-        };
+        let commit =
+            Commit { collection: site.collection, token: Some(site.token().await?), fence: None, changes };
         match site.engine.commit(vec![commit.clone()]).await {
             Ok(_) => {}
             Err(EngineError::Full(_)) => {
@@ -87,7 +92,7 @@ async fn without_room_nothing_happens_and_reads_go_on(site: &mut Site) -> Checke
     same("what was refused", &site.read(format!("f{place}"), "").await?, &None)?;
     if let Some(drained) = site.place.injure(Injury::Drain) {
         drained.await?;
-        super::site::version_of(&site.one(commit).await?)?;
+        version_of(&site.one(commit).await?)?;
         same("with room again", &site.text(format!("f{place}"), "").await?, &Some(value(place)))?;
     }
     Ok(())

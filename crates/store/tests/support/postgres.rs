@@ -4,6 +4,8 @@
 //! refuses to run as root; as root, it runs as `nobody`. A guard process ends the server and removes its folder when the handle is dropped, and
 //! also when the test's process dies.
 
+#![allow(dead_code)] // each program that starts servers uses its part
+
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;

@@ -3,13 +3,12 @@
 use super::failure::Failure;
 use super::rows::{bytes, column};
 use super::session::Work;
-use crate::engine::EngineError;
 use bytes::Bytes;
 use futures_util::future::try_join;
 
 /// Keeps a chunk. The blob counts as loose, and as touched, from before its chunk is there; doing so twice changes nothing.
 pub(super) async fn stage(session: Work, blob: u64, number: u32, chunk: &[u8]) -> Result<(), Failure> {
-    let (blob, number) = (blob.cast_signed(), chunk_number(number)?);
+    let (blob, number) = (blob.cast_signed(), number.cast_signed());
     let (client, s) = (&session.client, &session.statements);
     let loose = async { client.execute(&s.loose, &[&blob]).await };
     let stage = async { client.execute(&s.stage, &[&blob, &number, &chunk]).await };
@@ -19,20 +18,13 @@ pub(super) async fn stage(session: Work, blob: u64, number: u32, chunk: &[u8]) -
 
 /// A chunk, if it is there.
 pub(super) async fn chunk(session: Work, blob: u64, number: u32) -> Result<Option<Bytes>, Failure> {
-    let (blob, number) = (blob.cast_signed(), chunk_number(number)?);
+    let (blob, number) = (blob.cast_signed(), number.cast_signed());
     let statement = &session.statements.chunk;
     let row = session.within(session.client.query_opt(statement, &[&blob, &number])).await?;
     row.map(|row| bytes(&row, 0)).transpose()
 }
 
-/// A chunk's number in its column.
-fn chunk_number(number: u32) -> Result<i32, Failure> {
-    i32::try_from(number).map_err(|_| {
-        Failure::refused(EngineError::Broken(format!("a value cannot have a chunk of number {number}")))
-    })
-}
-
-/// Removes blobs that no item has referred to for long, at most `limit`; whether there are more.
+/// Removes blobs that an item no longer refers to, and those that were staged long ago for one that never did, at most `limit`; whether there are more.
 ///
 /// A blob whose item was there before a late copy of its staging came is told by the item, and kept.
 pub(super) async fn forget(session: &Work, older_ms: i64, limit: i64) -> Result<bool, Failure> {

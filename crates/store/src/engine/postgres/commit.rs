@@ -35,8 +35,8 @@ struct Seen {
     watched: HashSet<i32>,
     items: Vec<(ItemKey, Item)>,
     tokens: Vec<(Token, Version)>,
-    /// Blobs that no item refers to yet.
-    loose: HashSet<u64>,
+    /// Blobs whose chunks are there, of those that are to be referred to.
+    blobs: HashSet<u64>,
 }
 
 /// Carries out commits in one transaction.
@@ -54,7 +54,7 @@ pub(super) async fn transaction(
         commits.iter().zip(versions).map(|(commit, version)| decider.take(commit, version)).collect();
     let mut effects = decider.finish();
     effects.changes.retain(|change| seen.watched.contains(&change.item.record.collection.0.cast_signed()));
-    write(&session, seen.now, &effects, &seen.loose).await?;
+    write(&session, seen.now, &effects, &seen.blobs).await?;
     Ok(outcomes)
 }
 
@@ -93,13 +93,13 @@ async fn look(
             false => client.query(&s.tokens, &[&times, &nonces]).await,
         }
     };
-    let loose = async {
+    let held = async {
         match blobs.is_empty() {
             true => Ok(Vec::new()),
             false => client.query(&s.hold_blobs, &[&blobs]).await,
         }
     };
-    let (_, seen, items, tokens, loose) = session.within(try_join5(open, look, items, tokens, loose)).await?;
+    let (_, seen, items, tokens, held) = session.within(try_join5(open, look, items, tokens, held)).await?;
     let known: Vec<i32> = column(&seen, 2)?;
     if let Some(missing) = gates.iter().find(|gate| !known.contains(gate)) {
         return Err(Failure::refused(EngineError::NoCollection(CollectionId(missing.cast_unsigned()))));
@@ -111,7 +111,7 @@ async fn look(
         watched: column::<Vec<i32>>(&seen, 3)?.into_iter().collect(),
         items: items.iter().map(|row| found(row, &wanted)).collect::<Result<_, _>>()?,
         tokens: tokens.iter().map(token).collect::<Result<_, _>>()?,
-        loose: loose
+        blobs: held
             .iter()
             .map(|row| Ok(column::<i64>(row, 0)?.cast_unsigned()))
             .collect::<Result<_, Failure>>()?,
@@ -119,8 +119,8 @@ async fn look(
 }
 
 /// The second round trip.
-async fn write(session: &Work, now: UnixMs, effects: &Effects, loose: &HashSet<u64>) -> Result<(), Failure> {
-    let Some(rows) = Rows::of(effects, loose)? else {
+async fn write(session: &Work, now: UnixMs, effects: &Effects, blobs: &HashSet<u64>) -> Result<(), Failure> {
+    let Some(rows) = Rows::of(effects, blobs)? else {
         // Nothing was written: it is as good as done, and without an answer it can be done again.
         session.within(session.client.execute(&session.statements.commit, &[])).await?;
         return Ok(());

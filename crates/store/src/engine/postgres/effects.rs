@@ -46,11 +46,11 @@ pub(super) struct Tokens {
 
 impl<'a> Rows<'a> {
     /// None: there is nothing to write.
-    pub fn of(effects: &'a Effects, loose: &HashSet<u64>) -> Result<Option<Rows<'a>>, Failure> {
+    pub fn of(effects: &'a Effects, blobs: &HashSet<u64>) -> Result<Option<Rows<'a>>, Failure> {
         let mut rows = Rows::default();
         for (key, item) in &effects.items {
             match item {
-                Some(item) => rows.put(key, item, loose)?,
+                Some(item) => rows.put(key, item, blobs)?,
                 None => rows.remove.push(key)?,
             }
         }
@@ -66,9 +66,9 @@ impl<'a> Rows<'a> {
         Ok((!nothing).then_some(rows))
     }
 
-    fn put(&mut self, key: &'a ItemKey, item: &'a Item, loose: &HashSet<u64>) -> Result<(), Failure> {
+    fn put(&mut self, key: &'a ItemKey, item: &'a Item, blobs: &HashSet<u64>) -> Result<(), Failure> {
         if let Value::Chunked { blob, .. } = item.value {
-            if !loose.contains(&blob) {
+            if !blobs.contains(&blob) {
                 let text =
                     format!("the chunks of value {blob:#x} were never staged, or were given up by now");
                 return Err(Failure::refused(EngineError::Broken(text)));

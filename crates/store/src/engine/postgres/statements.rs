@@ -58,8 +58,11 @@ statements! {
            JOIN item i USING (collection, record, key)";
     tokens(INT8_ARRAY, BYTEA_ARRAY) =
         "SELECT t.time, t.nonce, t.version FROM unnest($1, $2) AS k (time, nonce) JOIN token t USING (time, nonce)";
-    /// Those of the blobs that no item refers to yet. Upkeep passes over them until the transaction ends.
-    hold_blobs(INT8_ARRAY) = "SELECT blob FROM loose WHERE blob = ANY($1) FOR UPDATE";
+    /// Those of the blobs that are there: that no item refers to yet, and upkeep passes over them until the transaction ends; or that an item has
+    /// already, which may be put again as it is.
+    hold_blobs(INT8_ARRAY) =
+        "WITH loose AS MATERIALIZED (SELECT blob FROM loose WHERE blob = ANY($1) FOR UPDATE)
+         SELECT blob FROM loose UNION ALL SELECT blob FROM item WHERE blob = ANY($1)";
 
     put(INT4_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY) =
         "INSERT INTO item (collection, record, key, value, blob, size, version, updated, expires)

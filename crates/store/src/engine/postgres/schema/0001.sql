@@ -80,7 +80,8 @@ CREATE TABLE chunk (
 );
 ALTER TABLE chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 
--- Blobs that no item refers to: not yet, or no longer.
+-- Blobs that no item refers to: not yet, since they were staged; or no longer, which is before all time: a blob belongs to one item, ever, so its chunks
+-- are not waited for.
 CREATE TABLE loose (
     blob int8 PRIMARY KEY,
     since int8 NOT NULL
@@ -89,8 +90,8 @@ CREATE INDEX loose_since ON loose (since);
 
 CREATE FUNCTION loosen() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_catalog, pg_temp AS $body$
 BEGIN
-    INSERT INTO loose (blob, since) VALUES (OLD.blob, (extract(epoch FROM clock_timestamp()) * 1000)::int8)
-        ON CONFLICT (blob) DO NOTHING;
+    INSERT INTO loose (blob, since) VALUES (OLD.blob, -9223372036854775808)
+        ON CONFLICT (blob) DO UPDATE SET since = EXCLUDED.since;
     RETURN NULL;
 END
 $body$;
