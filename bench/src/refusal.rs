@@ -5,8 +5,8 @@ use crate::contract::Case;
 use crate::gateway::{cpu_per_request, order};
 use crate::load::{self, Target};
 use crate::peers::{Kind, Options, Peer};
-use crate::report::Report;
-use crate::statistics::{median, range};
+use crate::report::{Report, spread, verdict};
+use crate::statistics::median;
 use crate::{Outcome, callgrind, machine};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
@@ -97,10 +97,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
     ];
     let mut table = vec![columns.map(String::from).to_vec()];
     for (index, case) in CASES.into_iter().enumerate() {
-        let spread = |values: &[f64], digits: usize| {
-            let (low, high) = range(values);
-            format!("{low:.digits$} – {high:.digits$}")
-        };
         let first = index == 0;
         table.push(vec![
             format!("{}, {}", case.status(), case.title()),
@@ -113,7 +109,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     report.table(&table);
     for (what, ratio) in [("CPU", median(&ratios)), ("instructions", instructions_ratio)] {
-        let verdict = if ratio <= EXPECTED { "held" } else { "LOST" };
+        let verdict = verdict(ratio <= EXPECTED);
         report.line(&format!(
             "A refusal in {what}: expected at most {EXPECTED} × a 404, measured {ratio:.2}: {verdict}."
         ));

@@ -1,5 +1,6 @@
 //! Tables: printed, and on request written into `bench/README.md` between their markers.
 
+use crate::statistics::range;
 use crate::{Outcome, machine, template};
 
 /// A table under a heading, with what it was measured on.
@@ -50,6 +51,17 @@ impl Report {
         })?;
         std::fs::write(&path, new).map_err(|error| format!("{}: {error}", path.display()))
     }
+}
+
+/// "least – most" of `values`.
+pub fn spread(values: &[f64], digits: usize) -> String {
+    let (low, high) = range(values);
+    format!("{low:.digits$} – {high:.digits$}")
+}
+
+/// What was expected and came, in a word.
+pub fn verdict(held: bool) -> &'static str {
+    if held { "held" } else { "LOST" }
 }
 
 /// `document` with `text` between the markers of `name`.

@@ -18,6 +18,25 @@ pub fn range(values: &[f64]) -> (f64, f64) {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
 }
 
+/// Between which of the `sorted` values the true median is, at least 95 times of 100 (sign test: the values above it are as many as heads of so
+/// many coins). `None` of fewer than six.
+pub fn median_interval(sorted: &[f64]) -> Option<(f64, f64)> {
+    let count = sorted.len();
+    let mut ways = 1.0_f64;
+    // The share of all outcomes with fewer than `rank` heads.
+    let (mut rank, mut below) = (0, 0.0);
+    loop {
+        below += ways / 2.0_f64.powi(count as i32);
+        if below > 0.025 || rank >= count / 2 {
+            break;
+        }
+        rank += 1;
+        ways *= (count - rank + 1) as f64 / rank as f64;
+    }
+    let low = rank.checked_sub(1)?;
+    Some((*sorted.get(low)?, *sorted.get(count - rank)?))
+}
+
 /// The smallest of `sorted` that at least the part `q` of all values does not exceed (nearest rank). 0 of none.
 pub fn percentile(sorted: &[u64], q: f64) -> u64 {
     let rank = (q * sorted.len() as f64).ceil() as usize;
@@ -26,7 +45,7 @@ pub fn percentile(sorted: &[u64], q: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{median, percentile, range};
+    use super::{median, median_interval, percentile, range};
 
     #[test]
     fn a_few_numbers() {
@@ -40,5 +59,17 @@ mod tests {
             assert_eq!(percentile(&hundred, q), expected);
         }
         assert_eq!(percentile(&[], 0.5), 0);
+    }
+
+    /// Ranks from tables of the sign test.
+    #[test]
+    fn the_median_lies_between_two_ranks() {
+        for (count, ranks) in
+            [(5, None), (6, Some((1, 6))), (9, Some((2, 8))), (15, Some((4, 12))), (41, Some((14, 28)))]
+        {
+            let values: Vec<f64> = (1..=count).map(f64::from).collect();
+            let expected = ranks.map(|(low, high): (i32, i32)| (f64::from(low), f64::from(high)));
+            assert_eq!(median_interval(&values), expected, "{count}");
+        }
     }
 }

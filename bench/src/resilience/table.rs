@@ -5,7 +5,7 @@ mod verdict;
 use super::run::Run;
 use super::{Arguments, CPU_MOST, Case, Row};
 use crate::Outcome;
-use crate::report::Report;
+use crate::report::{Report, spread};
 use crate::statistics::{median, range};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -153,8 +153,7 @@ fn or_never(time: Option<Duration>) -> f64 {
 }
 
 fn figure(values: &[f64], digits: usize) -> String {
-    let (low, high) = range(values);
-    format!("{:.digits$} ({low:.digits$} – {high:.digits$})", median(values))
+    format!("{:.digits$} ({})", median(values), spread(values, digits))
 }
 
 fn recovery(values: &[f64]) -> String {

@@ -179,6 +179,7 @@ impl Builder {
         let setup = Setup {
             shared: shared.clone(),
             service,
+            threads: self.threads,
             known,
             answer_max: self.answer_max,
             drain: self.drain,

@@ -51,6 +51,6 @@ pub use client::{Answering, Client};
 pub use error::Error;
 pub use metrics::Views;
 pub use tenet_upstream::{
-    DnsQuestion, DnsSource, Health, HealthCheck, HealthRules, InstanceView, PoolOptions, ServiceRules,
+    DnsQuestion, DnsSource, Health, HealthCheck, HealthChecks, InstanceView, PoolOptions, ServiceRules,
     ServiceView,
 };

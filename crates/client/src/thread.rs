@@ -8,7 +8,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tenet_upstream::{Checker, HealthChange, Judgement, Pool, ServiceHandle, Shared};
+use tenet_upstream::{Checker, HealthChange, Judgement, Part, Pool, ServiceHandle, Shared};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{LocalSet, spawn_local};
 
@@ -23,6 +23,8 @@ const JUDGE_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Setup {
     pub(crate) shared: Arc<Shared>,
     pub(crate) service: ServiceHandle,
+    /// How many threads there are.
+    pub(crate) threads: usize,
     pub(crate) known: watch::Receiver<bool>,
     pub(crate) answer_max: usize,
     pub(crate) drain: Duration,
@@ -61,7 +63,7 @@ async fn work(index: usize, setup: Setup, following: Option<Following>, jobs: mp
         })
     });
     let worker = Rc::new(Worker {
-        pool: Pool::new(index, setup.shared),
+        pool: Pool::new(Part { thread: index, threads: setup.threads }, setup.shared),
         service: setup.service,
         answer_max: setup.answer_max,
         known: setup.known,

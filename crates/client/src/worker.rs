@@ -149,11 +149,11 @@ fn failed(failure: &Failure, tree: &Tree) -> Response<AnswerBody> {
 
 /// Ends the call in its last fields.
 fn end(fields: &mut HeaderMap, tree: &Tree) {
-    OF_THE_ATTEMPT.iter().for_each(|name| drop(fields.remove(name)));
+    strip(fields);
     tree.end(fields);
 }
 
-/// Takes out of the head what the instance said of its own attempts; what all of them spent is said at the end.
+/// Takes out what the instance said of its own attempts; what all of them spent is said at the end.
 fn strip(fields: &mut HeaderMap) {
     OF_THE_ATTEMPT.iter().for_each(|name| drop(fields.remove(name)));
     fields.remove(SPENT);

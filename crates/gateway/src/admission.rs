@@ -18,7 +18,7 @@ pub use counts::Counts;
 
 use crate::exchange::Exchange;
 use crate::program::Policy;
-use room::{Part, Room, Word};
+use room::{Room, Word};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Admission {
             return room.clone();
         }
         let process = &exchange.worker.process;
-        let part = Part { thread: exchange.worker.index(), threads: process.open.len() };
+        let part = exchange.worker.pool.part();
         let room = Room::new(&process.upstream, service, process.admission(number), part);
         let mut rooms = self.rooms.borrow_mut();
         if rooms.len() <= number {

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 use tenet_error::{Code, Failure};
 use tenet_telemetry::{CounterId, GaugeId, Key, Recorder, Sample};
-use tenet_upstream::Pool;
+use tenet_upstream::{Part, Pool};
 
 /// A program as a thread holds it: counted without atomics, so that requests can keep it cheaply.
 pub type Held = Rc<Arc<Program>>;
@@ -45,7 +45,7 @@ impl Worker {
         let (generation, program) = process.program();
         let held: Held = Rc::new(program);
         Rc::new(Worker {
-            pool: Pool::new(index, process.upstream.clone()),
+            pool: Pool::new(Part { thread: index, threads: process.open.len() }, process.upstream.clone()),
             admission: Admission::default(),
             recordings: RefCell::new(vec![(held.clone(), Recorder::new(index))]),
             program: RefCell::new((generation, held)),

@@ -34,6 +34,10 @@ use trouble::Trouble;
 
 /// An instance is suspect when it answered nothing for this many times the peak latency of its answers.
 const STALLED_PEAKS: f64 = 4.0;
+/// An attempt that loses the race counts as a failure of its instance when it was silent for this many times what the winner, and calls
+/// on average, took: as much as makes an instance suspect. Else an instance that hangs would be known only by calls that fail: those
+/// that a second attempt saves would be silence about it, and its standing would recover with each of them.
+const OUTRUN: u32 = STALLED_PEAKS as u32;
 /// Least share of an answer in the mean of the last ones: about the last eight count, and none from `decay` ago.
 const TYPICAL_STEP: f64 = 1.0 / 8.0;
 /// Where an unrefreshed latency falls to, as a share of the service's average.
@@ -80,6 +84,16 @@ pub enum Outcome {
     Refused,
     /// We stopped waiting (the caller went away, another attempt won): it would have taken at least this long.
     Cancelled,
+}
+
+impl Outcome {
+    /// What an attempt shows that was given up after `silent` without an answer, where calls take `typical` on average: a failure when the
+    /// same call was answered by another attempt `won_in` a fraction of that, or when it was given up because time was over (`late`)
+    /// and it had had more of it than is usual; else nothing.
+    pub fn of_given_up(silent: Duration, typical: Duration, won_in: Option<Duration>, late: bool) -> Outcome {
+        let outrun = won_in.is_some_and(|won| silent > OUTRUN * won.max(typical));
+        if outrun || (late && silent > typical) { Outcome::Failed } else { Outcome::Cancelled }
+    }
 }
 
 /// One finished attempt.

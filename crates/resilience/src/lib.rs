@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   one call      call ── may it be repeated, when, within which allowance ──▶ budget · allowance · backoff · delay
-//!   one service   balance ── which instance ──▶ ewma · affinity · orca        eject ── who is left out
+//!   one service   balance ── which instance ──▶ ewma · affinity · orca        eject · health ── who is left out
 //!   one process   limit ── how many at once ──▶ queue ── who waits, who is refused     capacity ── what is left after N−1
 //! ```
 //!
@@ -19,6 +19,7 @@ pub mod capacity;
 pub mod delay;
 pub mod eject;
 pub mod ewma;
+pub mod health;
 pub mod limit;
 mod moment;
 pub mod orca;

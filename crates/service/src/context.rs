@@ -13,10 +13,16 @@ use tokio::time::Instant;
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C baggage: what rides along, for instance the epoch and the retry allowance.
 pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+/// The call's place in a trace (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The consumer the gateway identified.
 pub(crate) const CONSUMER: HeaderName = HeaderName::from_static("tenet-consumer");
 /// Time left for the call.
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// What no other call has the values of: in HPACK's table they would only push out and slow down what comes again (RFC 7541 §6.2.3).
+static OF_ONE_CALL: [HeaderName; 5] = [REQUEST_ID, TRACEPARENT, TRACESTATE, BAGGAGE, GRPC_TIMEOUT];
 
 /// How a call ended; in the head of an answer it says that the head is all there is ("Trailers-Only").
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -129,8 +135,8 @@ impl Context {
         let span = self.trace.child();
         let texts = [
             (REQUEST_ID, Some(self.request_id.clone())),
-            (HeaderName::from_static("traceparent"), Some(span.to_string().into())),
-            (HeaderName::from_static("tracestate"), span.state),
+            (TRACEPARENT, Some(span.to_string().into())),
+            (TRACESTATE, span.state),
             (BAGGAGE, self.baggage.clone()),
             (CONSUMER, self.consumer.clone()),
         ];
@@ -143,11 +149,17 @@ impl Context {
         if let Some(left) = self.remaining() {
             let asked = headers.get(GRPC_TIMEOUT).and_then(|value| timeout::parse(value.as_bytes()));
             let least = asked.map_or(left, |asked| asked.min(left));
-            if let Ok(value) = HeaderValue::from_str(&timeout::format(least)) {
+            if let Ok(value) = HeaderValue::from_bytes(timeout::format(least).as_bytes()) {
                 headers.insert(GRPC_TIMEOUT, value);
             }
         }
-        self.grant(headers)
+        let grant = self.grant(headers);
+        for name in &OF_ONE_CALL {
+            if let Some(value) = headers.get_mut(name) {
+                value.set_sensitive(true);
+            }
+        }
+        grant
     }
 
     /// Takes a share of the allowance for an outgoing call, whose baggage is already in `headers`. A share of nothing is

@@ -13,7 +13,6 @@ mod fault;
 mod grpc;
 mod http;
 mod rules;
-mod standing;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -21,7 +20,7 @@ mod watch;
 mod wire;
 
 pub(crate) use counts::CheckCounts;
-pub use rules::{HealthCheck, HealthRules};
+pub use rules::{HealthCheck, HealthChecks};
 
 use crate::Shared;
 use crate::task::Task;
@@ -114,7 +113,7 @@ fn take_over(
         let key = target.key();
         let goes_on = before.remove(&key).filter(|old| {
             // A task ends before its time only by a panic; its instance must not stay as it was for ever.
-            old.target.rules == target.rules && !old.task.is_finished()
+            old.target.terms == target.terms && !old.task.is_finished()
         });
         let entry = goes_on.unwrap_or_else(|| {
             let task = Task::spawn(watch::run(target.clone(), gate.clone(), tell.clone()));

@@ -69,7 +69,7 @@ impl Lane {
             *self.balancer.borrow_mut() = Balancer::new(live.rules.balance);
         }
         *self.live.borrow_mut() = Rc::new((*live).clone());
-        let options = Rc::new(live.rules.pool.clone());
+        let options = Rc::new(live.rules.pool.of_part(self.local.part));
         let mut all = all.borrow_mut();
         let slot = |state: &Arc<InstanceState>| {
             let slot = all.entry(Arc::as_ptr(state)).or_insert_with(|| {

@@ -26,6 +26,7 @@ mod lineup;
 mod local;
 mod options;
 mod outgoing;
+mod part;
 mod pool;
 mod pump;
 mod random;
@@ -46,11 +47,12 @@ pub use discovery::{
     Discovered, Discovery, DnsEvent, DnsEventKind, DnsQuestion, DnsSource, InvalidSource, Lookups,
     LookupsView,
 };
-pub use health::{Checker, HealthChange, HealthCheck, HealthRules};
+pub use health::{Checker, HealthChange, HealthCheck, HealthChecks};
 pub use incoming::Incoming;
 pub use judgement::Judgement;
 pub use options::PoolOptions;
 pub use outgoing::Outgoing;
+pub use part::Part;
 pub use pool::{CallError, Pool, Reply, WholeReply};
 pub use roster::{Instance, Protocol, Roster, ServiceRoster};
 pub use rules::ServiceRules;

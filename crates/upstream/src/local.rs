@@ -1,9 +1,9 @@
 //! What all of one pool's connections share: randomness, timers, and how many of them are alive.
 
-use crate::Shared;
 use crate::random::Random;
 use crate::timer::Timers;
-use std::cell::Cell;
+use crate::{Part, Shared};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -11,6 +11,9 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) part: Part,
+    /// Where a field is written before it is one: kept, so that it grows once.
+    pub(crate) text: RefCell<String>,
     pub(crate) random: Random,
     pub(crate) timers: Timers,
     /// Set once by a drain: no connection is kept for later any more.
@@ -23,10 +26,12 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(thread: usize, shared: Arc<Shared>) -> Local {
+    pub(crate) fn new(part: Part, shared: Arc<Shared>) -> Local {
         Local {
             shared,
-            random: Random::new(thread),
+            part,
+            text: RefCell::default(),
+            random: Random::new(part.thread),
             timers: Timers::default(),
             draining: Cell::new(false),
             alive: Cell::new(0),

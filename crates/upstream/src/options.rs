@@ -1,8 +1,10 @@
 //! The bounds and times of a pool, each with its default and the reason for it.
 
+use crate::Part;
 use std::time::Duration;
 
-/// How a [`Pool`](crate::Pool) treats its connections. All counts are for one pool, which is one thread.
+/// How the [`Pool`](crate::Pool)s of a process treat their connections. Counts of connections and of calls that wait are for all of them
+/// together: each pool has its [`Part`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolOptions {
     /// Longest wait for a connection: TCP handshake and, over HTTP/2, the first PING's answer. Default: 1 s, which is
@@ -41,6 +43,20 @@ pub struct PoolOptions {
     pub backoff_base: Duration,
     /// Longest pause between two connects to a failing instance. Default: 5 s.
     pub backoff_max: Duration,
+}
+
+impl PoolOptions {
+    /// What one of the pools may do.
+    pub(crate) fn of_part(&self, part: Part) -> PoolOptions {
+        PoolOptions {
+            max_connections_per_instance: part.at_least_one_of(self.max_connections_per_instance),
+            max_idle_per_instance: part.at_least_one_of(self.max_idle_per_instance),
+            h2_connections_per_instance: part.at_least_one_of(self.h2_connections_per_instance),
+            h2_max_connections_per_instance: part.at_least_one_of(self.h2_max_connections_per_instance),
+            max_pending: part.at_least_one_of(self.max_pending),
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for PoolOptions {

@@ -4,7 +4,7 @@ use crate::call::{self, CallTerms, Head, Outbound, Progress, Want};
 use crate::lane::{Lane, Slots};
 use crate::local::{Calling, Local};
 use crate::outgoing::Payload;
-use crate::{Effort, Incoming, Outgoing, Said, ServiceHandle, Shared, upkeep};
+use crate::{Effort, Incoming, Outgoing, Part, Said, ServiceHandle, Shared, upkeep};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body;
@@ -82,14 +82,19 @@ pub(crate) struct Inner {
 }
 
 impl Pool {
-    /// A pool without connections. `thread` only has to differ between the pools of a process: it spreads their choices.
-    pub fn new(thread: usize, shared: Arc<Shared>) -> Pool {
+    /// A pool without connections, one of those of its process.
+    pub fn new(part: Part, shared: Arc<Shared>) -> Pool {
         Pool(Rc::new(Inner {
-            local: Rc::new(Local::new(thread, shared)),
+            local: Rc::new(Local::new(part, shared)),
             lanes: RefCell::default(),
             slots: RefCell::default(),
             kept_up: Cell::new(false),
         }))
+    }
+
+    /// Its place among the pools of its process.
+    pub fn part(&self) -> Part {
+        self.0.local.part
     }
 
     /// Sends `request` to an instance of `service` and waits for the answer's head until the deadline of `terms`.

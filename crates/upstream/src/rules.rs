@@ -1,6 +1,6 @@
 //! How the calls of one service are treated: what a release says of it, resolved.
 
-use crate::{HealthRules, PoolOptions};
+use crate::{HealthChecks, PoolOptions};
 use tenet_resilience::balance::BalanceRules;
 use tenet_resilience::budget::BudgetRules;
 use tenet_resilience::call::CallRules;
@@ -12,7 +12,7 @@ use tenet_resilience::queue::QueueRules;
 /// The rules of one service. All defaults are those of `[resilience]` in `tenet.toml`, which a test of the gateway holds them to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRules {
-    /// Its connections, for each thread.
+    /// Its connections.
     pub pool: PoolOptions,
     /// When an attempt is followed by another.
     pub call: CallRules,
@@ -25,7 +25,7 @@ pub struct ServiceRules {
     /// Which instance is left out because of how it answers.
     pub ejection: EjectionRules,
     /// How instances are asked whether they serve.
-    pub health: HealthRules,
+    pub health: HealthChecks,
     /// How many calls there may be at once, over all threads.
     pub limit: LimitRules,
     /// Who waits where there are more.

@@ -11,9 +11,6 @@ use tenet_resilience::delay::DelayEstimate;
 use tenet_resilience::eject::Cause;
 use tenet_resilience::ewma::{Observation, Outcome};
 
-/// The one that lost counts as a failure of its instance from this many times on what the winner took (`tenet-upstream`, `call/attempt.rs`).
-const OUTRUN: u32 = 4;
-
 impl World {
     /// Begins an attempt of `call` at the instance in `place` of its line-up.
     pub(super) fn begin_attempt(&mut self, call: usize, place: usize) {
@@ -116,7 +113,7 @@ impl World {
         };
         self.close(attempt, outcome, true);
         if answer == Answer::Ok {
-            self.calls[self.attempts[attempt].call].answered = self.attempts[attempt].began;
+            self.calls[self.attempts[attempt].call].answered = Some(self.attempts[attempt].began);
         }
         self.learn(attempt, answer == Answer::Ok);
         self.attempt_ended(attempt, code, ended);
@@ -143,11 +140,10 @@ impl World {
         let took = self.now - self.attempts[attempt].began;
         self.learn(attempt, false);
         let took = Duration::from_nanos(took);
-        // A call without an answer has it at its own beginning, which outruns nobody.
         let won = self.calls[self.attempts[attempt].call].answered;
-        let outrun = took > OUTRUN * Duration::from_nanos(self.now - won).max(typical);
-        let failed = outrun || (late && took > typical);
-        self.close(attempt, if failed { Outcome::Failed } else { Outcome::Cancelled }, failed);
+        let won_in = won.map(|began| Duration::from_nanos(self.now - began));
+        let outcome = Outcome::of_given_up(took, typical, won_in, late);
+        self.close(attempt, outcome, outcome == Outcome::Failed);
         // Whatever its tree may still spend is spent.
         self.attempts[attempt].grant = None;
         self.attempts[attempt].entry = None;

@@ -54,7 +54,7 @@ impl World {
             paid: false,
             last: None,
             owed: false,
-            answered: self.now,
+            answered: None,
             refused: false,
             reached: 0,
             over: false,
@@ -286,7 +286,7 @@ impl World {
             _ => Outcome::Ignore,
         };
         // The latency of the attempt that answered, without what was waited before it.
-        let since = if code == Code::Ok { of.answered } else { of.began };
+        let since = of.answered.filter(|_| code == Code::Ok).unwrap_or(of.began);
         let latency = Duration::from_nanos(self.now - since);
         self.leave(call, Sample { latency, outcome });
         let spent = self.end_tree(call);

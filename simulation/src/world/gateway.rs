@@ -1,7 +1,6 @@
 //! A gateway process as it starts: knowing nothing, with the platform's own default rules.
 
 use super::World;
-use super::health::{FIRST_SPREAD, Standing};
 use super::state::{Connection, Gateway, InstanceState, Lane, ServiceState, Slot, Thread};
 use crate::event::Event;
 use crate::plan::{MS, Plan, SECOND, Service, THREADS};
@@ -15,6 +14,7 @@ use tenet_resilience::call::CallRules;
 use tenet_resilience::delay::DelayRules;
 use tenet_resilience::eject::{Ejection, EjectionRules, Interval, Judge};
 use tenet_resilience::ewma::Load;
+use tenet_resilience::health::{HealthRules, Standing};
 use tenet_resilience::limit::{LimitRules, Limiter};
 use tenet_resilience::queue::{QueueRules, WaitQueue};
 
@@ -34,6 +34,8 @@ pub struct Rules {
     pub balance: BalanceRules,
     /// Which instance is left out.
     pub ejection: EjectionRules,
+    /// How instances are checked.
+    pub health: HealthRules,
     /// How many calls there may be at once.
     pub limit: LimitRules,
     /// Who waits.
@@ -64,7 +66,7 @@ fn service_state(service: &Service, rules: &Rules, now: Moment) -> ServiceState 
         retry_at: 0,
         probing: false,
         unhealthy: false,
-        standing: Standing::default(),
+        standing: Standing::new(false),
         vote: ejection.join(),
         total: Interval::default(),
         ejections: 0,
@@ -116,8 +118,7 @@ impl World {
         self.agenda.enter(self.now + SECOND + offset, Event::Upkeep { gateway, life });
         for service in 0..self.servers.len() {
             for instance in 0..self.servers[service].len() {
-                let at = self.now + self.dice.between(0, FIRST_SPREAD);
-                self.agenda.enter(at, Event::Check { gateway, life, service, instance });
+                self.follow(gateway, life, service, instance);
             }
         }
     }

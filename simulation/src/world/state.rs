@@ -1,6 +1,5 @@
 //! What everybody in the world knows: clients, gateways with their threads, instances, and what is under way between them.
 
-use super::health::Standing;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use tenet_resilience::call;
 use tenet_resilience::delay::DelayEstimate;
 use tenet_resilience::eject::{Ejection, Interval, Judge, Vote};
 use tenet_resilience::ewma::Load;
+use tenet_resilience::health::Standing;
 use tenet_resilience::limit::{Limiter, Priority};
 use tenet_resilience::queue::{Key, WaitQueue};
 
@@ -71,7 +71,7 @@ pub struct Call {
     /// A repetition that was paid for waits in its back-off.
     pub owed: bool,
     /// When the attempt began that answered.
-    pub answered: u64,
+    pub answered: Option<u64>,
     /// Whether the failure in `last` was a refusal for want of room.
     pub refused: bool,
     pub last: Option<Code>,

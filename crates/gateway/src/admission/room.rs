@@ -13,7 +13,7 @@ use tenet_resilience::Moment;
 use tenet_resilience::limit::{Limiter, Outcome, Priority, Sample};
 use tenet_resilience::queue::{Full, Key, QueueRules, WaitQueue};
 use tenet_sketch::Sketch;
-use tenet_upstream::{ServiceHandle, Shared};
+use tenet_upstream::{Part, ServiceHandle, Shared};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
@@ -45,22 +45,10 @@ pub struct Room {
     itself: Weak<Room>,
 }
 
-/// One thread of how many: the places to wait are the process's, and each room has its part of them.
-#[derive(Clone, Copy, Debug)]
-pub struct Part {
-    /// The number of the thread.
-    pub thread: usize,
-    /// How many there are.
-    pub threads: usize,
-}
-
-impl Part {
-    /// The rules with the thread's part of the places; the parts of all threads are together what there is.
-    fn of(self, rules: QueueRules) -> QueueRules {
-        let threads = self.threads.max(1);
-        let one_more = usize::from(self.thread < rules.capacity % threads);
-        QueueRules { capacity: rules.capacity / threads + one_more, ..rules }
-    }
+/// The rules with the thread's part of the places.
+fn rules(service: &ServiceHandle, part: Part) -> QueueRules {
+    let rules = service.queue_rules();
+    QueueRules { capacity: part.of(rules.capacity), ..rules }
 }
 
 struct Waiter {
@@ -81,7 +69,7 @@ impl Room {
             shared: shared.clone(),
             generation: Cell::new(service.generation()),
             limiter: RefCell::new(service.limiter()),
-            queue: RefCell::new(WaitQueue::new(part.of(service.queue_rules()))),
+            queue: RefCell::new(WaitQueue::new(rules(service, part))),
             ticks: Cell::new(false),
             counts,
             waited: RefCell::default(),
@@ -95,7 +83,7 @@ impl Room {
         let generation = service.generation();
         if self.generation.replace(generation) != generation {
             *self.limiter.borrow_mut() = service.limiter();
-            self.queue.borrow_mut().set_rules(self.part.of(service.queue_rules()));
+            self.queue.borrow_mut().set_rules(rules(service, self.part));
         }
     }
 
@@ -220,23 +208,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         if self.room.queue.borrow_mut().remove(self.key).is_some() {
             self.room.counts.left();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_places_of_all_threads_are_those_of_the_process() {
-        for (capacity, threads) in [(1024, 1), (1024, 2), (1024, 8), (1023, 8), (3, 8), (1, 2), (0, 4)] {
-            let places = (0..threads).map(|thread| {
-                Part { thread, threads }.of(QueueRules { capacity, ..QueueRules::default() }).capacity
-            });
-            let places: Vec<usize> = places.collect();
-            assert_eq!(places.iter().sum::<usize>(), capacity, "{places:?}");
-            assert!(places.iter().max().unwrap() - places.iter().min().unwrap() <= 1, "{places:?}");
         }
     }
 }

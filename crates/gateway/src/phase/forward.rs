@@ -10,7 +10,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 use smallvec::SmallVec;
-use std::time::Duration;
 use tenet_http1::strip_hop_by_hop;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -143,43 +142,4 @@ pub fn answer(headers: &mut HeaderMap, upstream_is_http1: bool) {
         strip_hop_by_hop(headers);
     }
     headers.remove(TRAILER);
-}
-
-/// Reads a caller's `grpc-timeout`; `None` when it is not one.
-pub fn read_grpc_timeout(value: &HeaderValue) -> Option<Duration> {
-    let (unit, digits) = value.as_bytes().split_last()?;
-    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number = digits.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-    Some(match unit {
-        b'H' => Duration::from_secs(number * 3600),
-        b'M' => Duration::from_secs(number * 60),
-        b'S' => Duration::from_secs(number),
-        b'm' => Duration::from_millis(number),
-        b'u' => Duration::from_micros(number),
-        b'n' => Duration::from_nanos(number),
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timeouts_are_read() {
-        for (text, expected) in [
-            ("2H", Some(7200)),
-            ("3M", Some(180)),
-            ("x", None),
-            ("", None),
-            ("123456789S", None),
-            ("1", None),
-            ("-1S", None),
-        ] {
-            let value = HeaderValue::from_static(text);
-            assert_eq!(read_grpc_timeout(&value), expected.map(Duration::from_secs), "{text}");
-        }
-    }
 }

@@ -11,7 +11,7 @@ use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, Heade
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use std::time::Duration;
 use tenet_error::{Code, Failure};
-use tenet_resilience::affinity;
+use tenet_resilience::{affinity, timeout};
 use tenet_telemetry::CounterId;
 use tenet_transcode::{RequestBody as Input, ResponseKind, Unknowns};
 use tenet_upstream::{Meaning, Outgoing, WholeReply};
@@ -91,7 +91,7 @@ pub fn within(exchange: &Exchange, planned: Duration) -> Result<Duration, Failur
 pub fn caller_timeout(exchange: &Exchange) -> Result<Option<Duration>, Failure> {
     let Some(value) = exchange.head.headers.get(forward::GRPC_TIMEOUT) else { return Ok(None) };
     let most = exchange.program.config().max_deadline.duration();
-    forward::read_grpc_timeout(value).map(|asked| Some(asked.min(most))).ok_or_else(|| {
+    timeout::parse(value.as_bytes()).map(|asked| Some(asked.min(most))).ok_or_else(|| {
         Failure::new(
             Code::MalformedRequest,
             "grpc-timeout: expected at most eight digits and one of H, M, S, m, u, n",

@@ -31,10 +31,13 @@ pub fn begin(exchange: &mut Exchange) {
         hex(exchange.worker.random().max(1), &mut id);
         (id, *b"00")
     });
-    let parent = traceparent(&exchange.worker, &trace_id, flags);
-    headers.insert(TRACEPARENT, parent);
-    let id =
+    let mut parent = traceparent(&exchange.worker, &trace_id, flags);
+    let mut id =
         kept.unwrap_or_else(|| HeaderValue::from_bytes(&trace_id).unwrap_or(HeaderValue::from_static("-")));
+    // No other request has these values: in HPACK's table they would only push out and slow down what comes again (RFC 7541 §6.2.3).
+    parent.set_sensitive(true);
+    id.set_sensitive(true);
+    headers.insert(TRACEPARENT, parent);
     headers.insert(REQUEST_ID, id.clone());
     exchange.request_id = id;
 }

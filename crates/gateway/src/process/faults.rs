@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tenet_upstream::Shared;
 
-/// The longest lease: a drill that lasts longer renews it.
-const LEASE_MAX: Duration = Duration::from_secs(600);
+/// The longest lease: longer than any drill.
+const LEASE_MAX: Duration = Duration::from_secs(660);
 /// The longest delay: more is a black hole, and that is another drill.
 const DELAY_MAX: Duration = Duration::from_secs(60);
 

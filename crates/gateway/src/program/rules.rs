@@ -11,9 +11,10 @@ use tenet_resilience::call::CallRules;
 use tenet_resilience::delay::DelayRules;
 use tenet_resilience::eject::EjectionRules;
 use tenet_resilience::ewma::LoadRules;
+use tenet_resilience::health::HealthRules;
 use tenet_resilience::limit::LimitRules;
 use tenet_resilience::queue::QueueRules;
-use tenet_upstream::{HealthCheck, HealthRules, PoolOptions, ServiceRules};
+use tenet_upstream::{HealthCheck, HealthChecks, PoolOptions, ServiceRules};
 
 /// The rules of a service with these values. What `tenet.toml` does not name keeps its default.
 pub fn of(values: &Resilience) -> ServiceRules {
@@ -63,7 +64,7 @@ pub fn of(values: &Resilience) -> ServiceRules {
             latency_factor: f64::from(ejection.latency_factor_percent) / 100.0,
             ..EjectionRules::default()
         },
-        health: HealthRules {
+        health: HealthChecks {
             check: match health.check {
                 Check::Grpc => HealthCheck::Grpc,
                 Check::Http => HealthCheck::Http {
@@ -73,10 +74,12 @@ pub fn of(values: &Resilience) -> ServiceRules {
                 Check::Connect => HealthCheck::Connect,
                 Check::Off => HealthCheck::Off,
             },
-            interval: health.interval.duration(),
-            timeout: health.timeout.duration(),
-            unhealthy_after: health.unhealthy_after,
-            healthy_after: health.healthy_after,
+            rules: HealthRules {
+                interval: health.interval.duration(),
+                timeout: health.timeout.duration(),
+                unhealthy_after: health.unhealthy_after,
+                healthy_after: health.healthy_after,
+            },
         },
         limit: match admission.limit {
             AdmissionLimit::Adaptive => LimitRules {

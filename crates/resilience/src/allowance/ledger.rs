@@ -162,10 +162,11 @@ impl EntryId {
 
     /// Appends the 16 digits to `out`, in lower case.
     pub fn write(self, out: &mut String) {
-        for digit in (0..ID_DIGITS as u32).rev() {
-            let nibble = (self.0 >> (4 * digit)) as u32 & 0xf;
-            out.push(char::from_digit(nibble, 16).unwrap_or('0'));
+        let mut text = [b'0'; ID_DIGITS];
+        for (place, digit) in text.iter_mut().zip((0..ID_DIGITS as u32).rev()) {
+            *place = b"0123456789abcdef"[(self.0 >> (4 * digit)) as usize & 0xf];
         }
+        out.push_str(std::str::from_utf8(&text).unwrap_or_default());
     }
 
     fn index(self) -> usize {

@@ -100,12 +100,6 @@ impl Ejection {
         Some(Moment::from_nanos(until))
     }
 
-    /// Ends the instance's ejection now, for example because its health check passes; whether it was ejected.
-    pub fn release(&self, vote: &Vote, now: Moment) -> bool {
-        let until = vote.until.load(Acquire);
-        self.end(vote, until, now)
-    }
-
     /// To be called each interval and after each change of the roster, by one task: gives back the places of those whose time is over and
     /// forgives the calm. Where a smaller service has more ejected than its cap, those that have least time left return early.
     /// Each index that returned is told to `returned`.

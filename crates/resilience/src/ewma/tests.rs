@@ -187,6 +187,22 @@ fn utilisation_counts_while_it_is_fresh_and_the_silent_get_the_average() {
 }
 
 #[test]
+fn what_was_given_up_counts_where_it_had_its_time() {
+    let check = |silent_ms, won_ms: Option<u64>, late, expected| {
+        let (silent, typical) = (Duration::from_millis(silent_ms), Duration::from_millis(10));
+        let outcome = Outcome::of_given_up(silent, typical, won_ms.map(Duration::from_millis), late);
+        assert_eq!(outcome, expected, "{silent_ms} ms, won in {won_ms:?}, late: {late}");
+    };
+    check(5000, None, false, Outcome::Cancelled); // its caller went away
+    check(11, None, true, Outcome::Failed);
+    check(10, None, true, Outcome::Cancelled); // the call had less time than is usual
+    check(40, Some(3), false, Outcome::Cancelled); // four times what is typical, not more
+    check(41, Some(3), false, Outcome::Failed);
+    check(41, Some(11), false, Outcome::Cancelled); // the winner was slow, too
+    check(45, Some(11), false, Outcome::Failed);
+}
+
+#[test]
 fn slow_start_comes_up_in_its_time() {
     let slow_start = Duration::from_secs(10);
     let mut load = Load::new(1.0, Some(at(0)));

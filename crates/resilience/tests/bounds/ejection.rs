@@ -38,7 +38,7 @@ fn no_storm_passes_the_cap() {
     }
 }
 
-/// Ejecting, releasing, upkeep and leaving at once.
+/// Ejecting, upkeep and leaving at once.
 #[test]
 fn no_storm_loses_or_invents_a_place() {
     let rules = EjectionRules::default();
@@ -50,10 +50,9 @@ fn no_storm_loses_or_invents_a_place() {
             on_threads(threads, |_, random| {
                 for step in 0..100 {
                     let (vote, now) = (&votes[random() as usize % 12], second(step / 10));
-                    match random() % 5 {
+                    match random() % 4 {
                         0 | 1 => _ = ejection.try_eject(vote, now, &rules),
-                        2 => _ = ejection.release(vote, now),
-                        3 => ejection.upkeep(&refs, now, &rules, |_| {}),
+                        2 => ejection.upkeep(&refs, now, &rules, |_| {}),
                         _ => assert!(ejection.counts().1 <= rules.cap(12)),
                     }
                 }

@@ -130,7 +130,7 @@ impl Supervisor {
     }
 
     fn effect(&self, rehearsal: &Rehearsal, time: Duration, targets: &Targets) -> Effect<'_> {
-        let lease = (time + LEASE_MARGIN).min(LONGEST);
+        let lease = time + LEASE_MARGIN;
         let children = || {
             let gateways = targets.gateways.iter().map(|place| &self.gateways[*place]);
             gateways.chain(self.chosen(targets).map(|one| one.child)).collect()

@@ -31,11 +31,6 @@ use tenet_resilience::orca::Report;
 const LOAD_BINARY: HeaderName = HeaderName::from_static("endpoint-load-metrics-bin");
 const LOAD_TEXT: HeaderName = HeaderName::from_static("endpoint-load-metrics");
 
-/// An attempt that loses the race counts as a failure of its instance when it was silent for this many times what the winner, and calls
-/// on average, took: as much as makes an instance suspect. Else an instance that hangs would be known only by calls that fail: those
-/// that a second attempt saves would be silence about it, and its standing would recover with each of them.
-const OUTRUN: u32 = 4;
-
 /// An answer that was read whole.
 #[derive(Debug, Default)]
 pub(crate) struct Whole {
@@ -197,13 +192,12 @@ impl Drop for Attempt<'_> {
         let now = self.slot.now();
         let latency = now.since(self.began);
         self.lane.learn(self.hedge, now, latency, false);
-        let (late, typical) = (self.progress.is_late(), self.lane.typical());
-        // The same request was answered elsewhere in a fraction of the time that this one has been silent.
-        let outrun = self.progress.won_in().is_some_and(|won| latency > OUTRUN * won.max(typical));
-        if outrun || (late && latency > typical) {
-            // It had more time than is usual, and said nothing.
-            self.observe(now, latency, ewma::Outcome::Failed, false);
-            self.slot.vote(self.lane, ewma::Outcome::Failed);
+        let progress = self.progress;
+        let (typical, won_in) = (self.lane.typical(), progress.won_in());
+        let outcome = ewma::Outcome::of_given_up(latency, typical, won_in, progress.is_late());
+        if outcome == ewma::Outcome::Failed {
+            self.observe(now, latency, outcome, false);
+            self.slot.vote(self.lane, outcome);
         } else {
             self.given_up(now, latency);
         }

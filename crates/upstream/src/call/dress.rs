@@ -4,11 +4,10 @@ use super::Outbound;
 use crate::Shared;
 use crate::slot::Slot;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use smallvec::SmallVec;
 use std::rc::Rc;
-use std::time::Duration;
 use tenet_resilience::allowance::baggage::{self, Carried};
 use tenet_resilience::allowance::{Entry, Grant, SHARE, SPENT, read_spent};
+use tenet_resilience::timeout;
 
 /// The time left of a gRPC call (gRPC over HTTP/2, Timeout).
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -76,7 +75,8 @@ impl Outbound<'_> {
         let mut headers = self.head.headers.borrow_mut();
         if self.terms.tell_deadline {
             let left = self.terms.deadline.saturating_duration_since(tokio::time::Instant::now());
-            headers.insert(GRPC_TIMEOUT, grpc_timeout(left));
+            let left = HeaderValue::from_bytes(timeout::format(left).as_bytes());
+            headers.insert(GRPC_TIMEOUT, unlike(left.unwrap_or(HeaderValue::from_static("0n"))));
         }
         let amount = share.grant.as_ref().map_or(0, Grant::amount);
         let carried = match &share.entry {
@@ -91,13 +91,20 @@ impl Outbound<'_> {
             headers.remove(RETRY_SHARE);
         }
         let before = self.head.baggage.as_ref().and_then(|value| value.to_str().ok());
-        let mut text = String::with_capacity(before.map_or(0, str::len) + 48);
+        let mut text = self.lane.local.text.borrow_mut();
         baggage::write(before, &carried, &mut text);
-        match HeaderValue::try_from(text) {
-            Ok(value) if !value.is_empty() => headers.insert(BAGGAGE, value),
+        match HeaderValue::from_bytes(text.as_bytes()) {
+            Ok(value) if !value.is_empty() => headers.insert(BAGGAGE, unlike(value)),
             _ => headers.remove(BAGGAGE),
         };
     }
+}
+
+/// A value that no other request has: kept out of HPACK's table (RFC 7541 §6.2.3), where it would push out what does come again and be
+/// compared with every later one of its name.
+fn unlike(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// A share; the usual ones without an allocation.
@@ -106,37 +113,4 @@ fn small(amount: u32) -> HeaderValue {
     USUAL
         .get(amount as usize)
         .map_or_else(|| HeaderValue::from(amount), |text| HeaderValue::from_static(text))
-}
-
-/// The time left as the gRPC wire spells it: at most eight digits and a unit.
-fn grpc_timeout(left: Duration) -> HeaderValue {
-    const EIGHT_DIGITS: u128 = 99_999_999;
-    let mut digits = itoa::Buffer::new();
-    let (value, unit) = match left.as_nanos() {
-        nanos if nanos / 1_000 <= EIGHT_DIGITS => (nanos / 1_000, b'u'),
-        nanos if nanos / 1_000_000 <= EIGHT_DIGITS => (nanos / 1_000_000, b'm'),
-        nanos => ((nanos / 1_000_000_000).min(EIGHT_DIGITS), b'S'),
-    };
-    let mut text: SmallVec<[u8; 9]> = digits.format(value).as_bytes().into();
-    text.push(unit);
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0u"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_left_is_written_in_the_finest_unit_that_holds_it() {
-        for (left, text) in [
-            (Duration::from_micros(1), "1u"),
-            (Duration::from_millis(1_500), "1500000u"),
-            (Duration::from_secs(100), "100000m"),
-            (Duration::from_secs(200_000), "200000S"),
-            (Duration::MAX, "99999999S"),
-            (Duration::ZERO, "0u"),
-        ] {
-            assert_eq!(grpc_timeout(left).to_str().unwrap(), text);
-        }
-    }
 }

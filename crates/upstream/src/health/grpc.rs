@@ -12,13 +12,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use std::time::Duration;
+use tenet_resilience::timeout;
 use tokio::time::{Instant, timeout_at};
 
 /// Largest response head in bytes: a status and a sentence.
 const HEADER_LIST_MAX: u32 = 16 << 10;
-
-/// Largest value of `grpc-timeout`: eight digits (gRPC over HTTP/2, "Timeout").
-const TIMEOUT_MAX_MS: u128 = 99_999_999;
 
 /// gRPC status codes that mean: there is no such service here, or not for us. Whoever says so is alive.
 const WITHOUT_SERVICE: [&[u8]; 4] = [
@@ -52,7 +50,7 @@ enum Said {
 
 impl GrpcCheck {
     pub(super) fn new(target: &Target) -> GrpcCheck {
-        GrpcCheck { timeout: target.rules.timeout, kept: None, logged: false }
+        GrpcCheck { timeout: target.timeout(), kept: None, logged: false }
     }
 
     /// One check, over by `deadline`.
@@ -113,7 +111,7 @@ fn request(target: &Target) -> Result<Request<()>, Fault> {
         .header(TE, "trailers")
         .header(USER_AGENT, wire::USER_AGENT)
         // The instance should not work on an answer for longer than it is waited for.
-        .header("grpc-timeout", format!("{}m", target.rules.timeout.as_millis().clamp(1, TIMEOUT_MAX_MS)))
+        .header("grpc-timeout", timeout::format(target.timeout()).as_bytes())
         .body(())
         .map_err(|error| Fault::BadAnswer(format!("the instance cannot be asked: {error}")))
 }

@@ -18,11 +18,11 @@ const HEAD_MAX: usize = 16 << 10;
 
 /// One check, over by `deadline`.
 pub(super) async fn run(target: &Target, path: &PathAndQuery, deadline: Instant) -> Result<(), Fault> {
-    let mut stream = wire::connect(target.address(), deadline, target.rules.timeout).await?;
+    let mut stream = wire::connect(target.address(), deadline, target.timeout()).await?;
     let request = request(target, path);
     let status = timeout_at(deadline, exchange(&mut stream, request))
         .await
-        .map_err(|_| Fault::Silent(target.rules.timeout))??;
+        .map_err(|_| Fault::Silent(target.timeout()))??;
     // As HAProxy and Kubernetes take it, and not 200 alone as Envoy does: whoever redirects, to a log-in or to TLS, is there.
     if status.is_success() || status.is_redirection() {
         Ok(())

@@ -10,29 +10,36 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use tenet_resilience::Moment;
 use tenet_resilience::eject::Ejection;
+use tenet_resilience::health::HealthRules;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 /// No wait of a test is longer; one that would be fails instead.
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn rules(check: HealthCheck) -> HealthRules {
-    HealthRules {
-        check,
+fn asking(check: HealthCheck) -> HealthChecks {
+    let rules = HealthRules {
         interval: Duration::from_millis(20),
         timeout: Duration::from_millis(400),
         ..HealthRules::default()
-    }
+    };
+    HealthChecks { check, rules }
 }
 
-fn http_rules() -> HealthRules {
-    rules(HealthCheck::Http { path: ::http::uri::PathAndQuery::from_static("/healthz") })
+/// The same with checks that nothing ends.
+fn patient(mut checks: HealthChecks) -> HealthChecks {
+    checks.rules.timeout = Duration::from_secs(3600);
+    checks
 }
 
-fn target(id: &str, address: SocketAddr, rules: &HealthRules) -> Target {
+fn over_http() -> HealthChecks {
+    asking(HealthCheck::Http { path: ::http::uri::PathAndQuery::from_static("/healthz") })
+}
+
+fn target(id: &str, address: SocketAddr, checks: &HealthChecks) -> Target {
     let instance = Instance { id: id.into(), address, zone: 1, zone_name: "a".into(), weight_percent: 100 };
     let state = InstanceState::new(1, "feed".into(), instance, Moment::START, Ejection::new().join());
-    Target { state: Arc::new(state), rules: rules.clone(), checks: Arc::default() }
+    Target { state: Arc::new(state), terms: checks.clone(), checks: Arc::default() }
 }
 
 /// A checker over targets that the test may exchange.
@@ -82,7 +89,7 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
 #[tokio::test]
 async fn grpc_checks_follow_what_the_instance_says_over_one_connection() {
     let server = Server::grpc(Act::Status(1)).await;
-    let target = target("feed-1", server.address, &rules(HealthCheck::Grpc));
+    let target = target("feed-1", server.address, &asking(HealthCheck::Grpc));
     let mut bench = Bench::start(std::slice::from_ref(&target));
     until("three checks", || server.asked() >= 3).await;
     bench.silent();
@@ -99,14 +106,14 @@ async fn grpc_checks_follow_what_the_instance_says_over_one_connection() {
     assert_eq!(server.accepted(), 1, "one connection carried all checks");
     let head = server.seen();
     assert!(head.contains("POST") && head.contains("/grpc.health.v1.Health/Check"), "{head}");
-    assert!(head.contains("application/grpc") && head.contains("400m"), "{head}");
+    assert!(head.contains("application/grpc") && head.contains("400000u"), "{head}");
 }
 
 #[tokio::test]
 async fn whoever_has_no_health_service_passes_by_answering() {
     for act in [Act::Grpc("12"), Act::Grpc("5"), Act::Grpc("7"), Act::Http(404), Act::Http(200)] {
         let server = Server::grpc(act).await;
-        let mut bench = Bench::start(&[target("feed-1", server.address, &rules(HealthCheck::Grpc))]);
+        let mut bench = Bench::start(&[target("feed-1", server.address, &asking(HealthCheck::Grpc))]);
         until("three checks", || server.asked() >= 3).await;
         bench.silent();
         assert_eq!(server.accepted(), 1);
@@ -128,7 +135,7 @@ async fn each_fault_is_told_apart() {
         (Act::GoAway, "GOAWAY on a new connection"),
     ] {
         let server = Server::grpc(act).await;
-        let mut bench = Bench::start(&[target("feed-1", server.address, &rules(HealthCheck::Grpc))]);
+        let mut bench = Bench::start(&[target("feed-1", server.address, &asking(HealthCheck::Grpc))]);
         bench.expect(false, part).await;
         server.set(Act::Status(1));
         bench.expect(true, "pass again").await;
@@ -142,28 +149,28 @@ async fn each_fault_is_told_apart() {
         (Act::Silent, "connected but silent"),
     ] {
         let server = Server::bytes(act).await;
-        let mut bench = Bench::start(&[target("feed-1", server.address, &http_rules())]);
+        let mut bench = Bench::start(&[target("feed-1", server.address, &over_http())]);
         bench.expect(false, part).await;
         server.set(Act::Bytes("HTTP/1.1 204 x\r\n\r\n"));
         bench.expect(true, "pass again").await;
     }
     // HTTP/1.1 where HTTP/2 is expected.
     let server = Server::bytes(Act::Bytes("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")).await;
-    let mut bench = Bench::start(&[target("feed-1", server.address, &rules(HealthCheck::Grpc))]);
+    let mut bench = Bench::start(&[target("feed-1", server.address, &asking(HealthCheck::Grpc))]);
     bench.expect(false, "bad answer: not understood as HTTP/2").await;
 }
 
 #[tokio::test]
 async fn an_instance_that_dies_and_returns_is_refused_and_then_well() {
-    for rules in [rules(HealthCheck::Grpc), http_rules(), rules(HealthCheck::Connect)] {
-        let server = Server::of(&rules).await;
-        let mut bench = Bench::start(&[target("feed-1", server.address, &rules)]);
+    for checks in [asking(HealthCheck::Grpc), over_http(), asking(HealthCheck::Connect)] {
+        let server = Server::of(&checks).await;
+        let mut bench = Bench::start(&[target("feed-1", server.address, &checks)]);
         until("two checks", || server.accepted() + server.asked() >= 2).await;
         bench.silent();
         let address = server.address;
         server.kill();
         bench.expect(false, "connection refused (2 checks in a row failed)").await;
-        let server = Server::of_at(&rules, address).await;
+        let server = Server::of_at(&checks, address).await;
         bench.expect(true, "pass again").await;
         drop(server);
     }
@@ -173,7 +180,8 @@ async fn an_instance_that_dies_and_returns_is_refused_and_then_well() {
 async fn a_kept_connection_that_ends_is_no_fault() {
     for act in [Act::StatusThenGoAway, Act::StatusThenClose, Act::StatusThenShutdown] {
         let server = Server::grpc(act).await;
-        let strict = HealthRules { unhealthy_after: 1, ..rules(HealthCheck::Grpc) };
+        let mut strict = asking(HealthCheck::Grpc);
+        strict.rules.unhealthy_after = 1;
         let mut bench = Bench::start(&[target("feed-1", server.address, &strict)]);
         until("four connections", || server.accepted() >= 4).await;
         bench.silent();
@@ -183,7 +191,7 @@ async fn a_kept_connection_that_ends_is_no_fault() {
 #[tokio::test]
 async fn one_answer_that_never_came_is_no_verdict() {
     let server = Server::grpc(Act::Status(1)).await;
-    let mut bench = Bench::start(&[target("feed-1", server.address, &rules(HealthCheck::Grpc))]);
+    let mut bench = Bench::start(&[target("feed-1", server.address, &asking(HealthCheck::Grpc))]);
     until("a check", || server.asked() >= 1).await;
     server.set(Act::Silent);
     let before = server.asked();
@@ -207,7 +215,7 @@ async fn a_connection_that_is_never_made_is_told_from_a_silent_one() {
         queued.push(stream.unwrap());
         assert!(queued.len() < 100, "the queue never fills");
     }
-    let mut bench = Bench::start(&[target("feed-1", address, &rules(HealthCheck::Connect))]);
+    let mut bench = Bench::start(&[target("feed-1", address, &asking(HealthCheck::Connect))]);
     bench.expect(false, "no connection within 400ms").await;
 }
 
@@ -215,7 +223,7 @@ async fn a_connection_that_is_never_made_is_told_from_a_silent_one() {
 async fn http_checks_pass_by_2xx_and_3xx() {
     for answer in ["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 302 x\r\nlocation: /\r\n\r\n"] {
         let server = Server::bytes(Act::Bytes(answer)).await;
-        let mut bench = Bench::start(&[target("feed-1", server.address, &http_rules())]);
+        let mut bench = Bench::start(&[target("feed-1", server.address, &over_http())]);
         until("three checks", || server.accepted() >= 3).await;
         bench.silent();
         let head = server.seen();
@@ -226,7 +234,7 @@ async fn http_checks_pass_by_2xx_and_3xx() {
 #[tokio::test]
 async fn removal_ends_checks_and_their_connection() {
     let (stays, goes) = (Server::grpc(Act::Status(1)).await, Server::grpc(Act::Status(1)).await);
-    let targets = [&stays, &goes].map(|server| target("feed", server.address, &rules(HealthCheck::Grpc)));
+    let targets = [&stays, &goes].map(|server| target("feed", server.address, &asking(HealthCheck::Grpc)));
     let bench = Bench::start(&targets);
     until("checks of both", || stays.asked() >= 1 && goes.asked() >= 1).await;
     targets[1].state.remove();
@@ -241,7 +249,7 @@ async fn removal_ends_checks_and_their_connection() {
 #[tokio::test]
 async fn checks_end_with_their_checker() {
     let server = Server::grpc(Act::Status(1)).await;
-    let mut bench = Bench::start(&[target("feed-1", server.address, &rules(HealthCheck::Grpc))]);
+    let mut bench = Bench::start(&[target("feed-1", server.address, &asking(HealthCheck::Grpc))]);
     until("a check", || server.asked() >= 1).await;
     drop(bench.checker.take());
     until("its connection is closed", || server.open() == 0).await;
@@ -251,7 +259,7 @@ async fn checks_end_with_their_checker() {
 #[tokio::test]
 async fn what_is_no_longer_checked_is_not_left_unhealthy() {
     let server = Server::grpc(Act::Status(2)).await;
-    let target = target("feed-1", server.address, &rules(HealthCheck::Grpc));
+    let target = target("feed-1", server.address, &asking(HealthCheck::Grpc));
     let mut bench = Bench::start(std::slice::from_ref(&target));
     bench.expect(false, "NOT_SERVING").await;
     bench.targets.lock().unwrap().clear();
@@ -262,11 +270,11 @@ async fn what_is_no_longer_checked_is_not_left_unhealthy() {
 #[tokio::test]
 async fn other_rules_begin_other_checks() {
     let server = Server::bytes(Act::Bytes("HTTP/1.1 500 x\r\ncontent-length: 0\r\n\r\n")).await;
-    let checked = target("feed-1", server.address, &rules(HealthCheck::Connect));
+    let checked = target("feed-1", server.address, &asking(HealthCheck::Connect));
     let mut bench = Bench::start(std::slice::from_ref(&checked));
     until("three checks", || server.accepted() >= 3).await;
     bench.silent();
-    *bench.targets.lock().unwrap() = vec![Target { rules: http_rules(), ..checked.clone() }];
+    *bench.targets.lock().unwrap() = vec![Target { terms: over_http(), ..checked.clone() }];
     bench.expect(false, "HTTP status 500").await;
     *bench.targets.lock().unwrap() = vec![checked];
     bench.expect(true, "pass again").await;
@@ -276,7 +284,7 @@ async fn other_rules_begin_other_checks() {
 async fn so_many_checks_run_at_once_and_none_is_forgotten() {
     let server = Server::bytes(Act::Silent).await;
     let instances = CHECKS_MAX + 8;
-    let patient = HealthRules { timeout: Duration::from_secs(3600), ..http_rules() };
+    let patient = patient(over_http());
     let targets: Vec<_> =
         (0..instances).map(|i| target(&format!("feed-{i}"), server.address, &patient)).collect();
     let mut bench = Bench::start(&targets);
@@ -294,7 +302,7 @@ async fn so_many_checks_run_at_once_and_none_is_forgotten() {
 #[tokio::test]
 async fn a_check_that_panics_begins_anew() {
     let server = Server::grpc(Act::Status(2)).await;
-    let target = target("feed-1", server.address, &rules(HealthCheck::Grpc));
+    let target = target("feed-1", server.address, &asking(HealthCheck::Grpc));
     let (sender, mut told) = unbounded_channel();
     let first = std::sync::atomic::AtomicBool::new(true);
     let listed = vec![target.clone()];
@@ -318,7 +326,7 @@ fn a_check_under_way_keeps_no_runtime_from_ending() {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let checker = runtime.block_on(async {
             let server = Server::bytes(Act::Silent).await;
-            let slow = HealthRules { timeout: Duration::from_secs(3600), ..http_rules() };
+            let slow = patient(over_http());
             let bench = Bench::start(&[target("feed-1", server.address, &slow)]);
             until("a check under way", || server.open() == 1).await;
             bench.checker

@@ -17,8 +17,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use tenet_error::Code;
 use tenet_resilience::call::CallRules;
+use tenet_resilience::health::HealthRules;
 use tenet_upstream::{
-    CallTerms, Checker, Happening, Health, HealthCheck, HealthRules, Outgoing, PoolOptions, Protocol,
+    CallTerms, Checker, Happening, Health, HealthCheck, HealthChecks, Outgoing, PoolOptions, Protocol,
     Protocol::{H1, H2},
     ServiceRules,
 };
@@ -435,12 +436,9 @@ fn an_instance_that_hangs_is_ejected_by_the_calls_that_second_attempts_save() {
 
 /// Checks that come often enough to be waited for; none has to fail twice.
 fn checked(check: HealthCheck) -> ServiceRules {
-    let health = HealthRules {
-        check,
-        interval: Duration::from_millis(10),
-        unhealthy_after: 1,
-        ..HealthRules::default()
-    };
+    let rules =
+        HealthRules { interval: Duration::from_millis(10), unhealthy_after: 1, ..HealthRules::default() };
+    let health = HealthChecks { check, rules };
     ServiceRules { pool: options(), health, ..ServiceRules::default() }
 }
 

@@ -6,7 +6,7 @@ use h2::server::Builder;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
-use tenet_upstream::{Health, Outgoing, Pool, PoolOptions, Protocol::H2, ServiceHandle, Shared};
+use tenet_upstream::{Health, Outgoing, Part, Pool, PoolOptions, Protocol::H2, ServiceHandle, Shared};
 use tokio::time::{sleep, timeout};
 
 fn assert_shareable<T: Send + Sync>() {}
@@ -38,7 +38,7 @@ fn the_view_sums_all_threads_and_forgets_no_call_of_a_thread_that_ended() {
             let (shared, service) = (shared.clone(), service.clone());
             std::thread::spawn(move || {
                 run(async move {
-                    let pool = Pool::new(thread, shared.clone());
+                    let pool = Pool::new(Part { thread, threads: 4 }, shared.clone());
                     for _ in 0..25 {
                         let reply = pool.call(&service, get("/x"), terms(Duration::from_secs(5))).await;
                         text(reply.unwrap().response.into_body()).await.unwrap();

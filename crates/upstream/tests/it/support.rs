@@ -16,8 +16,8 @@ use std::time::Duration;
 use tenet_error::Failure;
 use tenet_resilience::allowance::Allowance;
 use tenet_upstream::{
-    CallError, CallTerms, Incoming, Instance, InstanceView, Outgoing, Pool, PoolOptions, Protocol, Reply,
-    Roster, ServiceHandle, ServiceRoster, ServiceRules, Shared,
+    CallError, CallTerms, Incoming, Instance, InstanceView, Outgoing, Part, Pool, PoolOptions, Protocol,
+    Reply, Roster, ServiceHandle, ServiceRoster, ServiceRules, Shared,
 };
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -78,7 +78,7 @@ impl Client {
     pub fn by(protocol: Protocol, addresses: &[SocketAddr], rules: ServiceRules) -> Client {
         let shared = Arc::new(Shared::new());
         let service = shared.apply(&roster_by(protocol, addresses, rules)).remove(0);
-        Client { pool: Pool::new(0, shared.clone()), shared, service }
+        Client { pool: Pool::new(Part::WHOLE, shared.clone()), shared, service }
     }
 
     pub async fn send(&self, request: Request<Outgoing<Channel>>) -> Result<Reply, CallError> {

@@ -100,9 +100,9 @@ section! {
 section! {
     /// Bounds that keep one upstream's trouble from becoming everybody's.
     Bulkhead / BulkheadKeys in "bulkhead" {
-        /// HTTP/1.1 connections to one instance from one thread. Default: 256.
+        /// HTTP/1.1 connections to one instance from one process, at least one a thread. Default: 256.
         connections: u32 = 256,
-        /// HTTP/2 connections to one instance from one thread. Default: 4.
+        /// HTTP/2 connections to one instance from one process, at least one a thread. Default: 4.
         h2_connections: u32 = 4,
         /// Requests at a time on one HTTP/2 connection; less where the instance allows less. Default: 1000.
         streams: u32 = 1_000,
@@ -112,7 +112,7 @@ section! {
         queue: u32 = 1_024,
         /// The longest such a wait. Default: 1s: later answers find nobody waiting.
         queue_time: Millis = Millis(1_000),
-        /// Calls that wait in one thread for a connection to one instance; 0 lets none wait. Default: 1024.
+        /// Calls of one process that wait for a connection to one instance, divided among its threads; 0 lets none wait. Default: 1024.
         pending: u32 = 1_024,
         /// Time for a connection to be made. Default: 1s, one lost SYN's retransmission.
         connect_timeout: Millis = Millis(1_000),

@@ -1,6 +1,6 @@
 //! Servers whose answers a test may change while they run.
 
-use crate::health::{HealthCheck, HealthRules};
+use crate::health::{HealthCheck, HealthChecks};
 use crate::task::Task;
 use bytes::Bytes;
 use h2::Reason;
@@ -72,13 +72,13 @@ impl Server {
         Server::at("127.0.0.1:0".parse().unwrap(), act, false).await
     }
 
-    /// One that passes the checks of `rules`.
-    pub async fn of(rules: &HealthRules) -> Server {
-        Server::of_at(rules, "127.0.0.1:0".parse().unwrap()).await
+    /// One that passes the checks of `checks`.
+    pub async fn of(checks: &HealthChecks) -> Server {
+        Server::of_at(checks, "127.0.0.1:0".parse().unwrap()).await
     }
 
-    pub async fn of_at(rules: &HealthRules, address: SocketAddr) -> Server {
-        match rules.check {
+    pub async fn of_at(checks: &HealthChecks, address: SocketAddr) -> Server {
+        match checks.check {
             HealthCheck::Grpc => Server::at(address, Act::Status(1), true).await,
             _ => Server::at(address, Act::Bytes("HTTP/1.1 200 OK\r\n\r\n"), false).await,
         }
