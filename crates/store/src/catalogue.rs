@@ -143,10 +143,8 @@ impl Catalogue {
                 let layout = typed.as_ref().map_or(0, |typed| typed.layout);
                 let collection = Collection { name: name.clone(), retention: declared.retention, layout };
                 let id = engine.declare(collection).await?;
-                if let Some(typed) = &typed {
-                    indexes.end(typed, id).await?;
-                }
                 let known = Known { id, name, typed: typed.map(Arc::new), declared };
+                indexes.end(states, &known).await?;
                 collections.insert(known.declared.name.clone(), Arc::new(known));
             }
             for secret in namespace.secrets {

@@ -116,6 +116,17 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
+/// Values that a unique index has already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotUnique {
+    /// The index, as the schema names it.
+    pub index: String,
+    /// Where the message is that would have them, too.
+    pub item: ItemKey,
+    /// Where the one is that has them.
+    pub holder: Address,
+}
+
 /// Why a commit did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -141,14 +152,7 @@ pub enum Refusal {
         what: &'static str,
     },
     /// A unique index has the values already.
-    NotUnique {
-        /// The index, as the schema names it.
-        index: String,
-        /// Where the message is that would have them, too.
-        item: ItemKey,
-        /// Where the one is that has them.
-        holder: Address,
-    },
+    NotUnique(Box<NotUnique>),
     /// The collection has other indexes by now than the one who wrote knew. With what is known now it may happen.
     Outdated,
 }

@@ -1,7 +1,6 @@
 //! What is served and to whom, as releases and secrets follow each other under a running store; and what is measured of it.
 
-// A panic is the report of a test, also in what only tests call.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,8 +9,11 @@ const OPTION: &str = "key: \"id\" key: \"at\" item_key: \"number\" expire_field:
 const FIELDS: &str = "string id = 1; google.protobuf.Timestamp at = 2; sint64 number = 3; google.protobuf.Timestamp until = 4; \
     Colour colour = 5; bool flag = 6; string text = 1000; bytes more = 7; fixed32 four = 8; fixed64 eight = 9; Inner inner = 10;";
 
+/// By the names of indexes.
+type Entries = Vec<(String, Vec<u8>)>;
+
 /// Everything that is said of a message.
-fn said(schema: &Schema, bytes: &[u8]) -> (Address, Vec<(String, Vec<u8>)>, Option<(i64, u32)>) {
+fn said(schema: &Schema, bytes: &[u8]) -> (Address, Entries, Option<(i64, u32)>) {
     let entries = schema.index_entries(bytes).unwrap();
     let entries = entries.into_iter().map(|(name, key)| (name.to_owned(), key)).collect();
     (schema.address(bytes).unwrap(), entries, schema.expires(bytes))

@@ -4,6 +4,7 @@
 //! marked before the layout without it is in force: nothing can then be written without it while it counts as complete. One that came is
 //! marked after the layout with it is: what is entered from then on need not be looked for.
 
+use super::Known;
 use crate::engine::{Collection, Engine, EngineError, Scan, ScanOf};
 use crate::name::{CollectionId, CollectionName, Name};
 use crate::typed::{IndexRows, Phase, State, States, Typed, index_of, layout, rows_name, states_name};
@@ -45,18 +46,7 @@ impl<'e> Indexes<'e> {
     ) -> Result<Option<Typed>, EngineError> {
         let names: Vec<CollectionName> =
             schema.iter().flat_map(|schema| &schema.indexes).map(|index| rows_name(of, index)).collect();
-        let left = self.there.iter().filter(|(_, known)| index_of(of, &known.name).is_some());
-        for (rows, _) in left.filter(|(_, known)| !names.contains(&known.name)) {
-            let Some(collection) = states else { continue };
-            let states = States { engine: self.engine, collection };
-            let empty = self.is_empty(*rows).await?;
-            let removing = |now: Option<&State>| match now {
-                None if empty => None,
-                Some(state) if state.phase() == Phase::Removing => None,
-                _ => Some(State::at(Phase::Removing)),
-            };
-            states.change(*rows, removing).await?;
-        }
+        self.leave(states, of, schema).await?;
         let Some(schema) = schema else { return Ok(None) };
         let mut indexes = Vec::with_capacity(names.len());
         for (index, name) in schema.indexes.iter().zip(names) {
@@ -67,9 +57,40 @@ impl<'e> Indexes<'e> {
         Ok(Some(Typed { layout: layout(of, schema), schema: schema.clone(), indexes, states }))
     }
 
-    /// After the layout is in force: what was never begun, begins.
-    pub(super) async fn end(&self, typed: &Typed, collection: CollectionId) -> Result<(), EngineError> {
-        let Some(states) = typed.states else { return Ok(()) };
+    /// Marks what is no longer in the schema: it is going to be removed.
+    async fn leave(
+        &self,
+        states: Option<CollectionId>,
+        of: &CollectionName,
+        schema: Option<&Arc<Schema>>,
+    ) -> Result<(), EngineError> {
+        let Some(collection) = states else { return Ok(()) };
+        let states = States { engine: self.engine, collection };
+        let stays = |name: &CollectionName| {
+            schema.iter().flat_map(|schema| &schema.indexes).any(|index| rows_name(of, index) == *name)
+        };
+        let left = self.there.iter().filter(|(_, known)| index_of(of, &known.name).is_some());
+        for (rows, _) in left.filter(|(_, known)| !stays(&known.name)) {
+            let empty = self.is_empty(*rows).await?;
+            let removing = |now: Option<&State>| match now {
+                None if empty => None,
+                Some(state) if state.phase() == Phase::Removing => None,
+                _ => Some(State::at(Phase::Removing)),
+            };
+            states.change(*rows, removing).await?;
+        }
+        Ok(())
+    }
+
+    /// After the layout is in force: what was never begun, begins. What left is marked once more: until now another process could have
+    /// filled it again.
+    pub(super) async fn end(&self, states: Option<CollectionId>, known: &Known) -> Result<(), EngineError> {
+        self.leave(states, &known.name, known.declared.schema.as_ref()).await?;
+        let Some((typed, states)) = known.typed.as_ref().and_then(|typed| Some((typed, typed.states?)))
+        else {
+            return Ok(());
+        };
+        let collection = known.id;
         let states = States { engine: self.engine, collection: states };
         for rows in &typed.indexes {
             if states.get(rows.collection).await?.is_some() {

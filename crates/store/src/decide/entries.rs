@@ -1,7 +1,7 @@
 //! What changes of items come to in the indexes of their collection.
 
 use super::{Change, Decider};
-use crate::commit::Refusal;
+use crate::commit::{NotUnique, Refusal};
 use crate::item::{Item, UnixMs};
 use crate::name::ItemKey;
 use crate::typed::{Address, IndexRows, Typed, entry};
@@ -73,7 +73,7 @@ impl Decider {
             let other = taken.insert(&one.entry, own.clone()).or(there).filter(|other| *other != own);
             if let Some(holder) = other {
                 let index = one.rows.name.clone();
-                return Err(Refusal::NotUnique { index, item: one.of.clone(), holder });
+                return Err(Refusal::NotUnique(Box::new(NotUnique { index, item: one.of.clone(), holder })));
             }
         }
         Ok(())

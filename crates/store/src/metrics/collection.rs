@@ -61,7 +61,7 @@ impl CollectionRow {
             Outcome::Refused(Refusal::Condition { .. }) => 2,
             Outcome::Refused(Refusal::Fenced { .. }) => 3,
             Outcome::Refused(Refusal::NotANumber { .. }) => 4,
-            Outcome::Refused(Refusal::NotUnique { .. }) => 5,
+            Outcome::Refused(Refusal::NotUnique(_)) => 5,
             Outcome::Refused(Refusal::Outdated) => 6,
         };
         self.outcomes[place].fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! What callers are told when it does not go as asked.
 
 use crate::catalogue::{Known, Refused};
-use crate::commit::Refusal;
+use crate::commit::{NotUnique, Refusal};
 use crate::engine::EngineError;
 use crate::item::Item;
 use crate::owner::OwnerError;
@@ -93,7 +93,8 @@ pub(super) fn not_done(refusal: Refusal, known: &Known) -> Status {
         Refusal::NotANumber { what, .. } => failed("A number cannot be added to; nothing was written.")
             .reason("NOT_A_NUMBER", DOMAIN)
             .metadata("what", what),
-        Refusal::NotUnique { index, holder, .. } => {
+        Refusal::NotUnique(taken) => {
+            let NotUnique { index, holder, .. } = *taken;
             let record = known.typed.as_ref().map_or_else(String::new, |typed| typed.show(&holder));
             Fault::already_exists("A unique index has these values already; nothing was written.")
                 .reason("UNIQUE_INDEX", DOMAIN)

@@ -112,7 +112,7 @@ impl StoreService {
     }
 }
 
-fn no_message(error: AddressError) -> Status {
+fn no_message(error: &AddressError) -> Status {
     fault::invalid("chunk", error.to_string())
 }
 
@@ -151,7 +151,7 @@ impl Intake<'_> {
         if !self.rest.is_empty() {
             self.stage(self.rest.len()).await?;
         }
-        let keys = self.keys.take().map(Gather::finish).transpose().map_err(no_message)?;
+        let keys = self.keys.take().map(Gather::finish).transpose().map_err(|error| no_message(&error))?;
         Ok((Value::Chunked { blob: self.blob, size: self.size }, keys))
     }
 
@@ -170,7 +170,7 @@ impl Intake<'_> {
             ));
         }
         if let Some(keys) = &mut self.keys {
-            keys.add(&piece).map_err(no_message)?;
+            keys.add(&piece).map_err(|error| no_message(&error))?;
         }
         self.rest.extend_from_slice(&piece);
         while self.rest.len() > MAX_VALUE {

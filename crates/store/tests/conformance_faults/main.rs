@@ -1,5 +1,7 @@
 //! The conformance suite finds what is wrong: the engine in memory with one fault at a time must fail the checks that are there for it.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 mod fault;
 mod faulty;
 mod place;

@@ -1,6 +1,6 @@
 //! Scans and watches, and what breaks them.
 
-use super::contract::{Counter, Note, counter, note};
+use super::contract::{Note, note};
 use super::stage::Stage;
 use futures_util::StreamExt;
 use std::sync::atomic::Ordering::SeqCst;

@@ -36,10 +36,13 @@ enum Step {
     Upkeep,
 }
 
+/// The place of its colour, its tag, and for how many units it stays.
+type Of = (usize, i64, Option<u32>);
+
 /// A commit: what becomes of items, by the places of their ids and parts. `again` sends one of before.
 #[derive(Clone, Debug)]
 struct Rough {
-    writes: BTreeMap<(usize, usize), Option<(usize, i64, Option<u32>)>>,
+    writes: BTreeMap<(usize, usize), Option<Of>>,
     again: Option<prop::sample::Index>,
 }
 
@@ -150,7 +153,7 @@ impl Model {
 /// The thing that is written, and the half unit from which on it is gone.
 fn thing(
     (id, part): (usize, usize),
-    (colour, tag, units): (usize, i64, Option<u32>),
+    (colour, tag, units): Of,
     begin: UnixMs,
     unit: Duration,
     now: u32,
@@ -202,7 +205,7 @@ async fn run_case(site: &Site, number: u32, steps: &[Step]) -> Checked {
                 for (outcome, expected) in outcomes.iter().zip(expected) {
                     let right = match outcome {
                         Outcome::Done { replayed, .. } => expected == (!replayed).then_some(true),
-                        Outcome::Refused(Refusal::NotUnique { .. }) => expected == Some(false),
+                        Outcome::Refused(Refusal::NotUnique(_)) => expected == Some(false),
                         Outcome::Refused(_) => false,
                     };
                     if !right {

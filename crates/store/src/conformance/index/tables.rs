@@ -37,7 +37,7 @@ async fn things(site: &Site) -> Checked<Things> {
 
 fn taken(outcome: &Outcome) -> Checked<(String, Address)> {
     match outcome {
-        Outcome::Refused(Refusal::NotUnique { index, holder, .. }) => Ok((index.clone(), holder.clone())),
+        Outcome::Refused(Refusal::NotUnique(taken)) => Ok((taken.index.clone(), taken.holder.clone())),
         other => Err(Problem::Wrong(format!("expected that the value is taken, found {}", short(other)))),
     }
 }
@@ -272,7 +272,7 @@ async fn a_value_that_another_took_meanwhile_stays_its(site: &mut Site) -> Check
     let things = things(site).await?;
     let before = without_indexes(&things);
     let old = Thing::new("a", "", "red", 1);
-    version_of(&before.put(site, &[old.clone()]).await?)?;
+    version_of(&before.put(site, std::slice::from_ref(&old)).await?)?;
     // As long as the old one is not entered, nobody knows that it has the value.
     version_of(&things.put(site, &[Thing::new("b", "", "red", 1)]).await?)?;
     same("who has it", &taken(&site.one(enter(&things, &old)).await?)?.1, &address("b", ""))?;
@@ -295,7 +295,7 @@ async fn a_commit_of_another_layout_is_refused(site: &mut Site) -> Checked {
     };
     let thing = Thing::new("a", "", "red", 1);
     let refused = Outcome::Refused(Refusal::Outdated);
-    same("another layout", &with_layout(7).put(site, &[thing.clone()]).await?, &refused)?;
+    same("another layout", &with_layout(7).put(site, std::slice::from_ref(&thing)).await?, &refused)?;
     let plain = Commit { typed: None, ..things.commit(None, vec![thing.put()]) };
     same("none", &site.one(plain.clone()).await?, &refused)?;
     let token = Some(site.token().await?);
@@ -304,7 +304,7 @@ async fn a_commit_of_another_layout_is_refused(site: &mut Site) -> Checked {
     let name = crate::conformance::site::collection_name("things")?;
     let collection = Collection { name, retention: site.units(100), layout: 7 };
     same("the same collection", &site.engine.declare(collection.clone()).await?, &things.id)?;
-    same("the layout of before", &things.put(site, &[thing.clone()]).await?, &refused)?;
+    same("the layout of before", &things.put(site, std::slice::from_ref(&thing)).await?, &refused)?;
     same("what was done before", &site.one(first).await?, &Outcome::Done { version, replayed: true })?;
     version_of(&with_layout(7).put(site, &[thing]).await?)?;
     let known = site.engine.collections().await?;

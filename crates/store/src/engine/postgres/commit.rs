@@ -55,7 +55,8 @@ pub(super) async fn transaction(
         commits.iter().zip(versions).map(|(commit, version)| decider.take(commit, version)).collect();
     let mut effects = decider.finish();
     effects.changes.retain(|change| seen.watched.contains(&change.item.record.collection.0.cast_signed()));
-    write(&session, seen.now, &effects, &seen.blobs).await?;
+    // The futures of its statements are of some kilobytes each.
+    Box::pin(write(&session, seen.now, &effects, &seen.blobs)).await?;
     Ok(outcomes)
 }
 

@@ -1,7 +1,7 @@
 //! One step of filling an index, and of removing one.
 
 use crate::catalogue::Known;
-use crate::commit::{Action, Commit, Outcome, RecordChange, Refusal, Write};
+use crate::commit::{Action, Commit, NotUnique, Outcome, RecordChange, Refusal, Write};
 use crate::engine::{Bound, EngineError, Page, Scan, ScanOf};
 use crate::item::{Item, Version};
 use crate::name::{CollectionId, ItemKey};
@@ -45,7 +45,8 @@ pub(super) async fn fill(
         match outcome {
             Outcome::Done { .. } => {}
             // The values may be those of another of its indexes; then that one says the same.
-            Outcome::Refused(Refusal::NotUnique { index, item, holder }) => {
+            Outcome::Refused(Refusal::NotUnique(taken)) => {
+                let NotUnique { index, item, holder } = *taken;
                 let (item, holder) = (typed.show(&Address::of(&item)), typed.show(&holder));
                 let problem =
                     format!("{item} and {holder} have the same values in the unique index {index:?}");
