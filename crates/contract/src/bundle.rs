@@ -25,6 +25,10 @@ pub(crate) const ALWAYS: &[&str] = &[
 /// Import name of the policy options.
 const POLICY: &str = "tenet/policy/v1/policy.proto";
 
+/// Import name of the contract of the data service. It is in the pool of a contract whose [`LoadOptions`](crate::LoadOptions) ask for it,
+/// or that imports it.
+pub const STORE_PROTO: &str = "tenet/store/v1/store.proto";
+
 /// The text of a bundled file by its import name.
 pub(crate) fn text(name: &str) -> Option<&'static str> {
     let at = FILES.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
@@ -99,6 +103,7 @@ static FILES: &[(&str, &str)] = &[
     google!("google/type/quaternion.proto"),
     google!("google/type/timeofday.proto"),
     (POLICY, include_str!("../../../proto/tenet/policy/v1/policy.proto")),
+    (STORE_PROTO, include_str!("../../../proto/tenet/store/v1/store.proto")),
 ];
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The loaded contract: what every other part of the platform reads instead of descriptors.
 
-use crate::{Cache, Diagnostics, Endpoint, ExpectedError, HashBy, LoadOptions, Priority, Visibility, load};
+use crate::{
+    Cache, Collection, Diagnostics, Endpoint, ExpectedError, HashBy, LoadOptions, Priority, Visibility, load,
+};
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ pub struct Contract {
     /// Every HTTP binding, ordered by method, then as declared. Those of INTERNAL services are not
     /// [`public`](Endpoint::public) and must never be routed from outside.
     pub endpoints: Vec<Endpoint>,
+    /// Every message that is the schema of a collection, ordered by full name.
+    pub collections: Vec<Collection>,
 }
 
 /// One protobuf service.
@@ -147,6 +151,12 @@ impl Contract {
         let (service, method) = name.rsplit_once('/').or_else(|| name.rsplit_once('.'))?;
         let service = self.service(service)?;
         service.methods.clone().map(|i| (i, &self.methods[i])).find(|(_, m)| m.name() == method)
+    }
+
+    /// The collection whose schema is the message of this full name.
+    pub fn collection(&self, message: &str) -> Option<&Collection> {
+        let at = self.collections.binary_search_by(|c| c.schema.message.as_str().cmp(message)).ok()?;
+        self.collections.get(at)
     }
 
     /// The endpoints of one method.

@@ -1,5 +1,6 @@
-//! From linked descriptors to services, methods and endpoints.
+//! From linked descriptors to services, methods, endpoints and collections.
 
+mod collection;
 pub(crate) mod comments;
 mod hash_by;
 pub(crate) mod options;
@@ -23,8 +24,13 @@ pub(crate) fn contract(
     found: &mut Vec<Diagnostic>,
 ) -> Contract {
     let mut work = Work { texts, comments: Comments::new(pool), found, places: Vec::new() };
-    let mut contract =
-        Contract { pool: pool.clone(), services: Vec::new(), methods: Vec::new(), endpoints: Vec::new() };
+    let mut contract = Contract {
+        pool: pool.clone(),
+        services: Vec::new(),
+        methods: Vec::new(),
+        endpoints: Vec::new(),
+        collections: work.collections(pool),
+    };
     let mut services: Vec<ServiceDescriptor> = pool.services().collect();
     services.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     for service in services {

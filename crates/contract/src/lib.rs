@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   folders of .proto ─┐
-//!                      ├─ load ──▶ Contract { pool, services, methods, endpoints } ──▶ openapi::document
+//!                      ├─ load ──▶ Contract { pool, services, methods, endpoints, collections } ──▶ openapi::document
 //!   descriptor sets ───┘  │            │ endpoints' templates
 //!                         │            └──▶ Router ── find(method, path) ──▶ endpoint + raw captures
 //!                         └─▶ Diagnostics: every error with its file, line, column, the line and a hint
@@ -13,6 +13,7 @@
 
 mod bundle;
 mod capture;
+mod collection;
 mod contract;
 mod diagnostic;
 mod edition;
@@ -25,7 +26,9 @@ mod policy;
 pub mod router;
 pub mod template;
 
+pub use bundle::STORE_PROTO;
 pub use capture::{CaptureError, decode_capture};
+pub use collection::{Collection, Location};
 pub use contract::{Contract, Idempotency, Method, MethodIndex, Service, ServiceIndex};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use endpoint::{Body, Endpoint, FieldPath, Verb};
@@ -34,3 +37,4 @@ pub use load::{LoadOptions, Source, load};
 pub use policy::{Cache, ExpectedError, Priority, Visibility};
 pub use router::{Conflict, Found, Router};
 pub use template::{Template, TemplateError};
+pub use tenet_collection::Schema;

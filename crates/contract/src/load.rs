@@ -33,6 +33,8 @@ pub struct LoadOptions {
     /// Full names of the protobuf services that somebody serves; the others have no endpoints, so that nothing is promised,
     /// and no conflict found, on behalf of what a foreign contract merely mentions. `None`: all of them.
     pub served: Option<BTreeSet<String>>,
+    /// Import names of files that come with Tenet and belong to the contract though nobody imports them ([`STORE_PROTO`](crate::STORE_PROTO)).
+    pub platform: BTreeSet<String>,
 }
 
 /// Loads a contract.
@@ -76,7 +78,7 @@ fn finish(
     mut found: Vec<Diagnostic>,
     options: &LoadOptions,
 ) -> Result<Contract, Diagnostics> {
-    let (pool, texts) = compile::compile(files, &mut found);
+    let (pool, texts) = compile::compile(files, &options.platform, &mut found);
     let contract = extract::contract(&pool, &texts, options, &mut found);
     if found.is_empty() {
         return Ok(contract);

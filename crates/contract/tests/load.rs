@@ -147,7 +147,11 @@ fn bindings_know_their_body_and_who_may_reach_them() {
 #[test]
 fn automatic_bindings_are_only_for_services_that_ask_and_methods_that_have_none() {
     let root = folder(&[("shop/v1/shop.proto", SHOP)]);
-    let options = LoadOptions { auto_bindings: ["shop.v1.Orders".to_owned()].into(), served: None };
+    let options = LoadOptions {
+        auto_bindings: ["shop.v1.Orders".to_owned()].into(),
+        served: None,
+        ..LoadOptions::default()
+    };
     let contract = load_root(root.path(), &options).unwrap();
     let automatic: Vec<_> = contract.endpoints.iter().filter(|endpoint| endpoint.automatic).collect();
     assert_eq!(automatic.len(), 1);

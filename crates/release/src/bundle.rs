@@ -10,7 +10,7 @@
 use crate::config::Service;
 use crate::{Config, Release, ReleaseHash};
 use std::collections::BTreeSet;
-use tenet_contract::{Contract, LoadOptions};
+use tenet_contract::{Contract, LoadOptions, STORE_PROTO};
 
 const MAGIC: &[u8; 14] = b"tenet release\0";
 
@@ -73,7 +73,12 @@ pub(crate) fn load_options(config: &Config) -> LoadOptions {
     };
     // Contracts without a word about services are looked at as a whole, as `tenet check` does with a folder of them.
     let served = (!config.services.is_empty()).then(|| of(|_| true));
-    LoadOptions { auto_bindings: of(|service| service.auto_bindings), served }
+    let platform = config.keeps_anything().then(|| STORE_PROTO.to_owned());
+    LoadOptions {
+        auto_bindings: of(|service| service.auto_bindings),
+        served,
+        platform: platform.into_iter().collect(),
+    }
 }
 
 fn section<'a>(rest: &mut &'a [u8], name: &str) -> Result<&'a [u8], BundleError> {

@@ -3,8 +3,10 @@
 mod contract;
 mod dns;
 mod http;
+mod keeps;
 mod resilience;
 mod services;
+mod store;
 mod values;
 
 pub(crate) use contract::contract;
@@ -20,6 +22,8 @@ pub(crate) fn config(config: &Config, document: &Document<'_>, problems: &mut Pr
     http::check(&mut check);
     values::check(&mut check);
     resilience::check(&mut check);
+    keeps::config(&mut check);
+    store::check(&mut check);
 }
 
 /// What every check is given.

@@ -7,6 +7,7 @@ mod cidr;
 mod dns;
 mod gateway;
 pub mod resilience;
+mod store;
 mod traffic;
 mod units;
 
@@ -14,6 +15,7 @@ pub use cidr::Cidr;
 pub use dns::Dns;
 pub use gateway::{DEFAULT_DEADLINE, Gateway, Limits};
 pub use resilience::{Resilience, ResilienceKeys};
+pub use store::{Engine, Store};
 pub use traffic::{Traffic, TrafficRequest};
 pub use units::{Millis, Size};
 
@@ -33,6 +35,10 @@ pub struct Config {
     pub contracts: Contracts,
     /// Services by name. The name is a label in metrics and the unit of balancing.
     pub services: BTreeMap<String, Service>,
+    /// The store that Tenet runs while a service `keeps` something. Default: the embedded engine.
+    // Not in the bundle of a fleet that keeps nothing: what knows no store can still read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// Plain HTTP upstreams by path prefix.
     pub http: Vec<HttpRoute>,
     /// The public door's behaviour.
@@ -67,6 +73,10 @@ impl Default for Contracts {
 pub struct Service {
     /// Full names of the protobuf services it serves (`feed.timeline.v1.Timeline`). Empty for a plain HTTP upstream.
     pub serves: Vec<String>,
+    /// Full names of the messages it keeps in the store, each with the option `tenet.policy.v1.collection`; the service's name is their
+    /// namespace. A message has one keeper. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<String>,
     /// What its instances speak. Default: `grpc` where `serves` is not empty, else `http1`.
     pub protocol: Option<Protocol>,
     /// Instances that run elsewhere. Excludes `command`.

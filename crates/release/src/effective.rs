@@ -1,8 +1,9 @@
 //! Which value holds for a method, where it came from and what it beat: what `tenet explain METHOD` prints.
 
+mod collection;
 mod resilience;
 
-use crate::{CONFIG_FILE, Release};
+use crate::{CONFIG_FILE, Release, STORE};
 use std::time::Duration;
 use tenet_contract::{Idempotency, Method, Priority, Service, Visibility};
 
@@ -128,6 +129,9 @@ impl Release {
 
     fn served_by(&self, service: &str) -> Effective {
         match self.service_of(service) {
+            Some(STORE) if self.config.store().is_some() => {
+                only("service", STORE, "comes with Tenet, because something is kept")
+            }
             Some(name) => only("service", name, format!("{CONFIG_FILE} services.{name}.serves")),
             None => only("service", "none: calls end in NO_INSTANCE", "default"),
         }

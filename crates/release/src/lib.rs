@@ -8,6 +8,7 @@
 //!
 //! A release is the same everywhere; node facts differ by process; the roster changes without a release.
 
+mod builtin;
 mod bundle;
 mod check;
 pub mod config;
@@ -20,6 +21,7 @@ mod release_dir;
 pub mod roster;
 mod strict;
 
+pub use builtin::{STORE, STORE_SERVES};
 pub use bundle::BundleError;
 pub use config::Config;
 pub use effective::{Effective, Setting};

@@ -24,6 +24,7 @@ impl Release {
         let (config, document): (Config, Document<'_>) = strict::read(&file, &text)?;
         let mut problems = Problems::new();
         check::config(&config, &document, &mut problems);
+        let config = config.with_builtin();
         let contract = compile(project, &config, &document, &mut problems);
         if let Some(contract) = &contract {
             check::contract(&config, contract, &document, &mut problems);

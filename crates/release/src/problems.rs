@@ -114,12 +114,15 @@ impl Problems {
         self.problems.is_empty() && self.contract.is_none()
     }
 
-    /// Orders problems as the text they are about; those without a place in a text come first.
+    /// Orders problems as the texts they are about; those without a place in a text come first.
     pub fn sort(&mut self) {
-        self.problems.sort_by_key(|problem| match &problem.place {
-            Place::Text { line, column, .. } => (*line, *column),
-            Place::Named(_) => (0, 0),
-        });
+        fn place(problem: &Problem) -> (&str, usize, usize) {
+            match &problem.place {
+                Place::Text { file, line, column, .. } => (file.as_str(), *line, *column),
+                Place::Named(_) => ("", 0, 0),
+            }
+        }
+        self.problems.sort_by(|one, other| place(one).cmp(&place(other)));
     }
 
     /// `value`, unless there are problems.

@@ -39,7 +39,7 @@ pub enum ReleaseDirError {
         /// What it said.
         source: io::Error,
     },
-    /// `current.json` is not what it should be.
+    /// `current.json` or `run/prepared.json` is not what it should be.
     #[error("{}: {message}", path.display())]
     Current {
         /// The file.
@@ -87,6 +87,10 @@ impl ReleaseDir {
         self.root.join("current.json")
     }
 
+    fn prepared_path(&self) -> PathBuf {
+        self.root.join("run").join("prepared.json")
+    }
+
     /// Keeps the bundle of a release; what is there already is not written again.
     pub fn keep(&self, release: &Release) -> Result<PathBuf, ReleaseDirError> {
         let path = self.bundle_path(release.hash);
@@ -106,22 +110,23 @@ impl ReleaseDir {
 
     /// Which release serves; `None` before the first.
     pub fn current(&self) -> Result<Option<Current>, ReleaseDirError> {
-        let path = self.current_path();
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| ReleaseDirError::Current { path, message: error.to_string() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(ReleaseDirError::Io { action: "read", path, source }),
-        }
+        read(self.current_path())
     }
 
     /// Makes `hash` the release that serves, under `epoch`, in one step.
     pub fn switch(&self, current: Current) -> Result<(), ReleaseDirError> {
-        let path = self.current_path();
-        let text = serde_json::to_vec(&current)
-            .map_err(|error| ReleaseDirError::Current { path: path.clone(), message: error.to_string() })?;
-        replace_file(&path, &text).map_err(|source| ReleaseDirError::Io { action: "write", path, source })
+        write(self.current_path(), current)
+    }
+
+    /// Which release is about to serve, while a supervisor brings it about: that of a greater epoch than the current one. What
+    /// others need before they are started for it can then be there already.
+    pub fn prepared(&self) -> Result<Option<Current>, ReleaseDirError> {
+        read(self.prepared_path())
+    }
+
+    /// Says which release is about to serve.
+    pub fn prepare(&self, coming: Current) -> Result<(), ReleaseDirError> {
+        write(self.prepared_path(), coming)
     }
 
     /// The epoch that `hash` would serve under: the current one if it serves already, else the next.
@@ -155,4 +160,20 @@ impl ReleaseDir {
         }
         Ok(release)
     }
+}
+
+fn read(path: PathBuf) -> Result<Option<Current>, ReleaseDirError> {
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| ReleaseDirError::Current { path, message: error.to_string() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ReleaseDirError::Io { action: "read", path, source }),
+    }
+}
+
+fn write(path: PathBuf, current: Current) -> Result<(), ReleaseDirError> {
+    let text = serde_json::to_vec(&current)
+        .map_err(|error| ReleaseDirError::Current { path: path.clone(), message: error.to_string() })?;
+    replace_file(&path, &text).map_err(|source| ReleaseDirError::Io { action: "write", path, source })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use tenet_release::Config;
 use tenet_release::config::resilience::{Admission, Balance, Bulkhead, Ejection, Health, Hedge, Retry};
-use tenet_release::config::{Contracts, DEFAULT_DEADLINE, Dns, Gateway, Json, Limits, Traffic, Up};
+use tenet_release::config::{Contracts, DEFAULT_DEADLINE, Dns, Gateway, Json, Limits, Store, Traffic, Up};
 use tenet_release::node::FACTS;
 
 fn document() -> String {
@@ -72,6 +72,7 @@ fn every_key_of_tenet_toml_is_documented_with_its_default() {
         ("## `[[services.NAME.instances]]`", "[[services.x.instances]]", BTreeMap::new()),
         ("## `[services.NAME.dns]`", "[services.x.dns]", defaults::<Dns>()),
         ("## `[services.NAME.json]`", "[services.x.json]", defaults::<Json>()),
+        ("## `[store]`", "[store]", defaults::<Store>()),
         ("## `[[http]]`", "[[http]]", BTreeMap::new()),
         ("## `[gateway]`", "[gateway]", gateway_defaults()),
         ("## `[gateway.limits]`", "[gateway.limits]", defaults::<Limits>()),

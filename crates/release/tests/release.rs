@@ -292,6 +292,11 @@ fn the_state_folder_keeps_releases_and_counts_switches() {
     assert_eq!(dir.epoch_for(other.hash).unwrap(), 2);
     let (read, epoch) = dir.load_current().unwrap().unwrap();
     assert_eq!((read.hash, epoch), (release.hash, 1));
+    assert_eq!(dir.prepared().unwrap(), None);
+    let coming = Current { hash: other.hash, epoch: 2 };
+    dir.prepare(coming).unwrap();
+    assert_eq!(dir.prepared().unwrap(), Some(coming));
+    assert_eq!(dir.current().unwrap().unwrap().hash, release.hash, "it does not serve yet");
 
     // A file that was cut off is written again rather than believed.
     let path = dir.bundle_path(release.hash);

@@ -45,7 +45,7 @@ mod pages;
 mod reflection;
 mod service;
 mod shared;
-mod signals;
+pub mod signals;
 mod trace;
 
 pub use admission::NOT_RUN;

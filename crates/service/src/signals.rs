@@ -1,10 +1,13 @@
-//! SIGTERM and SIGINT as two futures: the first asks for a drain, the second for an end.
+//! SIGTERM and SIGINT as two futures: the first asks for a drain, the second for an end. For those who serve on a listener of their own.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Two futures that are ready at the first and at the second signal.
-pub(crate) fn two() -> std::io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
+/// Two futures that are ready at the first and at the second signal. From now on neither signal ends the process by itself.
+///
+/// # Errors
+/// The system does not let signals be listened for; or there is no runtime.
+pub fn two() -> std::io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (count, seen) = watch::channel(0u32);

@@ -1,34 +1,14 @@
 //! Who may do what where: namespaces, their owners, and what their collections are.
 
+mod secret;
+
+pub use secret::SecretHash;
+
 use crate::engine::{Collection, Engine, EngineError};
 use crate::name::{CollectionId, CollectionName, Name};
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
-
-/// What a secret is known by: nobody who reads the store's memory or configuration can act as a service.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SecretHash([u8; 32]);
-
-impl SecretHash {
-    /// Of a secret as it is sent.
-    pub fn of(secret: &[u8]) -> SecretHash {
-        SecretHash(Sha256::digest(secret).into())
-    }
-
-    /// From its 64 hexadecimal digits.
-    pub fn from_hex(hex: &str) -> Option<SecretHash> {
-        let bytes = hex.as_bytes();
-        let mut hash = [0; 32];
-        if bytes.len() != 64 || !hex.is_ascii() {
-            return None;
-        }
-        for (byte, pair) in hash.iter_mut().zip(bytes.chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(SecretHash(hash))
-    }
-}
 
 /// What a collection is declared as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,30 +93,22 @@ pub struct Catalogue {
 #[derive(Clone)]
 struct Entry {
     owner: String,
-    collections: HashMap<Name, Known>,
+    collections: HashMap<Name, Arc<Known>>,
 }
 
 impl Catalogue {
     /// Declares everything to the engine, after it was seen to give what each collection asks for.
     pub async fn declare(engine: &dyn Engine, namespaces: Vec<Namespace>) -> Result<Catalogue, DeclareError> {
-        let gives = engine.guarantees();
+        Catalogue::check(engine, &namespaces)?;
         let mut catalogue = Catalogue::default();
         for namespace in namespaces {
             let mut collections = HashMap::new();
             for declared in namespace.collections {
                 let name =
                     CollectionName { namespace: namespace.name.clone(), collection: declared.name.clone() };
-                let lacks = [
-                    (!gives.linearizable_records, "linearizable records"),
-                    (declared.atomic_across_records && !gives.atomic_across_records, "writes across records"),
-                    (!declared.retention.is_zero() && !gives.change_feed, "a change feed"),
-                ];
-                if let Some((_, what)) = lacks.into_iter().find(|(lacks, _)| *lacks) {
-                    return Err(DeclareError::NotGiven { collection: name, what, engine: engine.name() });
-                }
                 let collection = Collection { name: name.clone(), retention: declared.retention };
                 let id = engine.declare(collection).await?;
-                collections.insert(declared.name.clone(), Known { id, name, declared });
+                collections.insert(declared.name.clone(), Arc::new(Known { id, name, declared }));
             }
             for secret in namespace.secrets {
                 catalogue.services.insert(secret, namespace.owner.clone());
@@ -147,21 +119,90 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Whether the engine gives what the collections ask for. It is not asked anything.
+    pub fn check(engine: &dyn Engine, namespaces: &[Namespace]) -> Result<(), DeclareError> {
+        let gives = engine.guarantees();
+        for namespace in namespaces {
+            for declared in &namespace.collections {
+                let lacks = [
+                    (!gives.linearizable_records, "linearizable records"),
+                    (declared.atomic_across_records && !gives.atomic_across_records, "writes across records"),
+                    (!declared.retention.is_zero() && !gives.change_feed, "a change feed"),
+                ];
+                if let Some((_, what)) = lacks.into_iter().find(|(lacks, _)| *lacks) {
+                    let (namespace, collection) = (namespace.name.clone(), declared.name.clone());
+                    let collection = CollectionName { namespace, collection };
+                    return Err(DeclareError::NotGiven { collection, what, engine: engine.name() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of `namespaces` what is not here yet.
+    pub fn missing(&self, namespaces: Vec<Namespace>) -> Vec<Namespace> {
+        let left = |mut namespace: Namespace| {
+            if let Some(entry) = self.namespaces.get(&namespace.name) {
+                namespace.collections.retain(|declared| !entry.collections.contains_key(&declared.name));
+            }
+            namespace
+        };
+        namespaces.into_iter().map(left).collect()
+    }
+
+    /// This and what only `more` has; the secrets are this one's.
+    #[must_use]
+    pub fn joined(&self, more: Catalogue) -> Catalogue {
+        let mut joined = self.clone();
+        for (name, fresh) in more.namespaces {
+            let entry = joined
+                .namespaces
+                .entry(name)
+                .or_insert_with(|| Entry { owner: fresh.owner, collections: HashMap::new() });
+            for (name, known) in fresh.collections {
+                entry.collections.entry(name).or_insert(known);
+            }
+        }
+        joined
+    }
+
+    /// The same collections for those who have these secrets, by the names of their services.
+    #[must_use]
+    pub fn with_secrets(&self, secrets: impl IntoIterator<Item = (SecretHash, String)>) -> Catalogue {
+        Catalogue { namespaces: self.namespaces.clone(), services: secrets.into_iter().collect() }
+    }
+
+    /// The same collections for those who have the secrets of `other`.
+    #[must_use]
+    pub fn with_secrets_of(self, other: &Catalogue) -> Catalogue {
+        Catalogue { namespaces: self.namespaces, services: other.services.clone() }
+    }
+
+    /// Whether a service is known by this secret.
+    pub fn knows(&self, secret: SecretHash) -> bool {
+        self.services.contains_key(&secret)
+    }
+
+    /// All collections of all namespaces, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Known>> {
+        self.namespaces.values().flat_map(|entry| entry.collections.values())
+    }
+
     /// The collection, if whoever has this secret owns it.
     pub fn collection(
         &self,
         secret: SecretHash,
         namespace: &str,
         collection: &str,
-    ) -> Result<&Known, Refused> {
+    ) -> Result<&Arc<Known>, Refused> {
         let entry = self.entry(secret, namespace)?;
         let found = Name::new(collection).ok().and_then(|name| entry.collections.get(&name));
         found.ok_or_else(|| Refused::NoCollection(nearest(collection, entry.collections.keys())))
     }
 
     /// All collections of a namespace, if whoever has this secret owns it.
-    pub fn collections(&self, secret: SecretHash, namespace: &str) -> Result<Vec<&Known>, Refused> {
-        let mut all: Vec<&Known> = self.entry(secret, namespace)?.collections.values().collect();
+    pub fn collections(&self, secret: SecretHash, namespace: &str) -> Result<Vec<&Arc<Known>>, Refused> {
+        let mut all: Vec<&Arc<Known>> = self.entry(secret, namespace)?.collections.values().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }

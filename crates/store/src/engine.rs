@@ -11,6 +11,7 @@ pub mod embedded;
 mod error;
 mod guarantees;
 pub mod memory;
+pub(crate) mod metered;
 pub mod postgres;
 mod scan;
 

@@ -11,6 +11,7 @@
 //! atomic, in one durable step. What a commit *means* (conditions, versions, replayed tokens, fences) is decided by [`decide`], which is pure and the same for
 //! all engines: an engine fetches what the decision needs and stores what it says.
 
+pub mod access;
 pub mod catalogue;
 pub mod commit;
 #[cfg(feature = "conformance")]
@@ -19,6 +20,8 @@ pub mod decide;
 pub mod engine;
 pub mod item;
 pub mod lease;
+pub mod metrics;
 pub mod name;
 pub mod owner;
 pub mod service;
+pub mod upkeep;

@@ -20,9 +20,11 @@ mod reads;
 mod writes;
 
 use crate::commit::{Commit, Outcome};
+use crate::engine::metered::Metered;
 use crate::engine::{Engine, EngineError, Sharing};
 use crate::item::{Item, UnixMs};
-use crate::name::ItemKey;
+use crate::metrics::{CollectionRow, Metrics};
+use crate::name::{CollectionId, ItemKey, RecordKey};
 use clock::Clock;
 use lane::Lanes;
 use near::NearItems;
@@ -83,6 +85,7 @@ pub enum OwnerError {
 #[derive(Clone)]
 pub struct Owner {
     engine: Arc<dyn Engine>,
+    metrics: Arc<Metrics>,
     written: Arc<Notify>,
     clock: Arc<Clock>,
     near: Option<Arc<NearItems>>,
@@ -95,6 +98,8 @@ pub struct Owner {
 impl Owner {
     /// Begins to drive `engine`, in tasks of the current runtime that end with the last clone.
     pub fn start(engine: Arc<dyn Engine>, width: Width) -> Owner {
+        let metrics = Arc::new(Metrics::new(engine.name()));
+        let engine: Arc<dyn Engine> = Arc::new(Metered::new(engine, metrics.clone()));
         let near = (width.near_bytes > 0).then(|| Arc::new(near::new(width.near_bytes)));
         // What another process writes, nobody here would hear of.
         let alone = engine.guarantees().sharing == Sharing::Exclusive;
@@ -102,7 +107,8 @@ impl Owner {
             writes::run(engine.clone(), near.clone(), asked, width.batch_bytes)
         });
         let reads = Lanes::start(width.read_lanes, width.waiting, |asked| reads::run(engine.clone(), asked));
-        Owner { writes, reads, near, alone, engine, written: Arc::default(), clock: Arc::default() }
+        let (written, clock) = (Arc::default(), Arc::default());
+        Owner { writes, reads, near, alone, engine, metrics, written, clock }
     }
 
     /// Wakes whoever waits for changes, each time something was written through this owner.
@@ -115,6 +121,16 @@ impl Owner {
         &self.engine
     }
 
+    /// What is measured of it and of its engine.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Appends what is measured to a page of metrics.
+    pub fn write_metrics(&self, out: &mut String) {
+        self.metrics.write(self.near_bytes(), out);
+    }
+
     /// The time by the engine's clock, or a little later: enough to tell whether a token is too old. A write asks for it, and the engine is not
     /// asked each time.
     pub async fn clock(&self) -> Result<UnixMs, OwnerError> {
@@ -124,8 +140,12 @@ impl Owner {
     /// Carries out a commit. Dropping the future does not undo it.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, OwnerError> {
         let lane = commit.changes.first().map_or(0, |change| lane::hash(&change.record));
+        let collection = commit.collection;
+        self.metrics.of(collection, |row| {
+            commit.changes.iter().for_each(|change| row.touched(&change.record));
+        });
         let (asked, answer) = writes::ask(commit);
-        self.writes.send(lane, asked)?;
+        self.writes.send(lane, asked).inspect_err(|error| self.count_refused(collection, error))?;
         let outcome = answer.await.map_err(|_| OwnerError::Ending)?;
         self.written.notify_waiters();
         outcome
@@ -144,6 +164,7 @@ impl Owner {
     ) -> Result<(Vec<Option<Item>>, Duration), OwnerError> {
         let Some(first) = keys.first() else { return Ok((Vec::new(), Duration::ZERO)) };
         let lane = lane::hash(&first.record.id);
+        self.touched(&first.record);
         let Some(near) = self.near.as_ref().filter(|_| self.alone || !max_age.is_zero()) else {
             return Ok((self.read_engine(lane, keys).await?, Duration::ZERO));
         };
@@ -152,6 +173,7 @@ impl Owner {
             let age = if self.alone { Some(Duration::ZERO) } else { near::age(&found) };
             if let Some(age) = age.filter(|age| *age <= max_age) {
                 let now = self.engine.local_clock();
+                self.metrics.of(first.record.collection, |row| row.hits(keys.len()));
                 return Ok((found.into_iter().map(|kept| kept.item(now)).collect(), age));
             }
         }
@@ -165,9 +187,22 @@ impl Owner {
     }
 
     async fn read_engine(&self, lane: usize, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
+        let collection = keys.first().map_or(CollectionId(0), |key| key.record.collection);
+        self.metrics.of(collection, |row| row.misses(keys.len()));
         let (asked, answer) = reads::ask(keys);
-        self.reads.send(lane, asked)?;
+        self.reads.send(lane, asked).inspect_err(|error| self.count_refused(collection, error))?;
         answer.await.map_err(|_| OwnerError::Ending)?
+    }
+
+    /// Notes that a record is accessed, also by those who go to the engine themselves: which are the hottest is measured.
+    pub fn touched(&self, record: &RecordKey) {
+        self.metrics.of(record.collection, |row| row.touched(&record.id));
+    }
+
+    fn count_refused(&self, collection: CollectionId, error: &OwnerError) {
+        if matches!(error, OwnerError::Full { .. }) {
+            self.metrics.of(collection, CollectionRow::refused);
+        }
     }
 
     /// Bytes of items in memory.

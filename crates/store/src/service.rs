@@ -12,13 +12,14 @@ mod fault;
 mod lease;
 mod read;
 mod scan;
+mod served;
 mod terms;
 mod value;
 mod watch;
 mod write;
 
-use crate::catalogue::Catalogue;
 use crate::owner::Owner;
+use served::Served;
 use std::pin::Pin;
 use std::sync::Arc;
 use tenet_api::store::v1 as api;
@@ -27,30 +28,24 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use access::SECRET;
+pub use terms::TOKEN_LIFE;
 
 /// The contract, compiled: for reflection and metrics.
 pub use tenet_api::store::FILE_DESCRIPTOR_SET;
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Serves `tenet.store.v1.Store`.
+/// Serves `tenet.store.v1.Store`. Clones are the same service.
 #[derive(Clone)]
 pub struct StoreService {
     owner: Owner,
-    catalogue: Arc<Catalogue>,
-}
-
-impl StoreService {
-    /// Over an owner and what is declared.
-    pub fn new(owner: Owner, catalogue: Catalogue) -> StoreService {
-        StoreService { owner, catalogue: Arc::new(catalogue) }
-    }
+    served: Arc<Served>,
 }
 
 #[tonic::async_trait]
 impl Store for StoreService {
     async fn get(&self, request: Request<api::GetRequest>) -> Result<Response<api::GetResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.read(caller, asked).await.map(Response::new)
     }
 
@@ -58,12 +53,12 @@ impl Store for StoreService {
         &self,
         request: Request<api::BatchGetRequest>,
     ) -> Result<Response<api::BatchGetResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.read_many(caller, asked).await.map(Response::new)
     }
 
     async fn put(&self, request: Request<api::PutRequest>) -> Result<Response<api::WriteResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.write_put(caller, asked).await.map(Response::new)
     }
 
@@ -71,7 +66,7 @@ impl Store for StoreService {
         &self,
         request: Request<api::DeleteRequest>,
     ) -> Result<Response<api::WriteResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.write_delete(caller, asked).await.map(Response::new)
     }
 
@@ -79,14 +74,14 @@ impl Store for StoreService {
         &self,
         request: Request<api::MutateRequest>,
     ) -> Result<Response<api::WriteResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.write_mutate(caller, asked).await.map(Response::new)
     }
 
     type ScanStream = Answers<api::ScanPage>;
 
     async fn scan(&self, request: Request<api::ScanRequest>) -> Result<Response<Self::ScanStream>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.pages(caller, asked).map(Response::new)
     }
 
@@ -96,7 +91,7 @@ impl Store for StoreService {
         &self,
         request: Request<api::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.changes(caller, asked).await.map(Response::new)
     }
 
@@ -106,7 +101,7 @@ impl Store for StoreService {
         &self,
         request: Request<api::ReadValueRequest>,
     ) -> Result<Response<Self::ReadValueStream>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.value_out(caller, asked).await.map(Response::new)
     }
 
@@ -114,7 +109,7 @@ impl Store for StoreService {
         &self,
         request: Request<Streaming<api::WriteValueRequest>>,
     ) -> Result<Response<api::WriteResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.value_in(caller, asked).await.map(Response::new)
     }
 
@@ -122,7 +117,7 @@ impl Store for StoreService {
         &self,
         request: Request<api::LeaseRequest>,
     ) -> Result<Response<api::LeaseResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.hold(caller, asked).await.map(Response::new)
     }
 
@@ -130,7 +125,7 @@ impl Store for StoreService {
         &self,
         request: Request<api::DescribeRequest>,
     ) -> Result<Response<api::DescribeResponse>, Status> {
-        let (caller, asked) = access::split(request)?;
+        let (caller, asked) = self.split(request).await?;
         self.describe_namespace(caller, &asked.namespace).await.map(Response::new)
     }
 }

@@ -62,9 +62,9 @@ enum Command {
         #[arg(short, long)]
         output: Option<PathBuf>,
     },
-    /// Print each effective value of a method and where it came from.
+    /// Print each effective value of a method, or of a message that is kept, and where it came from.
     Explain {
-        /// The method (`pkg.Service/Method`, or a part of it that names only one), after the project folder if that is not the current one.
+        /// The method (`pkg.Service/Method`) or message (`pkg.Message`), or the end of its name if only one has it; after the project folder if that is not the current one.
         #[arg(num_args = 1..=2, required = true, value_names = ["PROJECT", "METHOD"])]
         words: Vec<String>,
         /// The project folder.
@@ -82,7 +82,7 @@ enum Command {
         #[arg(default_value = ".")]
         project: PathBuf,
     },
-    /// Replace the gateways of a running `tenet up` one after another, without losing a request.
+    /// Replace the gateways and the store of a running `tenet up` one after another, without losing a request.
     Restart {
         /// The project folder.
         #[arg(default_value = ".")]
@@ -97,6 +97,11 @@ enum Command {
     Errors,
     /// The data plane, one process.
     Gateway(Box<roles::GatewayArgs>),
+    /// The data owner.
+    Store {
+        #[command(subcommand)]
+        command: roles::StoreCommand,
+    },
     /// The console, one process.
     Console(roles::ConsoleArgs),
     /// Send an open-loop load to a gateway.
@@ -229,6 +234,7 @@ impl Cli {
                 Ok(())
             }
             Command::Gateway(args) => roles::gateway(&args),
+            Command::Store { command } => roles::store(&command),
             Command::Console(args) => roles::console(args),
             Command::Traffic(args) => traffic::run(&args),
             Command::Child(args) => roles::child(&args),

@@ -3,7 +3,8 @@
 //! ```text
 //!   tenet check | docs | explain | contract pull | errors     read a project, print, end     (commands/)
 //!   tenet up                                                  the supervisor of one machine   (up/)
-//!     ├─ tenet gateway × n   tenet console   tenet traffic    one role a process              (roles/, traffic/)
+//!     ├─ tenet gateway × n   tenet store serve                one role a process              (roles/)
+//!     ├─ tenet console   tenet traffic                                                        (roles/, traffic/)
 //!     └─ the project's services
 //!   tenet reload | restart                                    speak to a running `up`
 //!   tenet drill                                               the same, under load, with a report (drill/)
@@ -13,6 +14,7 @@ mod cli;
 mod commands;
 mod drill;
 mod listeners;
+mod lock;
 mod logging;
 mod project;
 mod roles;

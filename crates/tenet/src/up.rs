@@ -1,8 +1,8 @@
 //! `tenet up`: one project on one machine, every role a child process of a small supervisor.
 //!
 //! ```text
-//!   lock ▸ build ▸ load release ▸ bind sockets ▸ services ▸ roster ▸ gateways ▸ console ▸ print ▸ supervise ▸ drain
-//!                                    │ kept open here: a gateway that dies or is replaced loses no backlog
+//!   lock ▸ build ▸ load release ▸ bind sockets ▸ store ▸ services ▸ roster ▸ gateways ▸ console ▸ print ▸ supervise ▸ drain
+//!                                    │ kept open here: a role that dies or is replaced loses no backlog
 //! ```
 //!
 //! The supervisor holds no state that cannot be lost but the sockets; all it knows is in `.tenet/`.
@@ -16,7 +16,6 @@ pub mod control;
 mod drain;
 mod drill;
 mod gateways;
-mod lock;
 mod orders;
 mod output;
 mod plan;
@@ -24,10 +23,12 @@ mod ports;
 mod ready;
 mod reload;
 mod restart;
+mod secrets;
 mod services;
 mod sockets;
 mod spawn;
 pub mod state;
+mod stores;
 mod supervisor;
 mod time_line;
 

@@ -21,6 +21,7 @@ mod compile;
 mod descriptor;
 mod error;
 mod features;
+mod fields;
 mod gather;
 mod json;
 mod locate;
@@ -34,8 +35,10 @@ mod wire;
 
 pub use binding::{Binding, BodyRule, RequestBody, ResponseKind, Variable};
 pub use error::{CompileError, JsonError, RequestError, WireError};
+pub use fields::{Fields, MalformedMessage, WireValue};
 pub use locate::{FieldLocator, MAX_LOCATED_DEPTH};
 pub use options::{DEFAULT_DEPTH, DEFAULT_MAX_OUTPUT, ParseOptions, PrintOptions};
 pub use print::any_details_json;
 pub use table::{Codec, MessageId};
+pub use text::instant;
 pub use unknowns::Unknowns;

@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 pub(crate) mod duration;
 pub(crate) mod float;
+pub mod instant;
 pub(crate) mod mask;
 pub(crate) mod timestamp;
 

@@ -18,6 +18,7 @@ const TIERS: &[(&str, u8)] = &[
     ("tenet-identity", 2),
     ("tenet-release", 2),
     ("tenet-contract", 1),
+    ("tenet-collection", 1),
     ("tenet-transcode", 1),
     ("tenet-resilience", 1),
     ("tenet-throttle", 1),
@@ -37,6 +38,7 @@ const ROLES: u8 = 3;
 /// Crates that take bytes and `now`, and the one word each may use nevertheless.
 const PURE: &[(&str, &str)] = &[
     ("tenet-contract", "std::fs"),
+    ("tenet-collection", ""),
     ("tenet-transcode", ""),
     ("tenet-resilience", ""),
     ("tenet-throttle", ""),

@@ -3,6 +3,7 @@
 use crate::Diagnostic;
 use crate::load::Texts;
 use prost_reflect::FileDescriptor;
+use std::ops::Range;
 
 /// The source range of a declaration.
 #[derive(Clone)]
@@ -35,6 +36,26 @@ impl Place {
         self.finding_at(texts, finding, token, 0)
     }
 
+    /// As [`Place::finding`], but at the first mention behind the one of `within`, where there is one.
+    pub(super) fn finding_within(
+        &self,
+        texts: &Texts,
+        finding: Diagnostic,
+        within: &str,
+        token: &str,
+    ) -> Diagnostic {
+        let text = self.span.zip(texts.text(&self.file));
+        let behind = text.and_then(|((line, _, last), text)| {
+            let range = declaration(text, line, last)?;
+            let part = range.start + text.get(range.clone())?.find(within)?;
+            mention(text, part..range.end, token)
+        });
+        match behind {
+            Some(at) => texts.at_offset(finding, &self.file, at),
+            None => self.finding(texts, finding, token),
+        }
+    }
+
     /// As [`Place::finding`], `offset` bytes into the token.
     pub(super) fn finding_at(
         &self,
@@ -44,22 +65,29 @@ impl Place {
         offset: usize,
     ) -> Diagnostic {
         let Some((line, column, last)) = self.span else { return finding.in_file(&self.file) };
-        match texts.text(&self.file).and_then(|text| mention(text, line, last, token)) {
+        let at = texts.text(&self.file).and_then(|text| mention(text, declaration(text, line, last)?, token));
+        match at {
             Some(at) => texts.at_offset(finding, &self.file, at + offset),
             None => texts.at_line(finding, &self.file, line, column),
         }
     }
 }
 
-/// Byte offset of `token` between two lines; a quoted mention is preferred because most tokens are option strings.
-fn mention(text: &str, first: usize, last: usize, token: &str) -> Option<usize> {
+/// The bytes of the lines from `first` to `last`.
+fn declaration(text: &str, first: usize, last: usize) -> Option<Range<usize>> {
     let mut lines = text.split_inclusive('\n');
     let start: usize = lines.by_ref().take(first).map(str::len).sum();
-    let length: usize = lines.take(last + 1 - first).map(str::len).sum();
-    let range = text.get(start..start + length)?;
+    let length: usize = lines.take((last + 1).checked_sub(first)?).map(str::len).sum();
+    Some(start..start + length)
+}
+
+/// Byte offset of `token` in a part of the text; a quoted mention is preferred because most tokens are option strings.
+fn mention(text: &str, part: Range<usize>, token: &str) -> Option<usize> {
+    let start = part.start;
+    let part = text.get(part)?;
     if token.is_empty() {
         return None;
     }
-    let quoted = range.find(&format!("\"{token}\"")).map(|at| at + 1);
-    quoted.or_else(|| range.find(token)).map(|at| start + at)
+    let quoted = part.find(&format!("\"{token}\"")).map(|at| at + 1);
+    quoted.or_else(|| part.find(token)).map(|at| start + at)
 }

@@ -15,10 +15,15 @@ const DEPENDENCY: i32 = 3;
 /// Imports that import: the deepest chains of public corpora are below 30, and the visit is recursive.
 const MAX_IMPORT_DEPTH: usize = 200;
 
-/// Links every file that can be linked; everything that cannot becomes a finding, once.
-pub(super) fn compile(files: Files, found: &mut Vec<Diagnostic>) -> (DescriptorPool, Texts) {
+/// Links every file that can be linked, those of `platform` besides the user's; everything that cannot becomes a finding, once.
+pub(super) fn compile(
+    files: Files,
+    platform: &BTreeSet<String>,
+    found: &mut Vec<Diagnostic>,
+) -> (DescriptorPool, Texts) {
     let mut work = Work { files, texts: Texts::default(), state: HashMap::new(), linked: Vec::new(), found };
     let mut names: Vec<String> = bundle::ALWAYS.iter().map(|name| (*name).to_owned()).collect();
+    names.extend(platform.iter().cloned());
     names.extend(work.files.names());
     for name in &names {
         work.visit(name, &mut Vec::new());

@@ -1,6 +1,6 @@
 //! `tenet.toml` against the contracts: who serves what, and which paths two owners would claim.
 
-use super::Check;
+use super::{Check, keeps};
 use crate::Config;
 use crate::problems::{Problems, did_you_mean};
 use crate::strict::Document;
@@ -18,6 +18,7 @@ pub(crate) fn contract(
     let mut check = Check { config, document, problems };
     served(&mut check, contract);
     overlaps(&mut check, contract);
+    keeps::contract(&mut check, contract);
 }
 
 fn served(check: &mut Check<'_>, contract: &Contract) {

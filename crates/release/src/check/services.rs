@@ -1,6 +1,7 @@
 //! Services: names, where instances come from, zones, calls.
 
 use super::{Check, dns};
+use crate::builtin::STORE;
 use crate::config::{Protocol, Service};
 use crate::problems::did_you_mean;
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +132,8 @@ fn calls(check: &mut Check<'_>, name: &str, service: &Service) {
     for (index, called) in service.calls.iter().enumerate() {
         let index = index.to_string();
         let path = ["services", name, "calls", &index];
-        if !check.config.services.contains_key(called) {
+        let builtin = called == STORE && check.config.keeps_anything();
+        if !builtin && !check.config.services.contains_key(called) {
             let hint = did_you_mean(called, check.config.services.keys().map(String::as_str));
             check.wrong_with_hint(&path, &format!("there is no service `{called}`"), hint);
         }

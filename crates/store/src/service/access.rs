@@ -3,6 +3,7 @@
 use super::StoreService;
 use super::fault;
 use crate::catalogue::{Known, SecretHash};
+use std::sync::Arc;
 use tenet_api::store::v1 as api;
 use tenet_service::Fault;
 use tonic::{Request, Status};
@@ -10,27 +11,30 @@ use tonic::{Request, Status};
 /// The metadata that says who calls.
 pub const SECRET: &str = "tenet-store-secret";
 
-/// The caller and what it asks for.
-pub(super) fn split<T>(request: Request<T>) -> Result<(SecretHash, T), Status> {
-    let secret = request.metadata().get(SECRET).map(|value| SecretHash::of(value.as_encoded_bytes()));
-    let secret = secret.ok_or_else(|| {
-        Status::from(Fault::unauthenticated(format!(
-            "The metadata {SECRET:?} is missing: it says which service calls."
-        )))
-    })?;
-    Ok((secret, request.into_inner()))
-}
-
 impl StoreService {
+    /// The caller and what it asks for. A secret that nobody is known by may be newer than what is known.
+    pub(super) async fn split<T>(&self, request: Request<T>) -> Result<(SecretHash, T), Status> {
+        let secret = request.metadata().get(SECRET).map(|value| SecretHash::of(value.as_encoded_bytes()));
+        let secret = secret.ok_or_else(|| {
+            Status::from(Fault::unauthenticated(format!(
+                "The metadata {SECRET:?} is missing: it says which service calls."
+            )))
+        })?;
+        if !self.catalogue().knows(secret) {
+            self.look_for_strangers().await;
+        }
+        Ok((secret, request.into_inner()))
+    }
+
     /// The collection that is asked for, if it is the caller's.
     pub(super) fn collection(
         &self,
         caller: SecretHash,
         asked: Option<&api::Collection>,
         field: &str,
-    ) -> Result<&Known, Status> {
+    ) -> Result<Arc<Known>, Status> {
         let asked = asked.ok_or_else(|| fault::missing(field))?;
-        let found = self.catalogue.collection(caller, &asked.namespace, &asked.name);
+        let found = self.catalogue().collection(caller, &asked.namespace, &asked.name).cloned();
         found.map_err(|refused| fault::refused(refused, &asked.namespace, Some(&asked.name)))
     }
 
@@ -40,7 +44,7 @@ impl StoreService {
         caller: SecretHash,
         asked: Option<api::Record>,
         field: &str,
-    ) -> Result<(&Known, bytes::Bytes), Status> {
+    ) -> Result<(Arc<Known>, bytes::Bytes), Status> {
         let asked = asked.ok_or_else(|| fault::missing(field))?;
         let known = self.collection(caller, asked.collection.as_ref(), &format!("{field}.collection"))?;
         crate::name::record_id(&asked.id)

@@ -43,6 +43,7 @@ impl StoreService {
     }
 
     async fn read_range(&self, record: RecordKey, range: api::KeyRange) -> Result<api::GetResponse, Status> {
+        self.owner.touched(&record);
         let scan = Scan {
             items: MAX_ITEMS,
             bytes: MAX_ANSWER,
@@ -68,7 +69,8 @@ impl StoreService {
         caller: SecretHash,
         namespace: &str,
     ) -> Result<api::DescribeResponse, Status> {
-        let found = self.catalogue.collections(caller, namespace);
+        let catalogue = self.catalogue_kept();
+        let found = catalogue.collections(caller, namespace);
         let known = found.map_err(|refused| fault::refused(refused, namespace, None))?;
         let engine = self.owner.engine();
         let describe = async |known: &Known| {
@@ -92,7 +94,7 @@ impl StoreService {
         };
         let mut collections = Vec::with_capacity(known.len());
         for known in known {
-            collections.push(describe(known).await?);
+            collections.push(describe(known.as_ref()).await?);
         }
         Ok(api::DescribeResponse { engine: engine.name().into(), collections })
     }

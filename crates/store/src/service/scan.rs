@@ -9,7 +9,7 @@ use bytes::Bytes;
 use prost::Message;
 use std::time::Duration;
 use tenet_api::store::v1 as api;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -57,6 +57,7 @@ impl StoreService {
         let until = deadline.map(|left| Instant::now() + left.saturating_sub(SPARE));
         let run = Run {
             owner: self.owner.clone(),
+            ending: self.ending(),
             collection: known.id,
             scan: scan.0,
             limit: scan.1,
@@ -131,6 +132,7 @@ fn goes_on_after(scan: &mut Scan, record: Bytes, key: Bytes) {
 /// A scan under way.
 struct Run {
     owner: Owner,
+    ending: watch::Receiver<bool>,
     collection: CollectionId,
     scan: Scan,
     /// 0: no such bound.
@@ -148,6 +150,7 @@ impl Run {
             if pages.send(page).await.is_err()
                 || over
                 || self.until.is_some_and(|until| Instant::now() >= until)
+                || *self.ending.borrow()
             {
                 return;
             }

@@ -12,7 +12,8 @@ use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_api::store::v1 as api;
-use tokio::sync::mpsc;
+use tenet_service::Fault;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -66,7 +67,8 @@ impl StoreService {
         self.owner.engine().changes(known.id, from, 1).await.map_err(|error| fault::engine(&error))?;
         let (sender, receiver) = mpsc::channel(AHEAD);
         let record = (!asked.record_id.is_empty()).then(|| Bytes::from(asked.record_id));
-        let run = Run { owner: self.owner.clone(), collection: known.id, record, from };
+        let run =
+            Run { owner: self.owner.clone(), ending: self.ending(), collection: known.id, record, from };
         tokio::spawn(run.send(sender));
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
@@ -74,6 +76,7 @@ impl StoreService {
 
 struct Run {
     owner: Owner,
+    ending: watch::Receiver<bool>,
     collection: CollectionId,
     record: Option<Bytes>,
     from: Cursor,
@@ -88,6 +91,11 @@ impl Run {
             return;
         }
         loop {
+            if *self.ending.borrow() {
+                let ending =
+                    Fault::unavailable("This instance of the store is ending; go on from the last token.");
+                return drop(answers.send(Err(ending.into())).await);
+            }
             let wakes = written.notified();
             let found = self.owner.engine().changes(self.collection, self.from, MAX_CHANGES).await;
             let found = match found {
@@ -118,6 +126,7 @@ impl Run {
                     () = wakes => {}
                     () = tokio::time::sleep(PAUSE) => {}
                     () = answers.closed() => return,
+                    _ = self.ending.wait_for(|ending| *ending) => {}
                 }
             }
         }

@@ -133,7 +133,7 @@ impl StoreService {
                 Some(Fence { lease: RecordKey { collection: lease.id, id }, token: Version(fence.token) })
             }
         };
-        let changes = changes(asked.changes, known)?;
+        let changes = changes(asked.changes, &known)?;
         self.commit(Commit { collection: known.id, token: Some(token), fence, changes }).await
     }
 

@@ -3,8 +3,9 @@
 use crate::cli::Failed;
 use crate::project;
 use std::path::Path;
-use tenet_contract::{Contract, LoadOptions, Severity, Source};
-use tenet_release::CONFIG_FILE;
+use tenet_contract::{Contract, LoadOptions, STORE_PROTO, Service, Severity, Source};
+use tenet_release::config::Engine;
+use tenet_release::{CONFIG_FILE, Release};
 
 /// Checks the project at `path`, or the contracts below it if it is no project.
 pub fn run(path: &Path) -> Result<(), Failed> {
@@ -13,8 +14,11 @@ pub fn run(path: &Path) -> Result<(), Failed> {
         return contracts_only(folder);
     }
     let release = project::load(path)?;
-    let services = release.config.services.len();
-    println!("ok: {} · {services} services · {}", release.name, summary(&release.contract));
+    let store = release.config.store();
+    // The store comes with Tenet: who wrote three services reads of three.
+    let services = release.config.services.len() - usize::from(store.is_some());
+    let kept = store.map(|store| kept(&release, store.engine)).unwrap_or_default();
+    println!("ok: {} · {services} services · {}{kept}", release.name, summary(&release.contract));
     println!("release {}", release.hash);
     for contract in &release.contract.services {
         let name = &contract.full_name;
@@ -27,6 +31,11 @@ pub fn run(path: &Path) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// What is kept, and in what.
+fn kept(release: &Release, engine: Engine) -> String {
+    format!(" · {} collections in the store ({})", release.collections().len(), engine.name())
 }
 
 fn contracts_only(folder: &Path) -> Result<(), Failed> {
@@ -45,11 +54,11 @@ fn contracts_only(folder: &Path) -> Result<(), Failed> {
 
 fn summary(contract: &Contract) -> String {
     let public = contract.endpoints.iter().filter(|endpoint| endpoint.public).count();
-    format!(
-        "{} contracts · {} methods · {public} public endpoints",
-        contract.services.len(),
-        contract.methods.len()
-    )
+    // The store's own methods come with Tenet too.
+    let own = |service: &&Service| service.file != STORE_PROTO;
+    let methods: usize = contract.services.iter().filter(own).map(|service| service.methods.len()).sum();
+    let contracts = contract.services.iter().filter(own).count();
+    format!("{contracts} contracts · {methods} methods · {public} public endpoints")
 }
 
 /// Whether a `.proto` file is in the folder or one or two levels below it.

@@ -14,9 +14,11 @@ impl Supervisor {
         let traffic: Vec<Child> = self.traffic.take().into_iter().collect();
         let gateways: Vec<Child> = self.gateways.drain(..).chain(self.retiring.drain(..)).collect();
         let instances = self.instances.drain(..).chain(self.leaving.drain(..)).map(|one| one.child).collect();
+        // What services end with may still have to be kept.
+        let stores: Vec<Child> = self.stores.drain(..).map(|store| store.child).collect();
         let console: Vec<Child> = self.console.take().into_iter().collect();
         let mut forced = false;
-        for mut step in [traffic, gateways, instances, console] {
+        for mut step in [traffic, gateways, instances, stores, console] {
             for child in &step {
                 if forced { child.kill() } else { child.ask_to_stop() }
             }

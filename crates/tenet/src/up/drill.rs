@@ -9,6 +9,7 @@
 mod effect;
 mod targets;
 
+use super::child::Child;
 use super::control::{Stage, Words};
 use super::gateways::{START_TIME, zone_of_gateway};
 use super::orders::Tell;
@@ -17,6 +18,7 @@ use super::time_line::{Kind, unix_ms};
 use crate::cli::Failed;
 use crate::drill::{Fault, LONGEST, Means, Reach, Rehearsal};
 use effect::{Effect, Point};
+use std::net::SocketAddr;
 use std::time::Duration;
 use targets::{Member, Members, Targets};
 use tenet_release::Roster;
@@ -26,6 +28,16 @@ use tokio::time::timeout;
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// Longest wait for a command to begin, and for it to go away in the end: it measures before and after.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// One that a drill may mean.
+struct Drilled<'a> {
+    id: &'a str,
+    zone: &'a str,
+    address: SocketAddr,
+    child: &'a Child,
+    /// See [`Member::alone`].
+    alone: bool,
+}
 
 impl Supervisor {
     /// One drill, from the order to the client's hanging up.
@@ -41,7 +53,7 @@ impl Supervisor {
         self.effect(rehearsal, time, &targets).possible().await.map_err(refused)?;
         targets.notes.iter().for_each(|note| tell.say(note));
         tell.stage(Stage::Ready {
-            instances: targets.instances.iter().map(|place| self.instances[*place].plan.id.clone()).collect(),
+            instances: self.chosen(&targets).map(|one| one.id.to_owned()).collect(),
             gateways: targets.gateways.iter().map(|place| self.gateways[*place].spec().id.clone()).collect(),
         });
         match timeout(PATIENCE, words.next()).await {
@@ -119,21 +131,17 @@ impl Supervisor {
 
     fn effect(&self, rehearsal: &Rehearsal, time: Duration, targets: &Targets) -> Effect<'_> {
         let lease = (time + LEASE_MARGIN).min(LONGEST);
-        let instances = targets.instances.iter().map(|place| &self.instances[*place]);
         let children = || {
             let gateways = targets.gateways.iter().map(|place| &self.gateways[*place]);
-            gateways.chain(instances.clone().map(|instance| &instance.child)).collect()
+            gateways.chain(self.chosen(targets).map(|one| one.child)).collect()
         };
         match rehearsal.fault.means(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)) {
             Means::Kill => Effect::Lost(children()),
             Means::Stop => Effect::Paused(children()),
             Means::Restart | Means::Load => Effect::Nothing,
             Means::Instances(fault) => {
-                let point = |instance: &super::services::Instance| Point {
-                    id: instance.plan.id.clone(),
-                    address: instance.address,
-                };
-                Effect::Faulty(instances.map(point).collect(), fault)
+                let point = |one: Drilled<'_>| Point { id: one.id.to_owned(), address: one.address };
+                Effect::Faulty(self.chosen(targets).map(point).collect(), fault)
             }
             Means::Gateways(fault) => {
                 let all = self.gateways.iter().zip(&self.sockets.admin);
@@ -144,29 +152,56 @@ impl Supervisor {
         }
     }
 
+    /// Whom a drill may mean beside gateways, in the order of their places: instances of services, then the store's processes.
+    fn drilled(&self) -> impl Iterator<Item = Drilled<'_>> {
+        let instances = self.instances.iter().map(|one| Drilled {
+            id: &one.plan.id,
+            zone: &one.plan.zone,
+            address: one.address,
+            child: &one.child,
+            alone: false,
+        });
+        let alone = self.store_is_alone();
+        let stores = self.stores.iter().map(move |one| Drilled {
+            id: &one.child.spec().id,
+            zone: one.zone,
+            address: one.listening.address,
+            child: &one.child,
+            alone,
+        });
+        instances.chain(stores)
+    }
+
+    /// Those of them who are meant.
+    fn chosen<'a>(&'a self, targets: &Targets) -> impl Iterator<Item = Drilled<'a>> {
+        let meant = |(place, one)| targets.instances.contains(&place).then_some(one);
+        self.drilled().enumerate().filter_map(meant)
+    }
+
     fn members(&self) -> Members {
-        let instances = self.instances.iter();
         let gateways = self.gateways.iter().enumerate();
         let fixed = Roster::from_config(&self.release.config).services.into_values().flatten();
         Members {
-            instances: instances
-                .map(|one| Member { id: one.plan.id.clone(), zone: one.plan.zone.clone() })
+            instances: self
+                .drilled()
+                .map(|one| Member { id: one.id.to_owned(), zone: one.zone.to_owned(), alone: one.alone })
                 .collect(),
             gateways: gateways
                 .map(|(index, one)| Member {
                     id: one.spec().id.clone(),
                     zone: zone_of_gateway(index).to_owned(),
+                    alone: false,
                 })
                 .collect(),
-            elsewhere: fixed.map(|one| Member { id: one.id, zone: one.zone }).collect(),
+            elsewhere: fixed.map(|one| Member { id: one.id, zone: one.zone, alone: false }).collect(),
         }
     }
 
     /// Waits until everybody serves again; who does not is said, and its keeper goes on trying.
     async fn all_serve(&self, targets: &Targets, tell: &Tell<'_>) {
         let gateways = targets.gateways.iter().map(|place| &self.gateways[*place]);
-        let instances = targets.instances.iter().map(|place| &self.instances[*place].child);
-        for child in gateways.chain(instances) {
+        let instances: Vec<Drilled<'_>> = self.chosen(targets).collect();
+        for child in gateways.chain(instances.iter().map(|one| one.child)) {
             if let Err(reason) = child.ready(START_TIME).await {
                 tell.say(&reason);
             }

@@ -18,6 +18,8 @@ pub struct Planned {
     pub env: BTreeMap<String, String>,
     /// Services it may call.
     pub calls: Vec<String>,
+    /// Whether it keeps something in the store, for which it needs a secret.
+    pub keeps: bool,
 }
 
 /// Every child of every service with a `command`, in the order of names and zones.
@@ -35,6 +37,7 @@ pub fn children(config: &Config) -> Vec<Planned> {
                     words: words.clone(),
                     env: service.env.clone(),
                     calls: service.calls.clone(),
+                    keeps: !service.keeps.is_empty(),
                 });
             }
         }
@@ -59,6 +62,7 @@ mod tests {
             command: Some("bin/run --name 'a b'".into()),
             per_zone: Some(2),
             zones: Some(vec!["x".into(), "y".into()]),
+            keeps: vec!["a.v1.Kept".into()],
             ..Service::default()
         };
         config.services.insert("user-data".into(), service);
@@ -67,6 +71,7 @@ mod tests {
         let ids: Vec<_> = plan.iter().map(|child| child.id.as_str()).collect();
         assert_eq!(ids, ["user-data-x-1", "user-data-x-2", "user-data-y-1", "user-data-y-2"]);
         assert_eq!(plan[0].words, ["bin/run", "--name", "a b"]);
+        assert!(plan[0].keeps);
         assert_eq!(url_variable("user-data"), "TENET_USER_DATA_URL");
     }
 }

@@ -20,6 +20,8 @@ pub enum Ready {
     /// A gateway's admin listener says so. The old and the new process of a restart share the socket, so the answer must come
     /// from the right one.
     Gateway(SocketAddr),
+    /// The same of a store process.
+    Store(SocketAddr),
     /// It answers HTTP, whatever the status: its socket is ours, so connecting proves nothing.
     Answers(SocketAddr),
     /// Nothing: running is serving.
@@ -39,7 +41,7 @@ impl Ready {
             Ready::Connects(address) => TcpStream::connect(address).await.is_ok(),
             Ready::Answers(address) => admin::get(*address, "/").await.is_ok(),
             Ready::Runs => true,
-            Ready::Gateway(address) => {
+            Ready::Gateway(address) | Ready::Store(address) => {
                 let Ok(answer) = admin::get(*address, "/-/status").await else { return false };
                 let from = answer.json().get("pid").and_then(serde_json::Value::as_u64);
                 let right = from.is_none_or(|from| from == u64::from(pid));
@@ -56,7 +58,9 @@ impl fmt::Display for Ready {
             Ready::Connects(address) => {
                 write!(f, "nothing accepts connections on {address}, which it was given as TENET_LISTEN")
             }
-            Ready::Gateway(address) => write!(f, "GET http://{address}/-/ready does not answer 200"),
+            Ready::Gateway(address) | Ready::Store(address) => {
+                write!(f, "GET http://{address}/-/ready does not answer 200")
+            }
             Ready::Answers(address) => write!(f, "http://{address}/ does not answer"),
             Ready::Runs => f.write_str("it does not run"),
         }

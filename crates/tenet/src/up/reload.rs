@@ -5,6 +5,7 @@ use super::gateways::START_TIME;
 use super::orders::Tell;
 use super::plan;
 use super::services::Instance;
+use super::stores;
 use super::supervisor::Supervisor;
 use crate::cli::Failed;
 use bytes::Bytes;
@@ -27,6 +28,7 @@ impl Supervisor {
             tell.say(&format!("nothing to do: release {} serves already", release.hash.short()));
             return Ok(());
         }
+        stores::check_same_engine(&self.release, &release)?;
         let epoch = self.epoch + 1;
         self.dir.keep(&release).map_err(|error| Failed::while_doing("the release cannot be kept", &error))?;
         tell.say(&format!(
@@ -35,24 +37,30 @@ impl Supervisor {
             self.gateways.len()
         ));
         self.prepare(&release).await?;
+        let current = Current { hash: release.hash, epoch };
         let before = std::mem::replace(&mut self.release, release);
-        let fresh = match self.change_instances(tell).await {
+        let changed = match self.change_stores(current, tell).await {
+            Ok(()) => self.change_instances(tell).await,
+            Err(failed) => Err(failed),
+        };
+        let fresh = match changed {
             Ok(fresh) => fresh,
             Err(failed) => {
-                self.release = before;
+                self.go_back(before).await;
                 return Err(failed);
             }
         };
-        let current = Current { hash: self.release.hash, epoch };
         if let Err(failed) = self.publish(current).await {
-            self.release = before;
+            self.go_back(before).await;
             self.take_back(&fresh).await;
             return Err(failed);
         }
         // From here on a gateway that restarts reads the new one: there is no way back, and none is needed.
         self.epoch = epoch;
         self.commit(current, tell).await;
+        self.commit_stores(current, tell).await;
         self.retire_instances().await?;
+        self.retire_stores().await?;
         if let (Some(mut traffic), Some(rps)) = (self.traffic.take(), self.args.traffic) {
             // What it sends is part of the release.
             traffic.stop().await;
@@ -100,6 +108,30 @@ impl Supervisor {
             if let Err(Failed(text)) = self.replace_gateway(index, tell).await {
                 tell.say(&text);
             }
+        }
+    }
+
+    /// The store has what the new release adds before anybody is started who keeps it there.
+    async fn change_stores(&mut self, coming: Current, tell: &Tell<'_>) -> Result<(), Failed> {
+        self.write_prepared(coming)?;
+        self.prepare_stores(&self.release).await?;
+        let running = self.stores.len();
+        self.start_stores(Some(tell)).await?;
+        if self.stores.len() > running {
+            self.write_roster()?;
+        }
+        Ok(())
+    }
+
+    /// Undoes [`Supervisor::change_stores`]. What was declared stays declared, which is no harm.
+    async fn go_back(&mut self, before: Release) {
+        self.release = before;
+        let serving = Current { hash: self.release.hash, epoch: self.epoch };
+        if let Err(Failed(text)) = self.write_prepared(serving) {
+            self.output.say(&text);
+        }
+        if let Err(Failed(text)) = self.retire_stores().await {
+            self.output.say(&text);
         }
     }
 

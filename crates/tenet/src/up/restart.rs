@@ -1,4 +1,5 @@
-//! `tenet restart`: a successor on the same sockets first, then the predecessor drains. No connection is refused.
+//! `tenet restart`: a successor on the same sockets first, then the predecessor drains. No connection is refused. Of an embedded
+//! store there cannot be two: its predecessor ends first, and connections wait meanwhile.
 
 use super::child::Child;
 use super::gateways::START_TIME;
@@ -7,10 +8,13 @@ use super::supervisor::Supervisor;
 use crate::cli::Failed;
 
 impl Supervisor {
-    /// Replaces the gateways one after another, then, if asked, the instances.
+    /// Replaces the gateways and the store's processes one after another, then, if asked, the instances.
     pub async fn restart(&mut self, services: bool, tell: &Tell<'_>) -> Result<(), Failed> {
         for index in 0..self.gateways.len() {
             self.replace_gateway(index, tell).await?;
+        }
+        for index in 0..self.stores.len() {
+            self.replace_store(index, tell).await?;
         }
         if services {
             for index in 0..self.instances.len() {

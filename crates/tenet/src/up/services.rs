@@ -8,6 +8,7 @@ use super::supervisor::Supervisor;
 use crate::cli::Failed;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+use tenet_release::STORE;
 use tenet_release::roster::{Roster, RosterInstance};
 
 /// Time for an instance to accept connections after it was started.
@@ -73,12 +74,19 @@ impl Supervisor {
         }
         env.extend(plan.calls.iter().map(|called| (url_variable(called), private.clone())));
         env.extend(plan.env.clone());
-        let program =
-            Program { words: plan.words.clone(), folder: self.project.clone(), env, sockets: Vec::new() };
+        let program = Program {
+            words: plan.words.clone(),
+            folder: self.project.clone(),
+            env,
+            // The way to the database is the store's alone.
+            hidden: self.url_variable(),
+            sockets: Vec::new(),
+            secret: self.secrets.get(&plan.service).filter(|_| plan.keeps).cloned(),
+        };
         Spec { id: plan.id.clone(), program, ready: Ready::Connects(address), grace: GRACE }
     }
 
-    /// Writes who is there: the instances that run here and those that `tenet.toml` fixes elsewhere. Says whether that changed.
+    /// Writes who is there: the instances and stores that run here and those that `tenet.toml` fixes elsewhere. Says whether that changed.
     ///
     /// Those who are leaving are still reachable; they stay listed where nobody took their name.
     pub fn write_roster(&self) -> Result<bool, Failed> {
@@ -94,6 +102,9 @@ impl Supervisor {
                     version: instance.version.clone(),
                 });
             }
+        }
+        if !self.stores.is_empty() {
+            roster.services.entry(STORE.to_owned()).or_default().extend(self.listed_stores());
         }
         let path = self.dir.roster_path();
         if Roster::read(&path).is_ok_and(|before| before == roster) {

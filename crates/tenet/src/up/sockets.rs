@@ -30,14 +30,18 @@ pub struct Sockets {
 impl Sockets {
     /// Binds them all; the first that cannot be bound is the error.
     pub fn bind(args: &UpArgs) -> Result<Sockets, Failed> {
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Ok(Sockets {
             public: listening(args.listen, "--listen")?,
-            private: listening(loopback, "")?,
-            admin: (0..args.gateways).map(|_| listening(loopback, "")).collect::<Result<_, _>>()?,
+            private: loopback()?,
+            admin: (0..args.gateways).map(|_| loopback()).collect::<Result<_, _>>()?,
             console: listening(args.console, "--console")?,
         })
     }
+}
+
+/// A socket of the system's choice on this machine.
+pub fn loopback() -> Result<Listening, Failed> {
+    listening(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "")
 }
 
 fn listening(address: SocketAddr, flag: &str) -> Result<Listening, Failed> {

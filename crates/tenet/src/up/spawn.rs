@@ -1,6 +1,7 @@
-//! Starting a process: environment, sockets, process group, output.
+//! Starting a process: environment, sockets, secret, process group, output.
 
 use super::output::Output;
+use super::secrets::Secret;
 use command_fds::{CommandFdExt as _, FdMapping};
 use std::io;
 use std::net::TcpListener;
@@ -14,6 +15,9 @@ use tokio::process::{Child, Command};
 /// The first descriptor of handed-over sockets (sd_listen_fds(3)).
 const FIRST_FD: i32 = 3;
 
+/// The variable that names the descriptor of the secret for the store.
+const SECRET_FD: &str = "TENET_STORE_SECRET_FD";
+
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -23,8 +27,12 @@ pub struct Program {
     pub folder: PathBuf,
     /// Additional environment.
     pub env: Vec<(String, String)>,
+    /// A variable of our own environment that is not the child's.
+    pub hidden: Option<String>,
     /// Listening sockets handed over, by name.
     pub sockets: Vec<(&'static str, Arc<TcpListener>)>,
+    /// What it proves itself to the store with; handed over as the descriptor behind the sockets.
+    pub secret: Option<Secret>,
 }
 
 impl Program {
@@ -32,7 +40,7 @@ impl Program {
     pub fn role(folder: PathBuf, arguments: Vec<String>) -> Program {
         let mut words = vec![our_binary()];
         words.extend(arguments);
-        Program { words, folder, env: Vec::new(), sockets: Vec::new() }
+        Program { words, folder, env: Vec::new(), hidden: None, sockets: Vec::new(), secret: None }
     }
 
     /// Starts it in a process group of its own (a Ctrl-C at the terminal reaches only the supervisor), its output copied
@@ -48,14 +56,24 @@ impl Program {
                 command.env_remove(&*name);
             }
         }
+        if let Some(hidden) = &self.hidden {
+            command.env_remove(hidden);
+        }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let mut mappings = Vec::new();
         if !self.sockets.is_empty() {
             let names: Vec<&str> = self.sockets.iter().map(|(name, _)| *name).collect();
             command.env("LISTEN_FDS", names.len().to_string()).env("LISTEN_FDNAMES", names.join(":"));
-            let mut mappings = Vec::new();
             for ((_, socket), child_fd) in self.sockets.iter().zip(FIRST_FD..) {
                 mappings.push(FdMapping { parent_fd: OwnedFd::from(socket.try_clone()?), child_fd });
             }
+        }
+        if let (Some(secret), Ok(place)) = (&self.secret, i32::try_from(mappings.len())) {
+            let child_fd = FIRST_FD + place;
+            command.env(SECRET_FD, child_fd.to_string());
+            mappings.push(FdMapping { parent_fd: secret.pipe()?, child_fd });
+        }
+        if !mappings.is_empty() {
             command.fd_mappings(mappings).map_err(io::Error::other)?;
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -5,12 +5,14 @@ use super::control::Control;
 use super::orders::Signals;
 use super::output::Output;
 use super::ports::Ports;
+use super::secrets::Secrets;
 use super::services::Instance;
 use super::sockets::Sockets;
+use super::stores::Store;
 use super::time_line::TimeLine;
-use super::{announce, build, lock, plan, state};
+use super::{announce, build, plan, state};
 use crate::cli::{Failed, UpArgs};
-use crate::project;
+use crate::{lock, project};
 use std::path::{Path, PathBuf};
 use tenet_release::{Current, Release, ReleaseDir};
 use tokio::task::LocalSet;
@@ -27,6 +29,8 @@ pub struct Supervisor {
     pub time_line: TimeLine,
     pub ports: Ports,
     pub sockets: Sockets,
+    pub secrets: Secrets,
+    pub stores: Vec<Store>,
     pub instances: Vec<Instance>,
     /// Instances that no longer belong but may still be called.
     pub leaving: Vec<Instance>,
@@ -52,7 +56,11 @@ async fn up(args: UpArgs) -> Result<(), Failed> {
         .map_err(|error| Failed::while_doing(&format!("no project at {}", folder.display()), &error))?;
     let dir = ReleaseDir::of_project(&project);
     let run = dir.root().join("run");
-    let _lock = lock::take(&run)?;
+    let _lock = lock::take(&run.join("up.lock"), |pid| {
+        format!(
+            "error: this project is already up (process {pid})\n  hint: `tenet reload` applies changes; stop the other with Ctrl-C first"
+        )
+    })?;
     state::remove(&run);
     let control =
         Control::listen(&run).map_err(|error| Failed::while_doing("cannot listen for orders", &error))?;
@@ -69,6 +77,7 @@ async fn up(args: UpArgs) -> Result<(), Failed> {
     let mut supervisor = Supervisor {
         args,
         project,
+        secrets: Secrets::new(&run),
         run,
         dir,
         release,
@@ -77,6 +86,7 @@ async fn up(args: UpArgs) -> Result<(), Failed> {
         time_line: TimeLine::start(sockets.admin.iter().map(|admin| admin.address).collect()),
         ports: Ports::new(rand::random()),
         sockets,
+        stores: Vec::new(),
         instances: Vec::new(),
         leaving: Vec::new(),
         gateways: Vec::new(),
@@ -115,16 +125,22 @@ async fn load(project: &Path, args: &UpArgs, output: &Output) -> Result<Release,
 
 impl Supervisor {
     async fn start(&mut self) -> Result<(), Failed> {
+        let kept = |error| Failed::while_doing("the release cannot be kept", &error);
+        let current = Current { hash: self.release.hash, epoch: self.epoch };
+        self.dir.keep(&self.release).map_err(kept)?;
+        self.write_prepared(current)?;
+        self.start_stores(None).await?;
+        if !self.stores.is_empty() {
+            // Services may look for what they keep before they serve.
+            self.write_roster()?;
+        }
         let plans = plan::children(&self.release.config);
         if !plans.is_empty() {
             self.output.say(&format!("starting {} instances", plans.len()));
         }
         self.instances = self.start_instances(plans).await?;
         self.write_roster()?;
-        self.dir
-            .keep(&self.release)
-            .and_then(|_| self.dir.switch(Current { hash: self.release.hash, epoch: self.epoch }))
-            .map_err(|error| Failed::while_doing("the release cannot be kept", &error))?;
+        self.dir.switch(current).map_err(kept)?;
         self.output.say(&format!("starting {} gateways and the console", self.sockets.admin.len()));
         self.start_gateways().await?;
         self.start_console().await?;
@@ -143,6 +159,11 @@ impl Supervisor {
             admin: admin.address,
             pid: gateway.pid(),
         });
+        let stores = self.stores.iter().map(|store| state::Instance {
+            id: store.child.spec().id.clone(),
+            address: store.listening.address,
+            pid: store.child.pid(),
+        });
         let instances = self.instances.iter().map(|instance| state::Instance {
             id: instance.plan.id.clone(),
             address: instance.address,
@@ -154,7 +175,7 @@ impl Supervisor {
             private: self.sockets.private.address,
             console: self.sockets.console.address,
             gateways: gateways.collect(),
-            instances: instances.collect(),
+            instances: stores.chain(instances).collect(),
             release: self.release.hash,
             epoch: self.epoch,
         };
@@ -177,6 +198,10 @@ impl Supervisor {
         say(&format!("  private  http://{}  (services call each other here)", sockets.private.address));
         for (gateway, admin) in self.gateways.iter().zip(&sockets.admin) {
             say(&format!("  admin    http://{}/metrics  ({})", admin.address, gateway.spec().id));
+        }
+        for store in &self.stores {
+            let (address, id) = (store.listening.address, &store.child.spec().id);
+            say(&format!("  store    http://{address}/metrics  ({id}, {})", self.engine().name()));
         }
         let tries = announce::tries(&self.release.config, &self.release.contract, sockets.public.address);
         if !tries.is_empty() {

@@ -1,4 +1,5 @@
-//! The smallest HTTP/1.1 service: answers every request with its own environment, one thread a connection. Started with
+//! The smallest HTTP/1.1 service: answers every request with its own environment, and `/secret` with its secret for the store, one
+//! thread a connection. Started with
 //! `TENET_FAULT_POINTS=true` it has fault points as services of the SDK have them.
 
 use serde_json::{Value, json};
@@ -14,20 +15,37 @@ static FAULTS: Mutex<Option<(Value, Instant)>> = Mutex::new(None);
 /// Serves at `TENET_LISTEN` until it is killed; without one there is nothing to serve.
 pub fn run() {
     let Ok(address) = std::env::var("TENET_LISTEN") else { return };
+    let secret = secret();
     let listener = TcpListener::bind(&address).unwrap();
     println!("serving at {address}");
     for stream in listener.incoming().map_while(Result::ok) {
-        thread::spawn(move || serve(&stream));
+        let secret = secret.clone();
+        thread::spawn(move || serve(&stream, &secret));
     }
 }
 
-fn serve(stream: &TcpStream) {
-    let ours = std::env::vars().filter(|(name, _)| name.starts_with("TENET_") || name == "COLOUR");
+/// What the supervisor hands to a service that keeps something: read to its end, once.
+fn secret() -> String {
+    let mut secret = String::new();
+    if let Ok(descriptor) = std::env::var("TENET_STORE_SECRET_FD") {
+        std::fs::File::open(format!("/proc/self/fd/{descriptor}"))
+            .unwrap()
+            .read_to_string(&mut secret)
+            .unwrap();
+    }
+    secret
+}
+
+fn serve(stream: &TcpStream, secret: &str) {
+    let shown = |name: &str| name.starts_with("TENET_") || matches!(name, "COLOUR" | "DATABASE_URL");
+    let ours = std::env::vars().filter(|(name, _)| shown(name));
     let environment: String = ours.map(|(name, value)| format!("{name}={value}\n")).collect();
     let mut reader = BufReader::new(stream);
     while let Some((line, body)) = request(&mut reader) {
         let (status, body) = if line.contains(" /-/faults ") {
             point(&line, &body)
+        } else if line.contains("/secret ") {
+            (200, secret.to_owned())
         } else {
             match fault() {
                 Value::Null => (200, environment.clone()),

@@ -63,6 +63,39 @@ impl Project {
         project
     }
 
+    /// The same, with contracts of two collections, of which the service keeps these.
+    pub fn keeping(zones: &[&str], keeps: &[&str]) -> Project {
+        let project = Project::new(zones);
+        let folder = project.0.path().join("proto/notes/v1");
+        std::fs::create_dir_all(&folder).unwrap();
+        project.keep(keeps);
+        project
+    }
+
+    /// Writes contracts and configuration for a service that keeps these: a message that nobody keeps is no collection.
+    pub fn keep(&self, keeps: &[&str]) {
+        let message = |name: &&str| {
+            let option = "option (tenet.policy.v1.collection) = { key: \"id\" };";
+            format!("message {name} {{ {option} string id = 1; string text = 2; }}\n")
+        };
+        let head = "syntax = \"proto3\";\npackage notes.v1;\nimport \"tenet/policy/v1/policy.proto\";\n";
+        let text = head.to_owned() + &keeps.iter().map(message).collect::<String>();
+        std::fs::write(self.0.path().join("proto/notes/v1/notes.proto"), text).unwrap();
+        let names: Vec<String> = keeps.iter().map(|name| format!("notes.v1.{name}")).collect();
+        let config = self.config();
+        let others = config.lines().filter(|line| !line.starts_with("keeps = "));
+        let mut lines: Vec<String> = others.map(str::to_owned).collect();
+        let place = lines.iter().position(|line| line == "[services.web]").unwrap();
+        if !keeps.is_empty() {
+            lines.insert(place + 1, format!("keeps = {names:?}"));
+        }
+        self.write(&(lines.join("\n") + "\n"));
+    }
+
+    pub fn state_dir(&self) -> PathBuf {
+        self.0.path().join(".tenet")
+    }
+
     pub fn path(&self) -> &str {
         self.0.path().to_str().unwrap()
     }
@@ -103,9 +136,15 @@ pub struct Up {
 
 impl Up {
     pub fn start(project: &Project, more: &[&str]) -> Up {
+        Up::start_with(project, more, &[])
+    }
+
+    /// With these variables in its environment.
+    pub fn start_with(project: &Project, more: &[&str], env: &[(&str, &str)]) -> Up {
         let mut process =
             command(&["up", project.path(), "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"])
                 .args(more)
+                .envs(env.iter().copied())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()

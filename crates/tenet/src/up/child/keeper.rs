@@ -73,8 +73,8 @@ impl Keeper {
         };
         let text = format!("{words}{times}; starting again in {} ms", wait.as_millis());
         self.output.note(&self.spec.id, &text);
-        // The console notices by itself that a role cannot be reached; of an instance nobody else knows.
-        if matches!(self.spec.ready, Ready::Connects(_)) {
+        // The console notices by itself that a role cannot be reached; of an instance, or the store, nobody else knows.
+        if matches!(self.spec.ready, Ready::Connects(_) | Ready::Store(_)) {
             self.time_line.tell(Kind::InstanceDown, &self.spec.id, &text);
         }
         self.last_words = Some(words.clone());

@@ -15,6 +15,8 @@ pub struct Member {
     pub id: String,
     /// Its zone.
     pub zone: String,
+    /// There can be no second one, so that it does not belong to a zone: it is meant only by its name.
+    pub alone: bool,
 }
 
 /// Who there is.
@@ -70,7 +72,8 @@ pub fn choose(fault: &Fault, members: &Members) -> Result<Targets, String> {
 
 fn in_zone(zone: &str, members: &Members, processes: bool) -> Result<Targets, String> {
     let places = |among: &[Member]| -> Vec<usize> {
-        among.iter().enumerate().filter(|(_, member)| member.zone == zone).map(|(place, _)| place).collect()
+        let meant = |member: &Member| member.zone == zone && !member.alone;
+        among.iter().enumerate().filter(|(_, member)| meant(member)).map(|(place, _)| place).collect()
     };
     let (instances, mut gateways) = (places(&members.instances), places(&members.gateways));
     let elsewhere = places(&members.elsewhere).len();
@@ -88,6 +91,9 @@ fn in_zone(zone: &str, members: &Members, processes: bool) -> Result<Targets, St
         }
         if elsewhere > 0 {
             notes.push(format!("{elsewhere} instances of zone {zone} do not run here and stay as they are"));
+        }
+        for member in members.instances.iter().filter(|member| member.alone && member.zone == zone) {
+            notes.push(format!("{} is not meant: there is only one, on one folder", member.id));
         }
     } else {
         // The network is slowed from all gateways' side; none of them is a target itself.
@@ -116,12 +122,17 @@ mod tests {
     use super::*;
 
     fn member(id: &str, zone: &str) -> Member {
-        Member { id: id.into(), zone: zone.into() }
+        Member { id: id.into(), zone: zone.into(), alone: id == "store-1" }
     }
 
     fn members() -> Members {
         Members {
-            instances: vec![member("web-a-1", "a"), member("web-b-1", "b"), member("web-c-1", "c")],
+            instances: vec![
+                member("web-a-1", "a"),
+                member("web-b-1", "b"),
+                member("web-c-1", "c"),
+                member("store-1", "a"),
+            ],
             gateways: vec![member("gateway-1", "a"), member("gateway-2", "b")],
             elsewhere: vec![member("old-1", "c"), member("old-2", "far")],
         }
@@ -144,6 +155,7 @@ mod tests {
         let lose = |zone: &str| Fault::LoseZone { zone: zone.into() };
         check(&lose("b"), Ok((&[1], &[1], "")));
         check(&lose("c"), Ok((&[2], &[], "zone c has no gateway")));
+        check(&lose("a"), Ok((&[0], &[0], "store-1 is not meant")));
         check(&lose("c"), Ok((&[2], &[], "1 instances of zone c do not run here")));
         check(&lose("d"), Err("no zone is called `d`; there are `a`, `b`, `c`, `far`"));
         check(&lose("far"), Err("no zone is called `far`"));
@@ -156,11 +168,12 @@ mod tests {
     fn one_is_found_by_its_name_and_gateways_only_where_processes_are_meant() {
         let hang = |id: &str| Fault::HangInstance { instance: id.into() };
         check(&hang("web-a-1"), Ok((&[0], &[], "")));
+        check(&hang("store-1"), Ok((&[3], &[], "")));
         check(&hang("gateway-2"), Ok((&[], &[1], "")));
         check(&hang("web-a-2"), Err("did you mean `web-a-1`"));
         check(&hang("old-1"), Err("does not run here"));
         check(&Fault::BlackHole { instance: "gateway-2".into() }, Err("no instance is called"));
-        check(&Fault::RollingRestart, Ok((&[0, 1, 2], &[0, 1], "")));
+        check(&Fault::RollingRestart, Ok((&[0, 1, 2, 3], &[0, 1], "")));
         check(&Fault::Overload { times: 3.0 }, Ok((&[], &[], "")));
     }
 }

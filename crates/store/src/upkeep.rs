@@ -1,0 +1,42 @@
+//! What an engine must be told to do now and then, for as long as it is served: removing what is past its time.
+
+use crate::engine::Engine;
+use crate::service::TOKEN_LIFE;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Between two rounds: what expired is not served in any case, so this is only how long its room stays taken.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Between two rounds where there was more to do than one may: those who write get their turn.
+const BREATH: Duration = Duration::from_millis(20);
+/// Most that one round removes of each kind. The embedded engine writes nothing else meanwhile, some 10 ms.
+const LIMIT: usize = 500;
+/// After a round that failed.
+const FAILED_PAUSE: Duration = Duration::from_secs(5);
+/// A write whose token was good when it was looked at may wait for its turn this long before it is carried out.
+const TOKEN_MARGIN: Duration = Duration::from_secs(300);
+
+/// Does it until it is dropped. Several processes over one engine may do it at once.
+pub async fn keep_up(engine: Arc<dyn Engine>) {
+    let mut failed = false;
+    loop {
+        let round = engine.upkeep(TOKEN_LIFE + TOKEN_MARGIN, LIMIT).await;
+        let pause = match round {
+            Ok(done) if done.more => BREATH,
+            // Processes that began together must not go on together.
+            Ok(_) => PAUSE.mul_f64(rand::random_range(0.5..1.5)),
+            Err(error) => {
+                // Said once: an engine that is away says so to every call.
+                if !failed {
+                    tracing::warn!("what is past its time stays for now: {error}");
+                }
+                failed = true;
+                sleep(FAILED_PAUSE).await;
+                continue;
+            }
+        };
+        failed = false;
+        sleep(pause).await;
+    }
+}
