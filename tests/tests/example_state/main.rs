@@ -61,7 +61,7 @@ fn nothing_is_lost(project: &Project, mut blow: impl FnMut(&Up)) {
                 scope.spawn(move || Writer::run(public, number, done, ends))
             })
             .collect();
-        let _end = Ends(&ends);
+        let end = Ends(&ends);
         let flows = || {
             let goal = done.load(Ordering::Relaxed) + BETWEEN;
             eventually("writes to be acknowledged", || (done.load(Ordering::Relaxed) >= goal).then_some(()));
