@@ -62,7 +62,7 @@ impl Kept {
 
     fn record(&self, collection: &str, id: &str) -> Option<api::Record> {
         let collection = api::Collection { namespace: self.namespace.into(), name: collection.into() };
-        Some(api::Record { collection: Some(collection), id: KeyBuilder::new().text(id).finish().into() })
+        Some(api::Record { collection: Some(collection), id: KeyBuilder::new().text(id).finish() })
     }
 
     pub fn put(&self, collection: &str, id: &str, value: &str) -> Result<u64, Status> {
