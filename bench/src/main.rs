@@ -30,6 +30,10 @@ mod template;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// That of the product's binary: what the bench runs of the product within itself is to cost what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a step answers: nothing, or a message for the one at the terminal.
 type Outcome<T = ()> = Result<T, String>;
 

@@ -70,7 +70,10 @@ fn encode(cpu_utilization: f64, application_utilization: f64) -> HeaderValue {
     let report = Report { cpu_utilization, application_utilization, ..Report::default() };
     let text = STANDARD_NO_PAD.encode(report.to_bytes());
     // Base64 is always a header value.
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    // No secret, but never to be indexed: HPACK's table would fill with reports of the past, and every answer walk through them.
+    value.set_sensitive(true);
+    value
 }
 
 #[cfg(test)]
