@@ -4,6 +4,7 @@ use super::indexes::Through;
 use super::{Answers, StoreService, answer, fault, read};
 use crate::catalogue::SecretHash;
 use crate::engine::{Bound, Engine, Scan, ScanOf};
+use crate::metrics::Call;
 use crate::name::{CollectionId, RecordKey};
 use crate::owner::Owner;
 use bytes::Bytes;
@@ -150,7 +151,9 @@ impl Run {
     async fn send(mut self, pages: mpsc::Sender<Result<api::ScanPage, Status>>, begins: bool) {
         let mut first = begins;
         loop {
-            let page = self.page(std::mem::take(&mut first)).await;
+            let owner = self.owner.clone();
+            let page = self.page(std::mem::take(&mut first));
+            let page = owner.metrics().counted(self.collection, Call::Scan, page).await;
             let over = page.as_ref().map_or(true, |page| page.next.is_empty());
             if pages.send(page).await.is_err()
                 || over

@@ -84,6 +84,7 @@ struct Run {
 
 impl Run {
     async fn send(mut self, answers: mpsc::Sender<Result<api::WatchResponse, Status>>) {
+        let _open = self.owner.metrics().watch(self.collection);
         let written: Arc<tokio::sync::Notify> = self.owner.written();
         let mut told = tokio::time::Instant::now();
         // The token first: whoever is cut off before the first change knows where it began.
