@@ -74,9 +74,16 @@ impl StoreService {
                 left = left.max(done);
             }
         }
+        let mut is_lost = false;
         for known in catalogue.all() {
             let indexes = looked_at.remove(&known.id).unwrap_or_default();
+            let wanted = known.typed.as_ref().map_or(0, |typed| typed.indexes.len());
+            is_lost |= indexes.iter().filter(|index| index.phase != Phase::Removing.said()).count() < wanted;
             self.owner.metrics().of(known.id, |row| row.set_indexes(indexes));
+        }
+        if is_lost {
+            // What is served here is being removed, or gone: it may be elsewhere by now.
+            self.follow_indexes().await?;
         }
         Ok(left)
     }
