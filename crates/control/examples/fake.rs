@@ -1,7 +1,7 @@
 //! The console over two made-up gateways, to look at it without a fleet:
 //! `cargo run -p tenet-control --example fake -- 127.0.0.1:8081`.
 //!
-//! With `--quiet` the gateways serve nothing; with `--flap` the second one goes away for ten seconds in every thirty.
+//! With `--quiet` the gateways serve nothing; with `--flap` the second one goes away for ten seconds in every thirty; with `--no-store` nothing is kept.
 
 #[path = "fake/store.rs"]
 mod store;
