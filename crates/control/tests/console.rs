@@ -142,7 +142,7 @@ async fn a_store_that_a_gateway_knows_is_followed_and_its_death_is_told() {
     let console = console(&[&one]);
     until(&console, "no store", |live| live["processes"][0]["up"] == true && live["store"].is_null()).await;
     one.know("store", "store-1", store.address);
-    store.keep("postgres", "");
+    store.keep("postgres");
     let live = until(&console, "the store is seen", |live| live["store"]["engine"] == "postgres").await;
     let roles: Vec<_> =
         live["processes"].as_array().unwrap().iter().map(|process| &process["role"]).collect();

@@ -42,7 +42,8 @@ const TELEMETRY: [(&str, Shape); 2] = [
 
 /// gRPC's own methods, and those of telemetry where it is served; exempt from admission and from fault points.
 pub(crate) fn standard(served: &[&str]) -> Vec<Method> {
-    let is_served = |(name, _): &(&str, Shape)| name.split('/').next().is_some_and(|name| served.contains(&name));
+    let is_served =
+        |(name, _): &(&str, Shape)| name.split('/').next().is_some_and(|name| served.contains(&name));
     let all = STANDARD.into_iter().chain(TELEMETRY.into_iter().filter(is_served));
     all.map(|(name, shape)| Method { name: name.to_owned(), shape, priority: Priority::Exempt }).collect()
 }

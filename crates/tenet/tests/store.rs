@@ -206,7 +206,10 @@ fn a_service_that_is_not_run_here_has_its_secret_in_a_file_that_stays() {
     let mut secrets = Vec::new();
     for turn in ["first", "second"] {
         let mut up = Up::start(&project, &[]);
-        let said = format!("other-one keeps something and is not run here: it needs TENET_STORE_SECRET_FILE={}", path.canonicalize().unwrap().display());
+        let said = format!(
+            "other-one keeps something and is not run here: it needs TENET_STORE_SECRET_FILE={}",
+            path.canonicalize().unwrap().display()
+        );
         assert!(up.output().contains(&said), "{said}: {}", up.output());
         let secret = std::fs::read_to_string(&path).unwrap();
         let other = Kept::at(store(&up, 1), &secret).asking_for("other-one");

@@ -80,11 +80,24 @@ fn store(second: u64, quiet: bool, dice: &mut Dice) -> Store {
     let users = StoreCollection {
         namespace: "accounts".into(),
         collection: "users".into(),
-        calls: vec![kind("get", calls, 300e3), kind("put", calls / 8, 2.4e6), kind("scan", calls / 40, 1.2e6)],
-        commits: vec![tally("done", calls / 8), tally("conflict", calls / 200), tally("replayed", calls / 300)],
+        calls: vec![
+            kind("get", calls, 300e3),
+            kind("put", calls / 8, 2.4e6),
+            kind("scan", calls / 40, 1.2e6),
+        ],
+        commits: vec![
+            tally("done", calls / 8),
+            tally("conflict", calls / 200),
+            tally("replayed", calls / 300),
+        ],
         items_from_memory: second * calls * 3 / 4,
         items_from_engine: second * calls / 4,
-        size: Some(StoreSize { records: ITEMS, items: ITEMS, bytes: ITEMS * 212, age_ms: 1000 * (second % 60) }),
+        size: Some(StoreSize {
+            records: ITEMS,
+            items: ITEMS,
+            bytes: ITEMS * 212,
+            age_ms: 1000 * (second % 60),
+        }),
         hot_records: vec![
             HotRecord { name: "(\"u7\")".into(), share: 0.17 },
             HotRecord { name: "(\"u1204\")".into(), share: 0.03 },

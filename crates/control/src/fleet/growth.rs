@@ -8,7 +8,8 @@ pub(super) type Tallies = BTreeMap<String, u64>;
 
 /// What was counted since `before`, by name.
 pub(super) fn grown(before: &[Tally], now: &[Tally]) -> Tallies {
-    let known = |name: &str| before.iter().filter(|tally| tally.name == name).map(|tally| tally.count).sum::<u64>();
+    let known =
+        |name: &str| before.iter().filter(|tally| tally.name == name).map(|tally| tally.count).sum::<u64>();
     let more = now.iter().map(|tally| (tally.name.clone(), tally.count.saturating_sub(known(&tally.name))));
     more.filter(|(_, count)| *count > 0).collect()
 }

@@ -59,7 +59,8 @@ impl Processes {
 
     /// Compares the processes of the store that are followed with those that gateways know. While no gateway tells anything, all stay.
     pub(super) fn look_for_stores(&mut self, now_unix_ms: i64) -> Change {
-        let is_gateway = |told: &&Snapshot| told.process.as_ref().is_some_and(|process| process.role == GATEWAY);
+        let is_gateway =
+            |told: &&Snapshot| told.process.as_ref().is_some_and(|process| process.role == GATEWAY);
         let told: Vec<&Snapshot> = self.latest().into_iter().filter(is_gateway).collect();
         if told.is_empty() {
             return Change::default();
@@ -209,7 +210,11 @@ impl Processes {
             all.filter(move |(_, followed)| (followed.role == STORE) == store)
         };
         let own = self.all.iter().filter(|(address, _)| *address == OWN);
-        others(false).chain(others(true)).chain(own).map(|(address, followed)| followed.view(address, now_unix_ms)).collect()
+        others(false)
+            .chain(others(true))
+            .chain(own)
+            .map(|(address, followed)| followed.view(address, now_unix_ms))
+            .collect()
     }
 }
 

@@ -76,12 +76,7 @@ impl Stores {
     }
 
     /// The store over the window that ends with `second`, and as those with these latest seconds have it now. None: there was never one.
-    pub(super) fn view(
-        &self,
-        second: i64,
-        window_seconds: u32,
-        latest: &[&Snapshot],
-    ) -> Option<view::Store> {
+    pub(super) fn view(&self, second: i64, window_seconds: u32, latest: &[&Snapshot]) -> Option<view::Store> {
         if !self.seen {
             return None;
         }
@@ -142,9 +137,9 @@ impl Second {
         }
         for now in &now.collections {
             let all = before.into_iter().flat_map(|before| &before.collections);
-            let before = all.into_iter().find(|other| {
-                (&other.namespace, &other.collection) == (&now.namespace, &now.collection)
-            });
+            let before = all
+                .into_iter()
+                .find(|other| (&other.namespace, &other.collection) == (&now.namespace, &now.collection));
             let name = name(now);
             if self.collections.len() < COLLECTIONS_MAX || self.collections.contains_key(&name) {
                 self.collections.entry(name).or_default().add_growth(before, now);

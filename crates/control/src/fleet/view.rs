@@ -5,10 +5,10 @@ mod upstream;
 
 use super::subjects::EndpointKey;
 use serde::Serialize;
+pub(crate) use store::{Store, StoreCalls, StoreCollection, StoreIndex, StoreOperation, StoreSize};
 use tenet_api::telemetry::v1 as wire;
 use tenet_error::Code;
 use tenet_telemetry::CounterId;
-pub(crate) use store::{Store, StoreCalls, StoreCollection, StoreIndex, StoreOperation, StoreSize};
 pub(crate) use upstream::{Capacity, Upstream};
 
 /// What a page needs once.

@@ -2,11 +2,12 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tenet_api::telemetry::v1::Store;
 use tenet_error::Code;
 use tenet_telemetry::{
-    Collector, EndpointName, InstanceView, Key, Names, ProcessInfo, Recorder, Sample, keep_time, watch_service,
+    Collector, EndpointName, InstanceView, Key, Names, ProcessInfo, Recorder, Sample, keep_time,
+    watch_service,
 };
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -66,9 +67,15 @@ impl Gateway {
         }]);
     }
 
-    /// Says what it did as a process of the store.
-    pub fn keep(&self, engine: &str, problem: &str) {
-        self.collector.set_store(Store { engine: engine.into(), problem: problem.into(), ..Store::default() });
+    /// Says that it is a process of the store, in every second from now on.
+    pub fn keep(&self, engine: &'static str) {
+        let collector = Arc::clone(&self.collector);
+        tokio::spawn(async move {
+            loop {
+                collector.set_store(Store { engine: engine.into(), ..Store::default() });
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
     }
 
     /// Ends every connection, and answers no new one.

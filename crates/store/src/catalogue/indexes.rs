@@ -81,7 +81,8 @@ impl<'e> Indexes<'e> {
 
     /// The latest rows of an index that there are.
     fn latest(&self, of: &CollectionName, index: &Index) -> Option<(u32, CollectionId)> {
-        let rows = self.there.iter().filter_map(|(id, known)| Some((generation_of(of, index, &known.name)?, *id)));
+        let rows =
+            self.there.iter().filter_map(|(id, known)| Some((generation_of(of, index, &known.name)?, *id)));
         rows.max()
     }
 

@@ -45,10 +45,10 @@ impl Metrics {
             bytes: size.bytes,
             age_ms: u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
-        let hot = row.hottest().into_iter().map(|hot| wire::HotRecord {
-            name: self.record_name(row, &hot.record),
-            share: hot.share,
-        });
+        let hot = row
+            .hottest()
+            .into_iter()
+            .map(|hot| wire::HotRecord { name: self.record_name(row, &hot.record), share: hot.share });
         wire::StoreCollection {
             namespace: row.name.namespace.to_string(),
             collection: row.name.collection.to_string(),

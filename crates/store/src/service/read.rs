@@ -28,7 +28,11 @@ impl StoreService {
         self.owner.metrics().counted(known.id, Call::Get, self.read_record(record, asked)).await
     }
 
-    async fn read_record(&self, record: RecordKey, asked: api::GetRequest) -> Result<api::GetResponse, Status> {
+    async fn read_record(
+        &self,
+        record: RecordKey,
+        asked: api::GetRequest,
+    ) -> Result<api::GetResponse, Status> {
         let max_age = asked.consistency.and_then(|asked| asked.max_age);
         let max_age = max_age.map(|age| terms::duration(&age, "consistency.max_age")).transpose()?;
         if asked.keys.is_empty() {

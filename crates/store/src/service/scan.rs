@@ -150,10 +150,10 @@ struct Run {
 impl Run {
     async fn send(mut self, pages: mpsc::Sender<Result<api::ScanPage, Status>>, begins: bool) {
         let mut first = begins;
+        let (owner, collection) = (self.owner.clone(), self.collection);
         loop {
-            let owner = self.owner.clone();
             let page = self.page(std::mem::take(&mut first));
-            let page = owner.metrics().counted(self.collection, Call::Scan, page).await;
+            let page = owner.metrics().counted(collection, Call::Scan, page).await;
             let over = page.as_ref().map_or(true, |page| page.next.is_empty());
             if pages.send(page).await.is_err()
                 || over

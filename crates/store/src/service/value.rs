@@ -91,7 +91,10 @@ impl StoreService {
             typed: None,
             changes: vec![change],
         };
-        self.owner.metrics().counted(known.id, Call::WriteValue, self.commit(&known, commit, typed::of_value)).await
+        self.owner
+            .metrics()
+            .counted(known.id, Call::WriteValue, self.commit(&known, commit, typed::of_value))
+            .await
     }
 }
 

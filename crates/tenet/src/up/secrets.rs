@@ -189,6 +189,9 @@ mod tests {
         assert_eq!(known.0["accounts"], [SecretHash::of(first.as_bytes())]);
         std::fs::write(&path, "hush").unwrap();
         let Failed(text) = make().unwrap_err();
-        assert!(text.contains("found 4 bytes") && text.contains("accounts") && !text.contains("hush"), "{text}");
+        assert!(
+            text.contains("found 4 bytes") && text.contains("accounts") && !text.contains("hush"),
+            "{text}"
+        );
     }
 }

@@ -112,7 +112,8 @@ async fn calls_with_one_idempotency_key_are_one_charge() {
     let kept = Kept::start().await;
     let mut addresses = Vec::new();
     for _ in 0..2 {
-        addresses.push(serve_at(tenet_example_feed::payments::service(&kept.seen_by("payments")).unwrap()).await);
+        addresses
+            .push(serve_at(tenet_example_feed::payments::service(&kept.seen_by("payments")).unwrap()).await);
     }
     let client = |number: usize| {
         PaymentsClient::new(channel_to(format!("http://{}", addresses[number]).parse().unwrap()))

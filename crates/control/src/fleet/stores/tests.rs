@@ -97,12 +97,8 @@ fn of_what_is_so_now_the_freshest_is_told_and_what_is_held_is_added_up() {
         ..users(&[], 0)
     };
     let one = told(size(7, 900), vec![hot("a", 0.3), hot("b", 0.1)], vec![index("x", "BUILDING", 5)], 2);
-    let two = told(
-        size(8, 100),
-        vec![hot("b", 0.4)],
-        vec![index("x", "BUILDING", 9), index("y", "READY", 0)],
-        1,
-    );
+    let two =
+        told(size(8, 100), vec![hot("b", 0.4)], vec![index("x", "BUILDING", 9), index("y", "READY", 0)], 1);
     let (one, mut two) = (snapshot("store-1", 1, one), snapshot("store-2", 1, two));
     two.store.as_mut().unwrap().problem = "connection refused".into();
     let mut stores = Stores::default();
@@ -123,10 +119,8 @@ fn of_what_is_so_now_the_freshest_is_told_and_what_is_held_is_added_up() {
 fn there_is_a_bound_on_collections() {
     let mut stores = Stores::default();
     let mut told = snapshot("store-1", 1, users(&[1], 1));
-    let collection = |number: usize| wire::StoreCollection {
-        collection: format!("c{number:04}"),
-        ..users(&[1], 1)
-    };
+    let collection =
+        |number: usize| wire::StoreCollection { collection: format!("c{number:04}"), ..users(&[1], 1) };
     told.store.as_mut().unwrap().collections = (0..2 * COLLECTIONS_MAX).map(collection).collect();
     stores.absorb(1, None, &told);
     assert_eq!(stores.view(1, 1, &[&told]).unwrap().collections.len(), COLLECTIONS_MAX);
