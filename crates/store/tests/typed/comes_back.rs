@@ -14,7 +14,9 @@ const MANY: i64 = 300;
 pub async fn has_fresh_rows(engine: Arc<dyn Engine>) {
     let stage = Stage::new(engine, Some(&[ONE_SIZE])).await;
     let batch: Vec<_> = (0..MANY).map(|n| shirt(&format!("{n:04}"), "red", n)).collect();
-    futures_util::future::try_join_all(batch.iter().map(|shirt| stage.put(shirt))).await.unwrap();
+    for some in batch.chunks(50) {
+        futures_util::future::try_join_all(some.iter().map(|shirt| stage.put(shirt))).await.unwrap();
+    }
     for turn in 1..4 {
         stage.service.take_over(namespaces(Some(&[]))).await.unwrap();
         // Its old value stays in the rows that are being removed.
