@@ -101,16 +101,19 @@ export function standing(store, processes) {
 }
 
 /**
- * The indexes of a collection in a few words, and whether one of them cannot go on.
+ * The indexes of a collection in a few words, in all that is known of those that are not ready, and whether one of them cannot go on.
  * @param {StoreCollection} collection
  */
 export function indexWords({ indexes, size }) {
-  if (indexes.length === 0) return { words: '–', tone: '' };
+  if (indexes.length === 0) return { words: '–', tone: '', title: 'It has none' };
+  const title = indexes.map((index) => `${index.name} ${index.problem || progress(index, size?.items)}`).join('\n');
   const stuck = indexes.find(({ problem }) => problem);
-  if (stuck) return { words: `${stuck.name} stuck`, tone: 'short' };
+  if (stuck) return { words: `${stuck.name} stuck`, tone: 'short', title };
   const working = indexes.find(({ state }) => state !== 'READY');
-  if (working) return { words: `${working.name} ${progress(working, size?.items)}`, tone: 'strong' };
-  return { words: `${indexes.length} ready`, tone: '' };
+  if (!working) return { words: `${indexes.length} ready`, tone: '', title };
+  const { name, state, items_done } = working;
+  if (state === 'REMOVING') return { words: `${name} removing`, tone: 'strong', title };
+  return { words: size?.items ? `${name} ${share(Math.min(items_done, size.items), size.items)}` : `${name} building`, tone: 'strong', title };
 }
 
 /**

@@ -120,7 +120,7 @@ describe('the page', { skip }, () => {
       'Engine commit 2.00 ms p99 9.00 ms', 'Conflicts 0.80 /s 4.00 % of commits', 'Retries 0.20 /s answered once', 'Refused 0 /s no engine failures',
     ]);
     assert.deepEqual(await text('.collections tbody tr:first-child td'), [
-      '120', '0', '20.0', '500 µs', '3.00 ms', '75.0 %', '0.80', '0', '1000', '250 KiB', '("u7") 21.0 %', 'by-handle building, 25.0 %', '1 watches · 0 leases',
+      '120', '0', '20.0', '500 µs', '3.00 ms', '75.0 %', '0.80', '0', '1000', '250 KiB', '("u7") 21.0 %', 'by-handle 25.0 %', '1 watches · 0 leases',
     ]);
     assert.deepEqual((await text('.operations tbody tr')).slice(0, 3), ['read 20.0 400 µs 2.00 ms 8.00 ms 1.20 4 0', 'commit 10.0 2.00 ms 9.00 ms 20.0 ms 2.50 9 0', 'scan 0 – – – – – 0']);
     const button = page.locator('.collections tbody button').first();

@@ -57,9 +57,15 @@ test('an index tells how far it is, of as many as there are, and why it does not
   assert.equal(progress(index({ items_done: 2000 }), 1000), 'building, 100 %');
   assert.equal(progress(index({ state: 'READY', items_left_out: 3 }), 1000), 'ready, 3 left out');
   assert.match(progress(index({ state: 'REMOVING' }), 1000), /^removing what is left/);
-  const words = (indexes) => indexWords(collection({ indexes, size: { items: 1000 } }));
-  assert.deepEqual(words([]), { words: '–', tone: '' });
-  assert.deepEqual(words([index({ state: 'READY' }), index({ state: 'READY' })]), { words: '2 ready', tone: '' });
-  assert.deepEqual(words([index({ state: 'READY' }), index({})]), { words: 'by-handle building, 25.0 %', tone: 'strong' });
-  assert.deepEqual(words([index({ problem: 'two have the same' })]), { words: 'by-handle stuck', tone: 'short' });
+  const words = (indexes, items = 1000) => {
+    const said = indexWords(collection({ indexes, size: items ? { items } : null }));
+    return [said.words, said.tone, said.title];
+  };
+  const ready = index({ name: 'by-time', state: 'READY' });
+  assert.deepEqual(words([]), ['–', '', 'It has none']);
+  assert.deepEqual(words([ready]), ['1 ready', '', 'by-time ready']);
+  assert.deepEqual(words([ready, index({})]), ['by-handle 25.0 %', 'strong', 'by-time ready\nby-handle building, 25.0 %']);
+  assert.deepEqual(words([index({})], 0).slice(0, 2), ['by-handle building', 'strong']);
+  assert.deepEqual(words([index({ state: 'REMOVING' })]).slice(0, 2), ['by-handle removing', 'strong']);
+  assert.deepEqual(words([index({ problem: 'two have the same' })]), ['by-handle stuck', 'short', 'by-handle two have the same']);
 });

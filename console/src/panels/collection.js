@@ -20,9 +20,9 @@ export function CollectionDetail({ of, window }) {
     <div class="facts-of">
       <${Facts} title="Calls by kind: rate · median · p99" none="None in this window." rows=${kinds} />
       <${Facts} title="Commits, by outcome" none="None in this window." rows=${commits.map(([name, n]) => [name.replaceAll('_', ' '), perSecond(n)])} />
-      <${Facts} title="Items by key" rows=${[['from memory', perSecond(items_from_memory)], ['from the engine', perSecond(items_from_engine)], ['refused', perSecond(refused)]]} />
+      <${Facts} title="Items by key, from" rows=${[['memory', perSecond(items_from_memory)], ['engine', perSecond(items_from_engine)], ['refused', perSecond(refused)]]} />
       <${Facts} title="Size" none="Not measured yet." rows=${size ? [
-        ['records', count(size.records)], ['items', count(size.items)], ['keys and values', bytes(size.bytes)],
+        ['records', count(size.records)], ['items', count(size.items)], ['bytes', bytes(size.bytes)],
         ['an item', size.items ? bytes(size.bytes / size.items) : '–'], ['measured', `${duration(size.age_ms * 1e6)} ago`],
       ] : []} />
       <${Facts} title="Hottest records, share of accesses" none="None stands out." rows=${hot_records.map(([name, part]) => [name, share(part, 1)])} />

@@ -136,7 +136,7 @@ function Line({ id, of, window, open, onTurn }) {
       <td class="hot" title=${hottest ? `${hottest[0]}, ${share(hottest[1], 1)} of the accesses` : 'No record stands out'}>
         ${hottest ? html`<span class="mono">${hottest[0]}</span> <small>${share(hottest[1], 1)}</small>` : html`<span class="zero">–</span>`}
       </td>
-      <td class=${`indexes ${index.tone}`} title=${index.words}>${index.words}</td>
+      <td class=${`indexes ${index.tone}`} title=${index.title}>${index.words}</td>
       <td class=${`number ${of.watches + of.leases ? '' : 'zero'}`}>${of.watches}<span class="hidden"> watches</span> · ${of.leases}<span class="hidden"> leases</span></td>
     </tr>
     <tr class="detail" id=${detail} hidden=${!open}>
