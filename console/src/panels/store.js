@@ -66,7 +66,7 @@ function Known({ store, window }) {
             const id = `${of.namespace}/${of.collection}`;
             return html`<${Line} key=${id} id=${id} of=${of} window=${window} open=${open.has(id)} onTurn=${() => turn(id)} />`;
           })}
-          ${store.collections.length === 0 && html`<tr class="none"><td colspan=${COLUMNS.length + 1}>No process of the store has told of a collection yet.</td></tr>`}
+          ${store.collections.length === 0 && html`<tr class="none"><td colspan=${COLUMNS.length + 1}>The store serves no collection.</td></tr>`}
         </tbody>
       </table>
     </div>

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// Counts are those of the window; what is held, and how much there is, is so now.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Store {
-    /// The engine, as those that are up call it; empty if none is.
+    /// The engine, as it was called last.
     pub(crate) engine: String,
     /// Processes that cannot reach the engine, and why.
     pub(crate) problems: Vec<(String, String)>,
