@@ -31,7 +31,7 @@ use tenet_service::{Facts, Service};
 use tenet_store::access::AccessFile;
 use tenet_store::catalogue::Catalogue;
 use tenet_store::owner::Owner;
-use tenet_store::service::{FILE_DESCRIPTOR_SET, StoreService};
+use tenet_store::service::{FILE_DESCRIPTOR_SET, StoreService, limits};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The file of those who may call, in the folder `run` of the state folder.
@@ -159,6 +159,7 @@ async fn serve_on(
         .descriptor_set(FILE_DESCRIPTOR_SET)
         .add(StoreServer::new(service))
         .add(tenet_telemetry::watch_service(collector.clone()))
+        .limits(limits())
         .metrics(move |out| owner.write_metrics(out))
         .serve_on(listener, facts, stop);
     tokio::select! {
