@@ -15,6 +15,7 @@ mod support;
 
 use kept::{Kept, secret, store};
 use nix::fcntl::{Flock, FlockArg};
+use serde_json::Value;
 use std::fs::File;
 use support::{Project, Up, alive, eventually, get, service, tenet};
 use tonic::Code;
@@ -30,6 +31,21 @@ fn serve_as_a_service() {
 fn refused<T: std::fmt::Debug>(answer: Result<T, tonic::Status>, code: Code, says: &str) {
     let status = answer.unwrap_err();
     assert!(status.code() == code && status.message().contains(says), "{code:?} {says:?}: {status:?}");
+}
+
+/// Waits until the console shows something of the store.
+fn shown(up: &Up, what: &str, holds: impl Fn(&Value, &[Value]) -> bool) {
+    let console = up.state()["console"].as_str().unwrap().parse().unwrap();
+    eventually(what, || {
+        let live = support::live(console)?;
+        let processes = live["processes"].as_array()?;
+        let up: Vec<Value> = processes.iter().filter(|process| process["up"] == true).cloned().collect();
+        holds(&live["store"], &up).then_some(())
+    });
+}
+
+fn of_role(processes: &[Value], role: &str) -> usize {
+    processes.iter().filter(|process| process["role"] == role).count()
 }
 
 fn reload(project: &Project, status: i32, says: &str) {
@@ -113,12 +129,19 @@ fn a_release_brings_its_collections_and_takes_them_along_without_what_is_in_them
     let project = Project::keeping(&["a"], &[]);
     let mut up = Up::start(&project, &[]);
     assert_eq!(up.children().len(), 3, "nothing is kept: there is no store");
+    shown(&up, "no store on the console", |store, up| store.is_null() && of_role(up, "gateway") == 2);
 
     project.keep(&["Note"]);
     reload(&project, 0, "starting the store (embedded)");
     let pid = up.member("store-1")["pid"].clone();
     let web = Kept::of(&up);
     web.put("note", "n1", "kept").unwrap();
+    shown(&up, "the store and what was written on the console", |store, up| {
+        let notes = &store["collections"][0];
+        let written =
+            notes["calls"].as_array().is_some_and(|calls| calls.iter().any(|of| of["kind"] == "put"));
+        store["engine"] == "embedded" && notes["namespace"] == "web" && written && of_role(up, "store") == 1
+    });
     refused(web.put("tag", "t1", "too early"), Code::NotFound, "There is no collection");
 
     project.keep(&["Note", "Tag"]);
@@ -138,6 +161,7 @@ fn a_release_brings_its_collections_and_takes_them_along_without_what_is_in_them
 
     project.keep(&[]);
     reload(&project, 0, "serves everywhere, epoch 5");
+    shown(&up, "the store to leave the console", |_, up| of_role(up, "store") == 0);
     assert!(!alive(pid.as_u64().unwrap()) && up.children().len() == 3, "the store has nothing to do");
 
     project.keep(&["Note", "Tag"]);
@@ -196,9 +220,35 @@ fn a_drill_takes_the_only_store_by_its_name_and_not_with_its_zone() {
 }
 
 #[test]
+fn a_service_that_is_not_run_here_has_its_secret_in_a_file_that_stays() {
+    let project = Project::keeping(&["a"], &["Note"]);
+    let keeps = "keeps = [\"notes.v1.Note\"]\n";
+    let elsewhere = "[services.other-one]\n";
+    let config = project.config().replace(keeps, "").replace(elsewhere, &format!("{elsewhere}{keeps}"));
+    project.write(&config);
+    let path = project.state_dir().join("run/store-secrets/other-one");
+    let mut secrets = Vec::new();
+    for turn in ["first", "second"] {
+        let mut up = Up::start(&project, &[]);
+        let said = format!(
+            "other-one keeps something and is not run here: it needs TENET_STORE_SECRET_FILE={}",
+            path.canonicalize().unwrap().display()
+        );
+        assert!(up.output().contains(&said), "{said}: {}", up.output());
+        let secret = std::fs::read_to_string(&path).unwrap();
+        let other = Kept::at(store(&up, 1), &secret).asking_for("other-one");
+        other.put("note", turn, "kept").unwrap();
+        assert_eq!(other.get("note", "first").unwrap().as_deref(), Some("kept"));
+        secrets.push(secret);
+        assert_eq!(up.stop(), Some(0));
+    }
+    assert_eq!(secrets[0], secrets[1]);
+}
+
+#[test]
 fn on_postgresql_several_processes_are_one_store_of_one_fleet() {
     // What is set to lose data is refused.
-    let Some(server) = postgres::Server::start("several processes are one store", &["fsync=on"]) else {
+    let Some(mut server) = postgres::Server::start("several processes are one store", &["fsync=on"]) else {
         return;
     };
     let url = server.url();
@@ -229,5 +279,15 @@ fn on_postgresql_several_processes_are_one_store_of_one_fleet() {
     let (status, text) = tenet(&["restart", project.path()]);
     assert!(status == Some(0) && text.contains("store-2 was replaced"), "{text}");
     assert_eq!(first.get_soon("note", "n1").as_deref(), Some("by the second"));
+
+    // Nobody has to ask for something: upkeep finds out.
+    let away = |store: &Value| store["problems"].as_array().map_or(0, Vec::len);
+    shown(&up, "both processes with their engine", |store, up| {
+        store["engine"] == "postgres" && of_role(up, "store") == 2 && away(store) == 0
+    });
+    server.stop();
+    shown(&up, "that both cannot reach it", |store, up| of_role(up, "store") == 2 && away(store) == 2);
+    server.restart();
+    shown(&up, "that both reach it again", |store, _| away(store) == 0);
     assert_eq!(up.stop(), Some(0));
 }

@@ -28,6 +28,11 @@ pub(super) fn check(check: &mut Check<'_>) {
     if let Some((message, hint)) = wrong_url {
         check.wrong_with_hint(&["store", "url"], &message, hint);
     }
+    if store.engine == Engine::Postgres && check.config.name.is_empty() {
+        let message = "the engine `postgres` needs a `name` of the fleet, by which its database knows whose it is, and found none";
+        let hint = "write `name = \"…\"` above all sections".to_owned();
+        check.wrong_with_hint(&["store", "engine"], message, Some(hint));
+    }
     match (store.engine, store.instances) {
         (Engine::Embedded, more) if more > 1 => {
             let message = format!(

@@ -5,6 +5,7 @@ use super::{StoreService, answer, fault};
 use crate::catalogue::{Known, SecretHash};
 use crate::engine::{Bound, Scan, ScanOf};
 use crate::item::Item;
+use crate::metrics::Call;
 use crate::name::{ItemKey, RecordKey};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -20,10 +21,18 @@ impl StoreService {
     pub(super) async fn read(
         &self,
         caller: SecretHash,
+        mut asked: api::GetRequest,
+    ) -> Result<api::GetResponse, Status> {
+        let (known, id) = self.record(caller, asked.record.take(), "record")?;
+        let record = RecordKey { collection: known.id, id };
+        self.owner.metrics().counted(known.id, Call::Get, self.read_record(record, asked)).await
+    }
+
+    async fn read_record(
+        &self,
+        record: RecordKey,
         asked: api::GetRequest,
     ) -> Result<api::GetResponse, Status> {
-        let (known, id) = self.record(caller, asked.record, "record")?;
-        let record = RecordKey { collection: known.id, id };
         let max_age = asked.consistency.and_then(|asked| asked.max_age);
         let max_age = max_age.map(|age| terms::duration(&age, "consistency.max_age")).transpose()?;
         if asked.keys.is_empty() {

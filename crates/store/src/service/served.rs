@@ -7,6 +7,7 @@
 use super::StoreService;
 use crate::access::{AccessError, AccessFile};
 use crate::catalogue::{Catalogue, DeclareError, Namespace};
+use crate::engine::EngineError;
 use crate::owner::Owner;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
@@ -81,6 +82,16 @@ impl StoreService {
             self.read_access().await;
         } else {
             self.served.catalogue.store(Arc::new(fresh));
+        }
+        Ok(())
+    }
+
+    /// Takes over rows of indexes that another process gave them. While a release is taken over here, it does that.
+    pub(super) async fn follow_indexes(&self) -> Result<(), EngineError> {
+        let Ok(_changing) = self.served.changing.try_lock() else { return Ok(()) };
+        let changed = self.catalogue_kept().changed(self.owner.engine().as_ref()).await?;
+        if !changed.is_empty() {
+            self.served.catalogue.rcu(|now| now.with(&changed));
         }
         Ok(())
     }

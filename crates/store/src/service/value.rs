@@ -4,6 +4,7 @@ use super::{Answers, StoreService, answer, fault, read, terms, typed};
 use crate::catalogue::SecretHash;
 use crate::commit::{Action, Commit, RecordChange, Write};
 use crate::item::{Item, MAX_VALUE, Value};
+use crate::metrics::Call;
 use crate::name::{ItemKey, RecordKey};
 use crate::owner::Owner;
 use crate::typed::Typed;
@@ -31,9 +32,8 @@ impl StoreService {
         let (known, id) = self.record(caller, asked.record, "record")?;
         let key = terms::key(asked.key, "key")?;
         let wanted = ItemKey { record: RecordKey { collection: known.id, id }, key: key.clone() };
-        let item = read::one(self, wanted)
-            .await?
-            .ok_or_else(|| Status::from(Fault::not_found("There is no such item.")))?;
+        let found = self.owner.metrics().counted(known.id, Call::ReadValue, read::one(self, wanted)).await?;
+        let item = found.ok_or_else(|| Status::from(Fault::not_found("There is no such item.")))?;
         if asked.version != 0 && asked.version != item.version.0 {
             return Err(Fault::failed_precondition("The item has another version.")
                 .reason("CONDITION_FAILED", "store.tenet")
@@ -91,7 +91,10 @@ impl StoreService {
             typed: None,
             changes: vec![change],
         };
-        self.commit(&known, commit, typed::of_value).await
+        self.owner
+            .metrics()
+            .counted(known.id, Call::WriteValue, self.commit(&known, commit, typed::of_value))
+            .await
     }
 }
 

@@ -6,6 +6,7 @@
 //!                 └─ store/ ◀──────────────────▶ what is kept, where the engine is embedded
 //!
 //!   calls ──▶ tenet.store.v1.Store        admin listener ◀── readiness, releases (admin.rs)
+//!   console ─▶ tenet.telemetry.v1.Telemetry, each second of the process (telemetry.rs)
 //! ```
 //!
 //! It needs nobody else to begin, and nobody else while it serves.
@@ -14,6 +15,7 @@ mod admin;
 mod engine;
 mod follow;
 mod namespaces;
+mod telemetry;
 
 use crate::cli::Failed;
 use crate::{listeners, logging};
@@ -24,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_api::store::v1::store_server::StoreServer;
-use tenet_release::{ReleaseDir, STORE};
+use tenet_release::{Current, ReleaseDir, STORE};
 use tenet_service::{Facts, Service};
 use tenet_store::access::AccessFile;
 use tenet_store::catalogue::Catalogue;
@@ -141,16 +143,22 @@ async fn serve_on(
         fault_points: args.fault_points,
         fault_slots: None,
     };
-    let followed = Arc::new(Followed::new(dir, service.clone(), owner.metrics().clone(), &begin));
+    let serving = Current { hash: begin.serving.hash, epoch: begin.epoch };
+    let collector = telemetry::collector(&args.name, &args.zone, serving);
+    tokio::spawn(telemetry::keep_time(collector.clone(), owner.clone()));
+    let parts = (service.clone(), owner.metrics().clone(), collector.clone());
+    let followed = Arc::new(Followed::new(dir, parts, &begin));
     tokio::spawn(admin::serve(followed.clone(), admin));
     tokio::spawn(followed.clone().follow(hangup));
     let stop = async {
         first.await;
         followed.end();
+        telemetry::end(&collector);
     };
     let served = Service::new(STORE)
         .descriptor_set(FILE_DESCRIPTOR_SET)
         .add(StoreServer::new(service))
+        .add(tenet_telemetry::watch_service(collector.clone()))
         .limits(limits())
         .metrics(move |out| owner.write_metrics(out))
         .serve_on(listener, facts, stop);

@@ -279,6 +279,16 @@ pub fn first_event(address: SocketAddr, path: &str) -> String {
     lines.skip_while(|line| !line.starts_with("event:")).take_while(|line| !line.is_empty()).collect()
 }
 
+/// What the console shows now; nothing where it does not answer.
+pub fn live(console: SocketAddr) -> Option<Value> {
+    let mut stream = TcpStream::connect_timeout(&console, Duration::from_secs(5)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    write!(stream, "GET /api/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let data = lines.skip_while(|line| line != "event: second").nth(1)?;
+    serde_json::from_str(data.strip_prefix("data: ")?).ok()
+}
+
 /// One request after the other until it is stopped.
 pub struct Hammer {
     stop: Arc<AtomicBool>,

@@ -12,6 +12,7 @@ use tenet_release::config::Store;
 use tenet_release::{Current, Release, ReleaseDir, ReleaseDirError, ReleaseHash};
 use tenet_store::metrics::Metrics;
 use tenet_store::service::StoreService;
+use tenet_telemetry::Collector;
 use tokio::signal::unix::Signal;
 
 /// Between two looks at the folder, as often as gateways look at the roster.
@@ -66,6 +67,7 @@ pub struct Followed {
     dir: ReleaseDir,
     service: StoreService,
     metrics: Arc<Metrics>,
+    collector: Arc<Collector>,
     store: Store,
     serving: Mutex<Current>,
     /// Held while the release changes: one change at a time.
@@ -75,12 +77,17 @@ pub struct Followed {
 
 impl Followed {
     /// A service that serves what `begin` says.
-    pub fn new(dir: ReleaseDir, service: StoreService, metrics: Arc<Metrics>, begin: &Begin) -> Followed {
+    pub fn new(
+        dir: ReleaseDir,
+        (service, metrics, collector): (StoreService, Arc<Metrics>, Arc<Collector>),
+        begin: &Begin,
+    ) -> Followed {
         metrics.name_records(namespaces::record_names(begin.newest()));
         Followed {
             dir,
             service,
             metrics,
+            collector,
             store: begin.newest().config.store().unwrap_or_default(),
             serving: Mutex::new(Current { hash: begin.serving.hash, epoch: begin.epoch }),
             changing: tokio::sync::Mutex::default(),
@@ -176,6 +183,7 @@ impl Followed {
             tracing::info!("release {} serves, epoch {}", release.hash.short(), current.epoch);
         }
         *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = current;
+        self.collector.set_release(&current.hash.to_string(), current.epoch);
         Ok(())
     }
 
