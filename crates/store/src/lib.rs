@@ -12,6 +12,7 @@
 //! all engines: an engine fetches what the decision needs and stores what it says.
 
 pub mod access;
+pub mod backup;
 pub mod catalogue;
 pub mod commit;
 #[cfg(feature = "conformance")]

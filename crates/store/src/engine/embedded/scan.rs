@@ -3,12 +3,23 @@
 use super::tables::{self, at};
 use super::{Inner, keys, rows};
 use crate::engine::{EngineError, Page, Scan, ScanOf, Size};
-use crate::item::Value;
+use crate::item::{UnixMs, Value};
 use crate::name::CollectionId;
+use redb::ReadOnlyTable;
 
 impl Inner {
     pub(super) fn scan(&self, scan: &Scan) -> Result<Page, EngineError> {
         let now = self.now();
+        self.scan_in(&tables::read(&self.database, tables::ITEMS)?, scan, now)
+    }
+
+    /// In the items of some moment, as they are at `now`.
+    pub(super) fn scan_in(
+        &self,
+        items: &ReadOnlyTable<&'static [u8], &'static [u8]>,
+        scan: &Scan,
+        now: UnixMs,
+    ) -> Result<Page, EngineError> {
         let (collection, prefix) = match &scan.of {
             ScanOf::Record { collection, record } => (*collection, keys::record(*collection, record)),
             ScanOf::Collection(collection) => (*collection, keys::collection(*collection)),
@@ -20,7 +31,6 @@ impl Inner {
         if from >= to {
             return Ok(Page::default());
         }
-        let items = tables::read(&self.database, tables::ITEMS)?;
         let mut rows = items.range(&from[..]..&to[..]).map_err(|error| at("items", error))?;
         let mut page = Page::default();
         let mut bytes = 0;
