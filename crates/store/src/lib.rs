@@ -23,6 +23,7 @@ pub mod item;
 pub mod lease;
 pub mod metrics;
 pub mod name;
+pub mod operator;
 pub mod owner;
 pub mod service;
 pub mod upkeep;

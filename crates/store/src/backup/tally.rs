@@ -49,6 +49,11 @@ impl Tally {
         self.no_chunks_missing()
     }
 
+    /// The counts alone.
+    pub(super) fn counts(&self) -> Tally {
+        Tally { last: Last::default(), ..self.clone() }
+    }
+
     fn no_chunks_missing(&self) -> Result<(), String> {
         match &self.last.chunks {
             None => Ok(()),

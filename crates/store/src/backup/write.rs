@@ -151,7 +151,7 @@ impl Writer {
     /// Ends it: from now on it has its name.
     pub fn finish(mut self) -> Result<Foot, BackupError> {
         self.tally.end().map_err(BackupError::Refused)?;
-        let foot = Foot { parts: self.parts, tally: self.tally.clone(), digest: hex(&self.digest.clone().finalize()) };
+        let foot = Foot { parts: self.parts, tally: self.tally.counts(), digest: hex(&self.digest.clone().finalize()) };
         let payload = serde_json::to_vec(&foot).map_err(|error| BackupError::Refused(error.to_string()))?;
         self.frame(Kind::Foot, &payload)?;
         let io = |error| BackupError::io(&self.partial, error);

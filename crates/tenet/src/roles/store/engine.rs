@@ -35,8 +35,20 @@ pub fn lock(begin: &Begin, folder: &Path) -> Result<Option<Lock>, Failed> {
     lock::take(&folder.join(LOCK), held).map(Some)
 }
 
-/// Opens it, and makes sure that it is this fleet's.
+/// Opens it, and makes sure that it is this fleet's and whole.
 pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
+    let opened = open_to_restore(begin, folder).await?;
+    let unfinished = opened.engine.unfinished_load().await;
+    match unfinished.map_err(|error| Failed::while_doing("it is not known whether the engine is whole", &error))? {
+        None => Ok(opened),
+        Some(backup) => Err(Failed(format!(
+            "error: the restore of the backup {backup:032x} did not end, so half of it is there\n  hint: go on with `tenet store restore --from` that backup"
+        ))),
+    }
+}
+
+/// Opens it whether a restore ended or not.
+pub async fn open_to_restore(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
     let engine = match store(begin).engine {
         Kind::Embedded => embedded(folder).await?,
         Kind::Postgres => postgres(&store(begin), &begin.newest().config.name).await?,
@@ -47,11 +59,11 @@ pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
 }
 
 /// What the newest release says of the store. Where nothing is kept any more, the engine that nobody has to set up.
-fn store(begin: &Begin) -> Store {
+pub fn store(begin: &Begin) -> Store {
     begin.newest().config.store().unwrap_or_default()
 }
 
-async fn embedded(folder: PathBuf) -> Result<Arc<dyn Engine>, Failed> {
+pub async fn embedded(folder: PathBuf) -> Result<Arc<dyn Engine>, Failed> {
     let place = folder.display().to_string();
     // After a crash it looks at every page.
     let opened = tokio::task::spawn_blocking(move || Embedded::open(&folder, EmbeddedOptions::default()));

@@ -1,0 +1,272 @@
+//! A transaction that sees one moment for as long as it is open (REPEATABLE READ), and the way back into the tables.
+//!
+//! Each snapshot has a connection of its own beside the pool's. While it is open, PostgreSQL keeps every row version that it may still look at: so
+//! it has an end of its own ([`LONGEST`]) should whoever reads it forget it.
+
+use super::connect::Connector;
+use super::failure::Failure;
+use super::locks::Space;
+use super::rows::{Keys, Values, bytes, column};
+use super::session::{Session, Work};
+use super::{Postgres, collections, read};
+use crate::commit::Token;
+use crate::engine::{
+    Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan, SharedSnapshot, Snapshot, assign,
+};
+use crate::item::{UnixMs, Version};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Longest that a snapshot is open without being read, by the server; longer than operators' snapshots are held.
+const LONGEST: Duration = Duration::from_secs(900);
+/// Longest that one page takes.
+const PAGE: Duration = Duration::from_secs(30);
+/// Bits of a place in the log that number the changes of one transaction.
+const PLACE_BITS: u32 = 20;
+/// Items that are counted before something is said to be there.
+const COUNTED: i64 = 1000;
+
+struct Kept {
+    session: Arc<Session>,
+    moment: Moment,
+}
+
+/// Opens a connection and keeps this moment on it.
+pub(super) async fn snapshot(connector: &Connector) -> Result<SharedSnapshot, Failure> {
+    let session = Arc::new(connector.open().await?);
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = {}",
+        LONGEST.as_millis()
+    );
+    let feed = session.server.dialect.has_feed();
+    let settled = if feed { "pg_snapshot_xmax(pg_current_snapshot())::text::int8" } else { "0::int8" };
+    let moment = format!(
+        "SELECT (extract(epoch FROM statement_timestamp()) * 1000)::int8,
+                (SELECT CASE WHEN is_called THEN last_value + 1023 ELSE 0 END FROM version), {settled},
+                (SELECT sum(reltuples)::int8 FROM pg_class WHERE oid IN ('item'::regclass, 'token'::regclass) AND reltuples >= 0)"
+    );
+    let work = || Work::new(session.clone(), Instant::now() + PAGE);
+    let first = work();
+    first.within(session.client.batch_execute(&begin)).await?;
+    // The first statement takes the snapshot that all others see; versions that were drawn and not used do no harm.
+    let row = first.within(session.client.query_one(&moment, &[])).await?;
+    let (version, settled): (i64, i64) = (column(&row, 1)?, column(&row, 2)?);
+    let moment = Moment {
+        at: UnixMs(column(&row, 0)?),
+        version: Version(version.cast_unsigned()),
+        logged: Cursor(((settled + session.offset) << PLACE_BITS).cast_unsigned()),
+        collections: collections::all(work()).await?,
+        rows: column::<Option<i64>>(&row, 3)?.map(i64::cast_unsigned),
+        state: None,
+    };
+    Ok(Arc::new(Kept { session, moment }))
+}
+
+impl Kept {
+    fn work(&self) -> Work {
+        Work::new(self.session.clone(), Instant::now() + PAGE)
+    }
+}
+
+impl Snapshot for Kept {
+    fn moment(&self) -> &Moment {
+        &self.moment
+    }
+
+    fn scan(&self, scan: Scan) -> Pending<'_, Page> {
+        Box::pin(async move { read::scan(self.work(), &scan).await.map_err(|failure| failure.error) })
+    }
+
+    fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
+        Box::pin(async move { super::blobs::chunk(self.work(), blob, number).await.map_err(|failure| failure.error) })
+    }
+
+    fn tokens(&self, after: Option<Token>, limit: usize) -> Pending<'_, Vec<(Token, Version)>> {
+        Box::pin(async move { tokens(self.work(), after, limit).await.map_err(|failure| failure.error) })
+    }
+}
+
+async fn tokens(session: Work, after: Option<Token>, limit: usize) -> Result<Vec<(Token, Version)>, Failure> {
+    let page = "SELECT time, nonce, version FROM token WHERE (time, nonce) > ($1::int8, $2::bytea) ORDER BY time, nonce LIMIT $3::int8";
+    // No nonce is empty, so this is before all.
+    let (time, nonce) = after.map_or((i64::MIN, Vec::new()), |token| (token.time.0, token.nonce.to_be_bytes().to_vec()));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = session.within(session.client.query(page, &[&time, &nonce, &limit])).await?;
+    let token = |row: &tokio_postgres::Row| {
+        let nonce = <[u8; 16]>::try_from(&bytes(row, 1)?[..]).map_err(|_| {
+            let (place, what) = ("the table token".into(), "a nonce is not of 16 bytes".into());
+            Failure::refused(EngineError::Corrupt { place, what })
+        })?;
+        let token = Token { time: UnixMs(column(row, 0)?), nonce: u128::from_be_bytes(nonce) };
+        Ok((token, Version(column::<i64>(row, 2)?.cast_unsigned())))
+    };
+    rows.iter().map(token).collect()
+}
+
+/// The backup whose restore did not end.
+pub(super) async fn unfinished(session: Work) -> Result<Option<u128>, Failure> {
+    let there = session.within(session.client.query_one("SELECT to_regclass('loading') IS NOT NULL", &[])).await?;
+    if !column::<bool>(&there, 0)? {
+        return Ok(None);
+    }
+    let row = session.within(session.client.query_opt("SELECT backup, next FROM loading", &[])).await?;
+    Ok(row.map(|row| loading(&row)).transpose()?.map(|(backup, _)| backup))
+}
+
+fn loading(row: &tokio_postgres::Row) -> Result<(u128, u64), Failure> {
+    let backup = <[u8; 16]>::try_from(column::<&[u8]>(row, 0)?).map_err(|_| {
+        let (place, what) = ("the table loading".into(), "a backup's id is not of 16 bytes".into());
+        Failure::refused(EngineError::Corrupt { place, what })
+    })?;
+    Ok((u128::from_be_bytes(backup), column::<i64>(row, 1)?.cast_unsigned()))
+}
+
+impl Postgres {
+    pub(super) async fn load_step(&self, step: Load) -> Result<Loaded, EngineError> {
+        let begins = matches!(step, Load::Begin(_));
+        let step = Arc::new(step);
+        let space = self.space;
+        let work = |session: Work| {
+            let step = step.clone();
+            async move {
+                match &*step {
+                    Load::Begin(begin) => begin_load(session, space, begin).await,
+                    Load::Rows { backup, part, rows } => put_rows(session, *backup, *part, rows).await,
+                    Load::End { backup } => end(session, *backup).await,
+                }
+            }
+        };
+        let done = self.pool.run(super::Purpose::Write, work).await.map_err(|failure| failure.error);
+        if begins {
+            // They know where the log was before.
+            self.pool.forget_idle();
+        }
+        done
+    }
+}
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS loading (
+    one bool PRIMARY KEY DEFAULT true CHECK (one), backup bytea NOT NULL, next int8 NOT NULL)";
+
+async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Loaded, Failure> {
+    let client = &session.client;
+    let open = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({}); {TABLE}",
+        space.schema()
+    );
+    session.within(client.batch_execute(&open)).await?;
+    let row = session.within(client.query_opt("SELECT backup, next FROM loading", &[])).await?;
+    let there = row.map(|row| loading(&row)).transpose()?;
+    let goes_on = there.filter(|(backup, _)| *backup == begin.backup);
+    let count = format!("SELECT count(*) FROM (SELECT 1 FROM item LIMIT {COUNTED}) AS first");
+    let items: i64 = column(&session.within(client.query_one(&count, &[])).await?, 0)?;
+    if goes_on.is_none() && !begin.replace && (there.is_some() || items > 0) {
+        session.within(client.batch_execute("ROLLBACK")).await?;
+        return Ok(Loaded::Taken { items: items.cast_unsigned(), unfinished: there.map(|(backup, _)| backup) });
+    }
+    let known = collections::all_on(&session).await?;
+    let assigned = assign(&known, &begin.collections);
+    for (from, to, new) in &assigned {
+        let Some((_, of)) = begin.collections.iter().find(|(id, _)| *new && id == from) else { continue };
+        let retention = i64::try_from(of.retention.as_millis()).unwrap_or(i64::MAX);
+        let insert = "INSERT INTO collection (id, namespace, name, retention_ms) VALUES ($1::int4, $2::text, $3::text, $4::int8)";
+        let (id, namespace, name) = (super::rows::collection(*to)?, of.name.namespace.as_str(), of.name.collection.as_str());
+        session.within(client.execute(insert, &[&id, &namespace, &name, &retention])).await?;
+    }
+    if goes_on.is_none() {
+        empty(&session, begin).await?;
+    }
+    session.within(client.batch_execute("COMMIT")).await?;
+    let ids = assigned.into_iter().map(|(from, to, _)| (from, to)).collect();
+    Ok(Loaded::Parts { next: goes_on.map_or(0, |(_, next)| next), ids })
+}
+
+/// Removes what is there, and moves versions and the log on.
+async fn empty(session: &Work, begin: &LoadBegin) -> Result<(), Failure> {
+    let client = &session.client;
+    session.within(client.batch_execute("TRUNCATE item, token, change, chunk, loose; DELETE FROM loading")).await?;
+    let backup = begin.backup.to_be_bytes();
+    session.within(client.execute("INSERT INTO loading (backup, next) VALUES ($1, 0)", &[&&backup[..]])).await?;
+    let version = super::rows::version(begin.version);
+    let versions = "SELECT setval('version', greatest($1::int8, (SELECT last_value FROM version), 1024))";
+    session.within(client.query_one(versions, &[&version])).await?;
+    if session.server.dialect.has_feed() {
+        // Whoever followed the log up to here, or up to where the backup's ended, finds that he is too late, and places go on behind both.
+        let log = "WITH here AS (SELECT greatest($1::int8, ((pg_snapshot_xmax(pg_current_snapshot())::text::int8 + log_offset) << 20) + 1) AS place FROM meta),
+            moved AS (UPDATE meta SET log_offset = greatest(log_offset, ($1::int8 >> 20) + 1))
+            UPDATE collection SET forgotten = greatest(forgotten, here.place) FROM here";
+        session.within(client.execute(log, &[&begin.logged.0.cast_signed()])).await?;
+    }
+    Ok(())
+}
+
+async fn put_rows(session: Work, backup: u128, part: u64, rows: &[Row]) -> Result<Loaded, Failure> {
+    let client = &session.client;
+    session.within(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")).await?;
+    let next = locked(&session, backup).await?;
+    if part == next {
+        insert(&session, rows).await?;
+        session.within(client.execute("UPDATE loading SET next = next + 1", &[])).await?;
+    }
+    session.within(client.batch_execute("COMMIT")).await?;
+    Ok(Loaded::Parts { next: next.max(part + 1), ids: Vec::new() })
+}
+
+async fn locked(session: &Work, backup: u128) -> Result<u64, Failure> {
+    let none = || Failure::refused(EngineError::Broken("no restore of this backup was begun".into()));
+    let look = session.client.query_opt("SELECT backup, next FROM loading FOR UPDATE", &[]);
+    let row = session.within(look).await?.ok_or_else(none)?;
+    let (found, next) = loading(&row)?;
+    if found == backup { Ok(next) } else { Err(none()) }
+}
+
+async fn insert(session: &Work, rows: &[Row]) -> Result<(), Failure> {
+    let (client, s) = (&session.client, &session.statements);
+    let (mut keys, mut values) = (Keys::default(), Values::default());
+    let (mut versions, mut updated) = (Vec::new(), Vec::new());
+    let (mut times, mut nonces, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            Row::Item(key, item) => {
+                keys.push(key)?;
+                values.push(Some(item));
+                versions.push(super::rows::version(item.version));
+                updated.push(item.updated.0);
+            }
+            Row::Chunk { blob, number, data } => {
+                let (blob, number, data) = (blob.cast_signed(), number.cast_signed(), &data[..]);
+                session.within(client.execute(&s.stage, &[&blob, &number, &data])).await?;
+            }
+            Row::Token(token, version) => {
+                times.push(token.time.0);
+                nonces.push(token.nonce.to_be_bytes());
+                answers.push(super::rows::version(*version));
+            }
+        }
+    }
+    if !versions.is_empty() {
+        let (k, v) = (&keys, &values);
+        let put = client.execute(
+            &s.put,
+            &[&k.collections, &k.records, &k.keys, &v.values, &v.blobs, &v.sizes, &versions, &updated, &v.expires],
+        );
+        session.within(put).await?;
+    }
+    if !times.is_empty() {
+        let nonces: Vec<&[u8]> = nonces.iter().map(|nonce| &nonce[..]).collect();
+        let now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
+        let now: i64 = column(&session.within(client.query_one(now, &[])).await?, 0)?;
+        session.within(client.execute(&s.keep_tokens, &[&times, &nonces, &answers, &now])).await?;
+    }
+    Ok(())
+}
+
+async fn end(session: Work, backup: u128) -> Result<Loaded, Failure> {
+    let client = &session.client;
+    session.within(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")).await?;
+    let next = locked(&session, backup).await?;
+    session.within(client.batch_execute("DROP TABLE loading; COMMIT")).await?;
+    Ok(Loaded::Parts { next, ids: Vec::new() })
+}

@@ -1,0 +1,115 @@
+//! `tenet store verify`: everything is read, and each checksum looked at.
+
+use super::args::VerifyArgs;
+use super::backup::head;
+use super::progress::Progress;
+use super::reach::Reached;
+use super::{bad, failed};
+use crate::cli::Failed;
+use crate::lock;
+use std::path::Path;
+use tenet_store::backup::{Head, Kind, Reader, Tally, Walk, decode_rows};
+use tenet_store::engine::Engine as _;
+use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
+use tenet_store::operator::{Order, ReadOrder};
+
+/// Does it.
+pub async fn run(args: &VerifyArgs) -> Result<(), Failed> {
+    match &args.path {
+        None => kept(args).await,
+        Some(path) if path.is_dir() => folder(path).await,
+        Some(path) => file(path),
+    }
+}
+
+fn file(path: &Path) -> Result<(), Failed> {
+    let mut reader = Reader::open(path).map_err(|error| bad(&error))?;
+    let mut progress = Progress::new("verified", Some(reader.progress().1), 0);
+    while reader.next().map_err(|error| bad(&error))?.is_some() {
+        let (read, _) = reader.progress();
+        progress.at(read, reader.tally().items, read);
+    }
+    let head = reader.head();
+    let seconds = head.at_unix_ms.div_euclid(1000);
+    let time = tenet_transcode::instant::print(seconds, 0).unwrap_or_else(|| head.at_unix_ms.to_string());
+    println!("backup {} of {:?} ({}), {time}, version {}", head.id, head.project, head.engine, head.version);
+    whole(reader.tally());
+    Ok(())
+}
+
+/// A folder that nobody has open; also its pages are looked at.
+async fn folder(path: &Path) -> Result<(), Failed> {
+    if !path.join("store.redb").exists() {
+        return Err(Failed(format!("error: {} is no folder of the embedded engine", path.display())));
+    }
+    let held = |pid: &str| format!("error: {} is open in another process ({pid})\n  hint: without a path, what is served is verified", path.display());
+    let _lock = lock::take(&path.join("store.lock"), held)?;
+    let place = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        Embedded::open(&place, EmbeddedOptions { check: true, ..EmbeddedOptions::default() })
+    });
+    let doing = |error: &dyn std::error::Error| Failed::while_doing(&format!("cannot open {}", path.display()), error);
+    let engine = opened.await.map_err(|error| doing(&error))?.map_err(|error| doing(&error))?;
+    let snapshot = engine.snapshot().await.map_err(|error| doing(&error))?;
+    let moment = snapshot.moment().clone();
+    let mut progress = Progress::new("verified", moment.rows, 0);
+    let mut walk = Walk::all(snapshot, None).map_err(|error| bad(&error))?;
+    let names = moment.collections.iter().map(|(id, of)| (*id, of.name.to_string())).collect();
+    let mut tally = Tally::default();
+    loop {
+        let rows = walk.next().await.map_err(|error| bad(&error))?;
+        if rows.is_empty() {
+            break;
+        }
+        tally.count(&rows, &names).map_err(damaged)?;
+        progress.at(tally.items + tally.tokens, tally.items, tally.bytes);
+    }
+    tally.end().map_err(damaged)?;
+    if let Some(backup) = engine.unfinished_load().await.map_err(|error| doing(&error))? {
+        return Err(Failed(format!("error: the restore of the backup {backup:032x} did not end: half of it is there")));
+    }
+    whole(&tally);
+    Ok(())
+}
+
+/// What is kept, also while it is served.
+async fn kept(args: &VerifyArgs) -> Result<(), Failed> {
+    let reached = Reached::at(&args.at).await?;
+    let order = ReadOrder {
+        purpose: "verify".into(),
+        what: "everything".into(),
+        ranges: None,
+        chunks: true,
+        tokens: true,
+        limit: None,
+        resume: None,
+    };
+    let mut wire = reached.ask(&Order::Read(order)).await?;
+    let head: Head = head(&mut wire).await?;
+    let names =
+        head.collections().map_err(|error| bad(&error))?.into_iter().map(|(id, of)| (id, of.name.to_string())).collect();
+    let mut progress = Progress::new("verified", head.rows, 0);
+    let mut tally = Tally::default();
+    loop {
+        let frame = wire.receive().await.map_err(|error| failed(&error))?;
+        if frame.kind != Kind::Part {
+            break;
+        }
+        tally.count(&decode_rows(&frame.payload).map_err(damaged)?, &names).map_err(damaged)?;
+        progress.at(tally.items + tally.tokens, tally.items, tally.bytes);
+    }
+    tally.end().map_err(damaged)?;
+    whole(&tally);
+    Ok(())
+}
+
+fn whole(tally: &Tally) {
+    println!(
+        "whole: {} items ({} of them with an end), {} chunks, {} tokens, {} bytes of keys and values",
+        tally.items, tally.mortal, tally.chunks, tally.tokens, tally.bytes
+    );
+}
+
+fn damaged(what: String) -> Failed {
+    Failed(format!("error: it is damaged: {what}"))
+}
