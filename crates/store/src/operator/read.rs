@@ -101,7 +101,9 @@ impl Operator {
         let new = held.insert(name.to_owned(), Held { snapshot: snapshot.clone(), used: now }).is_none();
         while held.len() > MOST_HELD {
             let oldest = held.iter().min_by_key(|(_, held)| held.used).map(|(name, _)| name.clone());
-            oldest.map(|name| held.remove(&name));
+            if let Some(name) = oldest {
+                held.remove(&name);
+            }
         }
         drop(held);
         if new {

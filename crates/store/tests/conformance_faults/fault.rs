@@ -25,6 +25,8 @@ pub enum Fault {
     BeginsLate,
     NeverTooOld,
     ReadsItemByItem,
+    CopiesWhatIsWritten,
+    LeavesOutTokens,
     AddsWithoutALock,
     ComparesWithoutALock,
     Panics,

@@ -110,7 +110,7 @@ fn target(to: &Path, project: &str, anew: bool) -> Result<PathBuf, Failed> {
     let entries = std::fs::read_dir(to).map_err(|error| Failed::while_doing("the folder cannot be read", &error))?;
     let whole = |path: PathBuf| {
         let name = path.file_name()?.to_str()?.strip_suffix(&format!(".{EXTENSION}.{PARTIAL}"))?.to_owned();
-        name.starts_with(project).then(|| path.with_file_name(format!("{name}.{EXTENSION}")))
+        name.starts_with(&format!("{project}-")).then(|| path.with_file_name(format!("{name}.{EXTENSION}")))
     };
     let mut interrupted: Vec<PathBuf> = entries.flatten().filter_map(|entry| whole(entry.path())).collect();
     interrupted.sort();
