@@ -89,8 +89,9 @@ mod tests {
     fn the_readme_has_every_marker() {
         let readme = std::fs::read_to_string(crate::template::folder().join("README.md")).unwrap();
         let cases = crate::resilience::Case::ALL.map(crate::resilience::Case::marker);
-        for name in
-            ["gateway", "instructions", "allocations", "refusal", "connections", "store"].into_iter().chain(cases)
+        for name in ["gateway", "instructions", "allocations", "refusal", "connections", "store"]
+            .into_iter()
+            .chain(cases)
         {
             assert!(place(&readme, name, "").is_some(), "{name}");
         }

@@ -339,7 +339,9 @@ async fn a_clock_that_is_far_away_is_asked_now_and_then() {
         let begun = engine.memory.local_clock().unwrap();
         for _ in 0..100 {
             let now = owner.clock().await.unwrap();
-            assert!(begun <= now && now <= engine.memory.local_clock().unwrap().after(Duration::from_secs(1)));
+            assert!(
+                begun <= now && now <= engine.memory.local_clock().unwrap().after(Duration::from_secs(1))
+            );
         }
         // A second has passed in no machine's hundred looks; were it so, it would have been asked twice.
         let found = engine.clocks.load(Ordering::SeqCst);

@@ -32,7 +32,9 @@ fn data(project: &Project, arguments: &[&str], status: i32, says: &[&str]) -> St
 
 fn lines(count: usize, word: &str) -> String {
     let line = |n| {
-        format!("{{\"namespace\":\"web\",\"collection\":\"note\",\"value\":{{\"id\":\"n{n:04}\",\"text\":\"{word} {n}\"}}}}\n")
+        format!(
+            "{{\"namespace\":\"web\",\"collection\":\"note\",\"value\":{{\"id\":\"n{n:04}\",\"text\":\"{word} {n}\"}}}}\n"
+        )
     };
     (0..count).map(line).collect()
 }
@@ -47,7 +49,11 @@ fn what_is_kept_is_looked_at_copied_and_brought_back() {
     let folder = tempfile::tempdir().unwrap();
     let (file, bad) = (folder.path().join("in.jsonl"), folder.path().join("bad.jsonl"));
     fs::write(&file, lines(1200, "first")).unwrap();
-    fs::write(&bad, lines(700, "first") + "{\"namespace\":\"web\",\"collection\":\"note\",\"value\":{\"id\":7}}\n").unwrap();
+    fs::write(
+        &bad,
+        lines(700, "first") + "{\"namespace\":\"web\",\"collection\":\"note\",\"value\":{\"id\":7}}\n",
+    )
+    .unwrap();
     let mut up = Up::start(&project, &[]);
 
     // Lines come in, each looked at; twice changes nothing.
@@ -64,7 +70,12 @@ fn what_is_kept_is_looked_at_copied_and_brought_back() {
     assert!(shown.contains("\"record\":\"(\\\"n0007\\\")\"") && shown.contains("\"version\":"), "{shown}");
     data(&project, &["get", "web/note", "nobody"], 1, &["not there: nobody"]);
     data(&project, &["get", "web/nota", "n0007"], 1, &["there is no collection web/nota", "web/note"]);
-    let some = data(&project, &["scan", "web/note", "--from", "n0010", "--to", "n0013"], 0, &["first 10", "first 12"]);
+    let some = data(
+        &project,
+        &["scan", "web/note", "--from", "n0010", "--to", "n0013"],
+        0,
+        &["first 10", "first 12"],
+    );
     assert_eq!(some.lines().count(), 3, "{some}");
     data(&project, &["scan", "web/note", "--limit", "2"], 0, &["there may be more than these 2"]);
     let output = up.output();
@@ -76,7 +87,12 @@ fn what_is_kept_is_looked_at_copied_and_brought_back() {
     let backup = folder.path().join("one.tenet-backup");
     data(&project, &["backup", "--to", at(&backup)], 0, &["backed up 1200 items", "sha256"]);
     data(&project, &["backup", "--to", at(&backup)], 1, &["is there already"]);
-    data(&project, &["verify", at(&backup)], 0, &["backup", "\"test-project\" (embedded)", "whole: 1200 items"]);
+    data(
+        &project,
+        &["verify", at(&backup)],
+        0,
+        &["backup", "\"test-project\" (embedded)", "whole: 1200 items"],
+    );
     data(&project, &["verify"], 0, &["whole: 1200 items"]);
     data(&project, &["restore", "--from", at(&backup), "--replace"], 1, &["the store runs"]);
     let exported = folder.path().join("out.jsonl");
@@ -97,18 +113,38 @@ fn what_is_kept_is_looked_at_copied_and_brought_back() {
     data(&project, &["backup", "--to", at(&other)], 0, &["backed up 1300 items"]);
     let cut = fs::read(&other).unwrap();
     fs::write(folder.path().join("two.tenet-backup.partial"), &cut[..cut.len() - 90]).unwrap();
-    data(&project, &["backup", "--to", at(&folder.path().join("two.tenet-backup"))], 0, &["going on after", "1300 items"]);
+    data(
+        &project,
+        &["backup", "--to", at(&folder.path().join("two.tenet-backup"))],
+        0,
+        &["going on after", "1300 items"],
+    );
     fs::write(folder.path().join("three.tenet-backup.partial"), &whole[..whole.len() - 90]).unwrap();
-    data(&project, &["backup", "--to", at(&folder.path().join("three.tenet-backup"))], 0, &["beginning anew: the moment is no longer held"]);
+    data(
+        &project,
+        &["backup", "--to", at(&folder.path().join("three.tenet-backup"))],
+        0,
+        &["beginning anew: the moment is no longer held"],
+    );
     let mut damaged = whole.clone();
     damaged[2000] ^= 1;
     fs::write(&other, damaged).unwrap();
-    data(&project, &["verify", at(&other)], 1, &["the backup is damaged: frame 1 at byte", "does not match its checksum"]);
+    data(
+        &project,
+        &["verify", at(&other)],
+        1,
+        &["the backup is damaged: frame 1 at byte", "does not match its checksum"],
+    );
     data(&project, &["restore", "--from", at(&other), "--replace"], 1, &["the backup is damaged"]);
 
     // Back to what it was.
     data(&project, &["restore", "--from", at(&backup)], 1, &["holds data already", "--replace"]);
-    data(&project, &["restore", "--from", at(&backup), "--replace"], 0, &["verified: 1200 items", "is kept in"]);
+    data(
+        &project,
+        &["restore", "--from", at(&backup), "--replace"],
+        0,
+        &["verified: 1200 items", "is kept in"],
+    );
     let mut up = Up::start(&project, &[]);
     data(&project, &["get", "web/note", "n0007"], 0, &["first 7"]);
     let again = folder.path().join("again.jsonl");

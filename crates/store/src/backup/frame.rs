@@ -70,16 +70,24 @@ impl Frame {
 
     /// How long its payload is, of its first five bytes.
     pub fn length(head: [u8; HEAD], place: Place) -> Result<(Kind, usize), BackupError> {
-        let kind = Kind::of(head[0]).ok_or_else(|| place.damaged(format!("0x{:02x} is no kind of frame", head[0])))?;
+        let kind = Kind::of(head[0])
+            .ok_or_else(|| place.damaged(format!("0x{:02x} is no kind of frame", head[0])))?;
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
         if length > MAX_FRAME {
-            return Err(place.damaged(format!("it says that it has {length} bytes, at most {MAX_FRAME} can be")));
+            return Err(
+                place.damaged(format!("it says that it has {length} bytes, at most {MAX_FRAME} can be"))
+            );
         }
         Ok((kind, length))
     }
 
     /// Whether the checksum `rest` ends with is that of all before it.
-    pub fn check(head: [u8; HEAD], mut rest: Vec<u8>, kind: Kind, place: Place) -> Result<Frame, BackupError> {
+    pub fn check(
+        head: [u8; HEAD],
+        mut rest: Vec<u8>,
+        kind: Kind,
+        place: Place,
+    ) -> Result<Frame, BackupError> {
         let bad = || place.damaged("it does not match its checksum".into());
         let sum = rest.split_off(rest.len().checked_sub(SUM).ok_or_else(bad)?);
         let mut hasher = crc32fast::Hasher::new();

@@ -98,7 +98,8 @@ impl Head {
     /// The collections as engines have them.
     pub fn collections(&self) -> Result<Vec<(CollectionId, Collection)>, BackupError> {
         let name = |name: &str| {
-            Name::new(name).map_err(|error| BackupError::Refused(format!("a collection of the backup: {error}")))
+            Name::new(name)
+                .map_err(|error| BackupError::Refused(format!("a collection of the backup: {error}")))
         };
         let collection = |of: &CollectionHead| {
             let name = CollectionName { namespace: name(&of.namespace)?, collection: name(&of.name)? };

@@ -67,8 +67,8 @@ impl Reader {
         if frame.kind != Kind::Head {
             return Err(place.damaged("it is not the head that a backup begins with".into()));
         }
-        let head: Head =
-            serde_json::from_slice(&frame.payload).map_err(|error| place.damaged(format!("the head cannot be read: {error}")))?;
+        let head: Head = serde_json::from_slice(&frame.payload)
+            .map_err(|error| place.damaged(format!("the head cannot be read: {error}")))?;
         if head.format != FORMAT {
             let text = format!("{} is of format {}, this build reads {FORMAT}", path.display(), head.format);
             return Err(BackupError::Refused(text));
@@ -132,19 +132,28 @@ impl Reader {
     }
 
     fn end(&mut self, place: FramePlace, payload: &[u8]) -> Result<(), BackupError> {
-        let foot: Foot =
-            serde_json::from_slice(payload).map_err(|error| place.damaged(format!("the foot cannot be read: {error}")))?;
+        let foot: Foot = serde_json::from_slice(payload)
+            .map_err(|error| place.damaged(format!("the foot cannot be read: {error}")))?;
         self.tally.end().map_err(|what| place.damaged(what))?;
         let digest = hex(&self.digest.clone().finalize());
         if foot.digest != digest {
-            return Err(place.damaged(format!("the foot says that all before it has the digest {}, it has {digest}", foot.digest)));
+            return Err(place.damaged(format!(
+                "the foot says that all before it has the digest {}, it has {digest}",
+                foot.digest
+            )));
         }
         let (found, said) = (&self.tally, &foot.tally);
         if foot.parts != self.parts || super::compare(said, found).is_some() || said.items != found.items {
-            return Err(place.damaged(format!("the foot says {} parts and {said:?}, there are {} and {found:?}", foot.parts, self.parts)));
+            return Err(place.damaged(format!(
+                "the foot says {} parts and {said:?}, there are {} and {found:?}",
+                foot.parts, self.parts
+            )));
         }
         if self.frames.place.byte != self.size {
-            return Err(self.frames.place.damaged(format!("{} bytes follow the foot", self.size - self.frames.place.byte)));
+            return Err(self
+                .frames
+                .place
+                .damaged(format!("{} bytes follow the foot", self.size - self.frames.place.byte)));
         }
         self.foot = Some(foot);
         Ok(())

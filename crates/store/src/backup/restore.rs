@@ -99,7 +99,10 @@ impl<'a> Restore<'a> {
         match row {
             Row::Item(mut key, item) => {
                 let id = self.ids.get(&key.record.collection).ok_or_else(|| {
-                    BackupError::Refused(format!("the engine has no number for the collection {}", key.record.collection.0))
+                    BackupError::Refused(format!(
+                        "the engine has no number for the collection {}",
+                        key.record.collection.0
+                    ))
                 })?;
                 key.record.collection = *id;
                 Ok(Row::Item(key, item))

@@ -161,18 +161,29 @@ mod tests {
             bytes(40).prop_map(Value::Inline),
             (any::<u64>(), any::<u64>()).prop_map(|(blob, size)| Value::Chunked { blob, size }),
         ];
-        let item = (any::<u64>(), any::<i64>(), any::<Option<i64>>(), value).prop_map(|(version, updated, expires, value)| {
-            Item { value, version: Version(version), updated: UnixMs(updated), expires: expires.map(UnixMs) }
-        });
+        let item = (any::<u64>(), any::<i64>(), any::<Option<i64>>(), value).prop_map(
+            |(version, updated, expires, value)| Item {
+                value,
+                version: Version(version),
+                updated: UnixMs(updated),
+                expires: expires.map(UnixMs),
+            },
+        );
         let key = (any::<u32>(), bytes(9), bytes(9)).prop_map(|(collection, id, key)| ItemKey {
             record: RecordKey { collection: CollectionId(collection), id },
             key,
         });
         prop_oneof![
             (key, item).prop_map(|(key, item)| Row::Item(key, item)),
-            (any::<u64>(), any::<u32>(), bytes(40)).prop_map(|(blob, number, data)| Row::Chunk { blob, number, data }),
-            (any::<i64>(), any::<u128>(), any::<u64>())
-                .prop_map(|(time, nonce, version)| Row::Token(Token { time: UnixMs(time), nonce }, Version(version))),
+            (any::<u64>(), any::<u32>(), bytes(40)).prop_map(|(blob, number, data)| Row::Chunk {
+                blob,
+                number,
+                data
+            }),
+            (any::<i64>(), any::<u128>(), any::<u64>()).prop_map(|(time, nonce, version)| Row::Token(
+                Token { time: UnixMs(time), nonce },
+                Version(version)
+            )),
         ]
     }
 

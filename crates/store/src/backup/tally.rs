@@ -57,7 +57,9 @@ impl Tally {
     fn no_chunks_missing(&self) -> Result<(), String> {
         match &self.last.chunks {
             None => Ok(()),
-            Some((blob, next, of, ..)) => Err(format!("the value {blob:016x} has {of} chunks, and chunk {next} is missing")),
+            Some((blob, next, of, ..)) => {
+                Err(format!("the value {blob:016x} has {of} chunks, and chunk {next} is missing"))
+            }
         }
     }
 
@@ -66,7 +68,9 @@ impl Tally {
             Row::Item(key, item) => {
                 self.no_chunks_missing()?;
                 let id = key.record.collection;
-                let name = names.get(&id).ok_or_else(|| format!("an item is of the collection {}, which is not among those of the head", id.0))?;
+                let name = names.get(&id).ok_or_else(|| {
+                    format!("an item is of the collection {}, which is not among those of the head", id.0)
+                })?;
                 if self.last.token.is_some() || self.last.item.as_ref().is_some_and(|last| last >= key) {
                     return Err(format!("an item of {name} is not in the order of keys"));
                 }
@@ -83,13 +87,20 @@ impl Tally {
                 self.last.item = Some(key.clone());
             }
             Row::Chunk { blob, number, data } => {
-                let Some((of_blob, next, of, size, stays)) = self.last.chunks.filter(|(of, next, ..)| (of, next) == (blob, number)) else {
-                    return Err(format!("the chunk {number} of {blob:016x} does not belong to the item before it"));
+                let Some((of_blob, next, of, size, stays)) =
+                    self.last.chunks.filter(|(of, next, ..)| (of, next) == (blob, number))
+                else {
+                    return Err(format!(
+                        "the chunk {number} of {blob:016x} does not belong to the item before it"
+                    ));
                 };
                 let last = u64::from(next) + 1 == of;
                 let expected = if last { size - (of - 1) * MAX_VALUE as u64 } else { MAX_VALUE as u64 };
                 if data.len() as u64 != expected {
-                    return Err(format!("the chunk {number} of {blob:016x} has {} bytes, expected {expected}", data.len()));
+                    return Err(format!(
+                        "the chunk {number} of {blob:016x} has {} bytes, expected {expected}",
+                        data.len()
+                    ));
                 }
                 self.chunks += 1;
                 if stays {

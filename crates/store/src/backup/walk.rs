@@ -131,8 +131,9 @@ impl Walk {
             Some(Place::Item { collection, record, key, chunks }) => {
                 let collection = CollectionId(*collection);
                 let found = walk.filter.ranges.iter().position(|range| range.collection == collection);
-                walk.range =
-                    found.ok_or_else(|| BackupError::Refused("it goes on in a collection that it is not of".into()))?;
+                walk.range = found.ok_or_else(|| {
+                    BackupError::Refused("it goes on in a collection that it is not of".into())
+                })?;
                 let (record, key) = (Bytes::copy_from_slice(record), Bytes::copy_from_slice(key));
                 // The item again, without itself: its chunks may not all be done.
                 walk.from = Some(Bound { record: record.clone(), key: key.clone() });

@@ -54,7 +54,9 @@ impl Writer {
         let partial = Writer::partial(path);
         let mut reader = match Reader::open(&partial) {
             Ok(reader) => reader,
-            Err(BackupError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(Begun::Nothing),
+            Err(BackupError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(Begun::Nothing);
+            }
             Err(error @ BackupError::Io { .. }) => return Err(error),
             Err(error) => return Ok(Begun::Useless(error.to_string())),
         };
@@ -62,7 +64,9 @@ impl Writer {
         loop {
             // Where it is torn or damaged, all before it is whole: so many frames are taken, the rest is done again.
             match reader.next() {
-                Ok(Some(part)) => after = part.rows.iter().fold(after, |before, row| Place::after(row, before)),
+                Ok(Some(part)) => {
+                    after = part.rows.iter().fold(after, |before, row| Place::after(row, before))
+                }
                 // It has its foot, and only its name is not right yet: the foot is written again.
                 Ok(None) => break,
                 Err(BackupError::Half { .. } | BackupError::Damaged { .. }) => break,
@@ -71,7 +75,10 @@ impl Writer {
         }
         let place = reader.whole();
         let (head, names, tally, digest, parts) = reader.into_state();
-        let file = OpenOptions::new().write(true).open(&partial).map_err(|error| BackupError::io(&partial, error))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .open(&partial)
+            .map_err(|error| BackupError::io(&partial, error))?;
         let mut writer = Writer {
             path: path.to_owned(),
             file,
@@ -110,7 +117,8 @@ impl Writer {
         };
         writer.file.write_all(MAGIC).map_err(|error| BackupError::io(&writer.partial, error))?;
         writer.digest.update(MAGIC);
-        let head = serde_json::to_vec(&writer.head).map_err(|error| BackupError::Refused(error.to_string()))?;
+        let head =
+            serde_json::to_vec(&writer.head).map_err(|error| BackupError::Refused(error.to_string()))?;
         writer.frame(Kind::Head, &head)?;
         Ok(writer)
     }
@@ -151,7 +159,11 @@ impl Writer {
     /// Ends it: from now on it has its name.
     pub fn finish(mut self) -> Result<Foot, BackupError> {
         self.tally.end().map_err(BackupError::Refused)?;
-        let foot = Foot { parts: self.parts, tally: self.tally.counts(), digest: hex(&self.digest.clone().finalize()) };
+        let foot = Foot {
+            parts: self.parts,
+            tally: self.tally.counts(),
+            digest: hex(&self.digest.clone().finalize()),
+        };
         let payload = serde_json::to_vec(&foot).map_err(|error| BackupError::Refused(error.to_string()))?;
         self.frame(Kind::Foot, &payload)?;
         let io = |error| BackupError::io(&self.partial, error);

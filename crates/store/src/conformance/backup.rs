@@ -76,10 +76,13 @@ async fn a_snapshot_under_writes_is_of_one_moment(site: &mut Site) -> Checked {
             let snapshot = site.engine.snapshot().await?;
             let (first, tally) = rows(snapshot.clone()).await?;
             let version = snapshot.moment().version;
-            let sum = first.iter().map(|row| if let Row::Item(_, item) = row { number(item).unwrap_or(1) } else { 0 });
+            let sum = first
+                .iter()
+                .map(|row| if let Row::Item(_, item) = row { number(item).unwrap_or(1) } else { 0 });
             same("the sum of all items", &sum.sum::<i64>(), &0)?;
             same("items", &tally.items, &u64::from(ACCOUNTS))?;
-            let greatest = first.iter().map(|row| if let Row::Item(_, item) = row { item.version } else { Version(0) });
+            let greatest =
+                first.iter().map(|row| if let Row::Item(_, item) = row { item.version } else { Version(0) });
             holds("an item is newer than the snapshot says", greatest.max() <= Some(version))?;
             let (again, _) = rows(snapshot).await?;
             holds("a snapshot shows the same when it is read again", first == again)?;
@@ -135,7 +138,8 @@ async fn what_is_loaded_is_what_was_there(site: &mut Site) -> Checked {
         .into_iter()
         .map(|row| match row {
             Row::Item(mut key, item) => {
-                key.record.collection = ids.get(&key.record.collection).copied().unwrap_or(key.record.collection);
+                key.record.collection =
+                    ids.get(&key.record.collection).copied().unwrap_or(key.record.collection);
                 Row::Item(key, item)
             }
             other => other,

@@ -27,8 +27,8 @@ mod upkeep;
 mod writer;
 
 use super::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, Page, Pending, Scan, SharedSnapshot,
-    Sharing, Size, Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, Page, Pending, Scan,
+    SharedSnapshot, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};

@@ -5,8 +5,8 @@
 mod backup;
 
 use super::{
-    Bound, Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Page, Pending, Scan,
-    ScanOf, SharedSnapshot, Sharing, Size, Stamp, Upkeep,
+    Bound, Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Page,
+    Pending, Scan, ScanOf, SharedSnapshot, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome, Token};
 use crate::decide::{Change, Decider, needs};

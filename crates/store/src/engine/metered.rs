@@ -1,8 +1,8 @@
 //! An engine whose every step is measured: how long it took, how much it carried, what became of it.
 
 use super::{
-    Changes, Collection, Cursor, Engine, Guarantees, Load, Loaded, Page, Pending, Scan, SharedSnapshot, Size, Stamp,
-    Upkeep,
+    Changes, Collection, Cursor, Engine, Guarantees, Load, Loaded, Page, Pending, Scan, SharedSnapshot, Size,
+    Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};

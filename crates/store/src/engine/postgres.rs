@@ -44,8 +44,8 @@ pub use config::{CONNECTIONS, PostgresConfig, QUEUE};
 pub use foreign::{ForeignSession, ForeignWrite};
 
 use super::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Page, Pending, Scan,
-    SharedSnapshot, Sharing, Size, Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Page, Pending,
+    Scan, SharedSnapshot, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};

@@ -33,7 +33,12 @@ impl Operator {
                 name: of.name.collection.to_string(),
                 retention_ms: u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX),
             };
-            collections.push(CollectionSize { of, records: size.records, items: size.items, bytes: size.bytes });
+            collections.push(CollectionSize {
+                of,
+                records: size.records,
+                items: size.items,
+                bytes: size.bytes,
+            });
         }
         let described = Described {
             engine: engine.name().to_owned(),
@@ -63,7 +68,8 @@ impl Operator {
         if whole {
             self.hold(&name, &snapshot);
         }
-        let head = Head::of(snapshot.moment(), self.owner.engine().name(), &self.project, rand::random(), &name);
+        let head =
+            Head::of(snapshot.moment(), self.owner.engine().name(), &self.project, rand::random(), &name);
         wire.send_json(Kind::Head, &head).await?;
         let after = order.resume.as_ref().and_then(|resume| resume.after.as_ref());
         let mut walk = match &order.ranges {
@@ -133,7 +139,10 @@ impl Operator {
 fn filter(order: &ReadOrder, snapshot: &SharedSnapshot) -> Result<Filter, BackupError> {
     let known = &snapshot.moment().collections;
     let mut ranges = match &order.ranges {
-        None => known.iter().map(|(collection, _)| Range { collection: *collection, from: None, to: None }).collect(),
+        None => known
+            .iter()
+            .map(|(collection, _)| Range { collection: *collection, from: None, to: None })
+            .collect(),
         Some(asked) => asked.iter().map(|range| of(range, known)).collect::<Result<Vec<_>, _>>()?,
     };
     ranges.sort_by(|a: &Range, b| (a.collection, &a.from).cmp(&(b.collection, &b.from)));

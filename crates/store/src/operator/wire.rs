@@ -98,7 +98,8 @@ impl Wire {
     pub async fn receive(&mut self) -> Result<Frame, WireError> {
         let frame = timeout(PATIENCE, self.frame()).await.map_err(|_| WireError::Silent)??;
         if frame.kind == Kind::Failed {
-            let refusal = serde_json::from_slice(&frame.payload).map_err(|error| WireError::Unreadable(error.to_string()))?;
+            let refusal = serde_json::from_slice(&frame.payload)
+                .map_err(|error| WireError::Unreadable(error.to_string()))?;
             return Err(WireError::Refused(refusal));
         }
         Ok(frame)

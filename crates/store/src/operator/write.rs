@@ -24,7 +24,12 @@ impl Operator {
                     wire.send_json(Kind::Json, &done).await?;
                 }
                 Kind::End => {
-                    tracing::info!(user, written = all.written, unchanged = all.unchanged, "an operator brought in items");
+                    tracing::info!(
+                        user,
+                        written = all.written,
+                        unchanged = all.unchanged,
+                        "an operator brought in items"
+                    );
                     return wire.send(Kind::End, b"").await;
                 }
                 other => return Err(WireError::Unreadable(format!("a frame of kind {other:?}"))),
@@ -63,7 +68,8 @@ impl Operator {
         let ttl = item.expires.map(|expires| now.until(expires));
         let write = Write { key: key.key, action: Action::Put(item.value), ttl };
         let change = RecordChange { record: key.record.id, conditions: Vec::new(), writes: vec![write] };
-        let commit = Commit { collection: key.record.collection, token: None, fence: None, changes: vec![change] };
+        let commit =
+            Commit { collection: key.record.collection, token: None, fence: None, changes: vec![change] };
         match self.owner.commit(commit).await {
             Ok(Outcome::Done { .. }) => Ok(()),
             Ok(Outcome::Refused(refusal)) => {

@@ -75,7 +75,9 @@ async fn restore(store: &Path, path: &Path) {
 
 fn live(role: &str, folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "killed::victim", "--nocapture"]).env(ROLE, format!("{role} {}", folder.display()));
+    command
+        .args(["--exact", "killed::victim", "--nocapture"])
+        .env(ROLE, format!("{role} {}", folder.display()));
     command.stdout(Stdio::null()).spawn().unwrap()
 }
 

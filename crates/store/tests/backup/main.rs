@@ -7,7 +7,7 @@ mod killed;
 mod moment;
 mod postgres;
 mod round;
-mod site;
 #[path = "../support/postgres.rs"]
 #[allow(dead_code)] // what other tests do to servers
 mod server;
+mod site;

@@ -29,7 +29,12 @@ fn transfer(accounts: CollectionId, seed: u64) -> Commit {
         writes: vec![Write { key: bytes(""), action: Action::Add(amount), ttl: None }],
     };
     let amount = (seed % 97) as i64;
-    Commit { collection: accounts, token: None, fence: None, changes: vec![add(from, -amount), add(to, amount)] }
+    Commit {
+        collection: accounts,
+        token: None,
+        fence: None,
+        changes: vec![add(from, -amount), add(to, amount)],
+    }
 }
 
 fn sum(path: &Path) -> (u64, i64) {
@@ -68,7 +73,8 @@ pub async fn check(engine: Arc<dyn Engine>) {
                 let mut seed = writer * 7919 + 1;
                 let mut commits = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    seed =
+                        seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     engine.commit(vec![transfer(accounts, seed >> 20)]).await.unwrap();
                     commits += 1;
                     tokio::task::yield_now().await;
@@ -90,7 +96,10 @@ pub async fn check(engine: Arc<dyn Engine>) {
     for writer in writers {
         commits += writer.await.unwrap();
     }
-    assert!(seen.windows(2).any(|pair| pair[0] < pair[1]) && commits > 0, "nothing was written meanwhile: {seen:?}");
+    assert!(
+        seen.windows(2).any(|pair| pair[0] < pair[1]) && commits > 0,
+        "nothing was written meanwhile: {seen:?}"
+    );
     // And it is the state that comes back.
     let memory = Memory::new();
     restore(&memory, &folder.path().join("5"), false).await.unwrap();

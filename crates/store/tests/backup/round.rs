@@ -26,7 +26,12 @@ pub async fn check(from: Arc<dyn Engine>, to: Arc<dyn Engine>) {
     // Numbers of collections are the same in an engine that had none, so that tokens of watchers stay tokens of theirs.
     let (users, posts) = (CollectionId(1), CollectionId(2));
     assert_eq!(to.collections().await.unwrap(), from.collections().await.unwrap(), "{what}");
-    let keys = vec![key(users, "u1", ""), key(users, "u2", "photo"), key(posts, "u3", "post/00003"), key(users, "u3", "session")];
+    let keys = vec![
+        key(users, "u1", ""),
+        key(users, "u2", "photo"),
+        key(posts, "u3", "post/00003"),
+        key(users, "u3", "session"),
+    ];
     assert_eq!(to.read(keys.clone()).await.unwrap(), from.read(keys).await.unwrap(), "{what}");
     let last = to.chunk(4711, 2).await.unwrap().unwrap();
     assert_eq!((last.len(), to.chunk(4711, 1).await.unwrap().unwrap().len()), (5, MAX_VALUE), "{what}");
@@ -42,7 +47,10 @@ pub async fn check(from: Arc<dyn Engine>, to: Arc<dyn Engine>) {
     }
     let later = from.last_version().await.unwrap();
     let fresh = to.commit(vec![put(users, "u9", "", Value::Inline(bytes("new")), None)]).await.unwrap();
-    assert!(matches!(&fresh[..], [Outcome::Done { version, .. }] if *version > later), "{what}: {fresh:?} {later:?}");
+    assert!(
+        matches!(&fresh[..], [Outcome::Done { version, .. }] if *version > later),
+        "{what}: {fresh:?} {later:?}"
+    );
     let end = from.end_of_changes(users).await.unwrap();
     for old in [Cursor(0), Cursor(3), end] {
         let changes = to.changes(users, old, 10).await;

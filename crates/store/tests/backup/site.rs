@@ -22,7 +22,13 @@ pub fn key(collection: CollectionId, record: &str, key: &str) -> ItemKey {
     ItemKey { record: RecordKey { collection, id: bytes(record) }, key: bytes(key) }
 }
 
-pub fn put(collection: CollectionId, record: &str, item: &str, value: Value, ttl: Option<Duration>) -> Commit {
+pub fn put(
+    collection: CollectionId,
+    record: &str,
+    item: &str,
+    value: Value,
+    ttl: Option<Duration>,
+) -> Commit {
     let write = Write { key: bytes(item), action: Action::Put(value), ttl };
     let change = RecordChange { record: bytes(record), conditions: Vec::new(), writes: vec![write] };
     Commit { collection, token: None, fence: None, changes: vec![change] }

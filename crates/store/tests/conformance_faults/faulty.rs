@@ -9,8 +9,8 @@ use std::time::Duration;
 use tenet_store::commit::{Action, Commit, Must, Outcome, Refusal, Token};
 use tenet_store::engine::memory::Memory;
 use tenet_store::engine::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Moment, Page, Pending,
-    Row, Scan, SharedSnapshot, Sharing, Size, Snapshot, Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Moment, Page,
+    Pending, Row, Scan, SharedSnapshot, Sharing, Size, Snapshot, Stamp, Upkeep,
 };
 use tenet_store::item::{Item, UnixMs, Value, Version};
 use tenet_store::name::{CollectionId, ItemKey};

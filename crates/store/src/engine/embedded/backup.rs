@@ -5,8 +5,8 @@ use super::writer::{LOGGED, VERSION, Writer, put};
 use super::{Embedded, Inner, keys, log, rows};
 use crate::commit::Token;
 use crate::engine::{
-    Collection, Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan, SharedSnapshot, Snapshot,
-    assign,
+    Collection, Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan,
+    SharedSnapshot, Snapshot, assign,
 };
 use crate::item::{UnixMs, Value, Version};
 use crate::name::CollectionId;
@@ -123,12 +123,19 @@ impl Inner {
             if !goes_on {
                 empty(tables)?;
                 put(&mut tables.meta, LOADING, &rows::loading(LOADING, begin.backup, 0))?;
-                *writer = Writer { last: writer.last.max(begin.version.0), logged: writer.logged.max(begin.logged.0) };
+                *writer = Writer {
+                    last: writer.last.max(begin.version.0),
+                    logged: writer.logged.max(begin.logged.0),
+                };
             }
             for (from, to, new) in &assigned {
                 if let Some((_, of)) = begin.collections.iter().find(|(id, _)| *new && id == from) {
                     let name = of.name.to_string();
-                    put(&mut tables.collections, name.as_bytes(), &rows::collection(name.as_bytes(), *to, of))?;
+                    put(
+                        &mut tables.collections,
+                        name.as_bytes(),
+                        &rows::collection(name.as_bytes(), *to, of),
+                    )?;
                 }
             }
             let all = known.iter().map(|(id, _)| *id).chain(assigned.iter().map(|(_, to, _)| *to));
@@ -159,7 +166,9 @@ fn loading(tables: &Tables<'_>) -> Result<Option<(u128, u64)>, EngineError> {
 
 fn loading_of(tables: &Tables<'_>, backup: u128) -> Result<u64, EngineError> {
     let found = loading(tables)?.filter(|(of, _)| *of == backup);
-    found.map(|(_, next)| next).ok_or_else(|| EngineError::Broken("no restore of this backup was begun".into()))
+    found
+        .map(|(_, next)| next)
+        .ok_or_else(|| EngineError::Broken("no restore of this backup was begun".into()))
 }
 
 fn empty(tables: &mut Tables<'_>) -> Result<(), EngineError> {

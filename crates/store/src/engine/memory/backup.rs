@@ -2,7 +2,10 @@
 
 use super::State;
 use crate::commit::Token;
-use crate::engine::{Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan, SharedSnapshot, Snapshot, assign};
+use crate::engine::{
+    Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan, SharedSnapshot, Snapshot,
+    assign,
+};
 use crate::item::{UnixMs, Version};
 use bytes::Bytes;
 use std::future::ready;
@@ -69,7 +72,9 @@ impl State {
 
     fn loading_of(&self, backup: u128) -> Result<u64, EngineError> {
         let found = self.loading.filter(|(of, _)| *of == backup);
-        found.map(|(_, next)| next).ok_or_else(|| EngineError::Broken("no restore of this backup was begun".into()))
+        found
+            .map(|(_, next)| next)
+            .ok_or_else(|| EngineError::Broken("no restore of this backup was begun".into()))
     }
 
     fn begin_load(&mut self, begin: LoadBegin) -> Result<Loaded, EngineError> {

@@ -11,7 +11,8 @@ use super::session::{Session, Work};
 use super::{Postgres, collections, read};
 use crate::commit::Token;
 use crate::engine::{
-    Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan, SharedSnapshot, Snapshot, assign,
+    Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan, SharedSnapshot, Snapshot,
+    assign,
 };
 use crate::item::{UnixMs, Version};
 use bytes::Bytes;
@@ -80,7 +81,9 @@ impl Snapshot for Kept {
     }
 
     fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
-        Box::pin(async move { super::blobs::chunk(self.work(), blob, number).await.map_err(|failure| failure.error) })
+        Box::pin(async move {
+            super::blobs::chunk(self.work(), blob, number).await.map_err(|failure| failure.error)
+        })
     }
 
     fn tokens(&self, after: Option<Token>, limit: usize) -> Pending<'_, Vec<(Token, Version)>> {
@@ -91,7 +94,8 @@ impl Snapshot for Kept {
 async fn tokens(session: Work, after: Option<Token>, limit: usize) -> Result<Vec<(Token, Version)>, Failure> {
     let page = "SELECT time, nonce, version FROM token WHERE (time, nonce) > ($1::int8, $2::bytea) ORDER BY time, nonce LIMIT $3::int8";
     // No nonce is empty, so this is before all.
-    let (time, nonce) = after.map_or((i64::MIN, Vec::new()), |token| (token.time.0, token.nonce.to_be_bytes().to_vec()));
+    let (time, nonce) =
+        after.map_or((i64::MIN, Vec::new()), |token| (token.time.0, token.nonce.to_be_bytes().to_vec()));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = session.within(session.client.query(page, &[&time, &nonce, &limit])).await?;
     let token = |row: &tokio_postgres::Row| {
@@ -107,7 +111,8 @@ async fn tokens(session: Work, after: Option<Token>, limit: usize) -> Result<Vec
 
 /// The backup whose restore did not end.
 pub(super) async fn unfinished(session: Work) -> Result<Option<u128>, Failure> {
-    let there = session.within(session.client.query_one("SELECT to_regclass('loading') IS NOT NULL", &[])).await?;
+    let there =
+        session.within(session.client.query_one("SELECT to_regclass('loading') IS NOT NULL", &[])).await?;
     if !column::<bool>(&there, 0)? {
         return Ok(None);
     }
@@ -164,7 +169,10 @@ async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Lo
     let items: i64 = column(&session.within(client.query_one(&count, &[])).await?, 0)?;
     if goes_on.is_none() && !begin.replace && (there.is_some() || items > 0) {
         session.within(client.batch_execute("ROLLBACK")).await?;
-        return Ok(Loaded::Taken { items: items.cast_unsigned(), unfinished: there.map(|(backup, _)| backup) });
+        return Ok(Loaded::Taken {
+            items: items.cast_unsigned(),
+            unfinished: there.map(|(backup, _)| backup),
+        });
     }
     let known = collections::all_on(&session).await?;
     let assigned = assign(&known, &begin.collections);
@@ -172,7 +180,8 @@ async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Lo
         let Some((_, of)) = begin.collections.iter().find(|(id, _)| *new && id == from) else { continue };
         let retention = i64::try_from(of.retention.as_millis()).unwrap_or(i64::MAX);
         let insert = "INSERT INTO collection (id, namespace, name, retention_ms) VALUES ($1::int4, $2::text, $3::text, $4::int8)";
-        let (id, namespace, name) = (super::rows::collection(*to)?, of.name.namespace.as_str(), of.name.collection.as_str());
+        let (id, namespace, name) =
+            (super::rows::collection(*to)?, of.name.namespace.as_str(), of.name.collection.as_str());
         session.within(client.execute(insert, &[&id, &namespace, &name, &retention])).await?;
     }
     if goes_on.is_none() {
@@ -186,9 +195,13 @@ async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Lo
 /// Removes what is there, and moves versions and the log on.
 async fn empty(session: &Work, begin: &LoadBegin) -> Result<(), Failure> {
     let client = &session.client;
-    session.within(client.batch_execute("TRUNCATE item, token, change, chunk, loose; DELETE FROM loading")).await?;
+    session
+        .within(client.batch_execute("TRUNCATE item, token, change, chunk, loose; DELETE FROM loading"))
+        .await?;
     let backup = begin.backup.to_be_bytes();
-    session.within(client.execute("INSERT INTO loading (backup, next) VALUES ($1, 0)", &[&&backup[..]])).await?;
+    session
+        .within(client.execute("INSERT INTO loading (backup, next) VALUES ($1, 0)", &[&&backup[..]]))
+        .await?;
     let version = super::rows::version(begin.version);
     let versions = "SELECT setval('version', greatest($1::int8, (SELECT last_value FROM version), 1024))";
     session.within(client.query_one(versions, &[&version])).await?;
@@ -250,7 +263,17 @@ async fn insert(session: &Work, rows: &[Row]) -> Result<(), Failure> {
         let (k, v) = (&keys, &values);
         let put = client.execute(
             &s.put,
-            &[&k.collections, &k.records, &k.keys, &v.values, &v.blobs, &v.sizes, &versions, &updated, &v.expires],
+            &[
+                &k.collections,
+                &k.records,
+                &k.keys,
+                &v.values,
+                &v.blobs,
+                &v.sizes,
+                &versions,
+                &updated,
+                &v.expires,
+            ],
         );
         session.within(put).await?;
     }

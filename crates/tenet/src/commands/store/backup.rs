@@ -94,7 +94,10 @@ async fn copy(mut writer: Writer, mut wire: Wire, path: &Path) -> Result<(), Fai
     let foot = writer.finish().map_err(|error| bad(&error))?;
     progress.end(foot.tally.items, bytes);
     println!("{}", path.display());
-    eprintln!("backup {id}: {} items, {} tokens, sha256 {}", foot.tally.items, foot.tally.tokens, foot.digest);
+    eprintln!(
+        "backup {id}: {} items, {} tokens, sha256 {}",
+        foot.tally.items, foot.tally.tokens, foot.digest
+    );
     Ok(())
 }
 
@@ -102,12 +105,14 @@ async fn copy(mut writer: Writer, mut wire: Wire, path: &Path) -> Result<(), Fai
 fn target(to: &Path, project: &str, anew: bool) -> Result<PathBuf, Failed> {
     if !to.is_dir() {
         if to.exists() {
-            let text = format!("error: {} is there already\n  hint: name another file, or a folder", to.display());
+            let text =
+                format!("error: {} is there already\n  hint: name another file, or a folder", to.display());
             return Err(Failed(text));
         }
         return Ok(to.to_owned());
     }
-    let entries = std::fs::read_dir(to).map_err(|error| Failed::while_doing("the folder cannot be read", &error))?;
+    let entries =
+        std::fs::read_dir(to).map_err(|error| Failed::while_doing("the folder cannot be read", &error))?;
     let whole = |path: PathBuf| {
         let name = path.file_name()?.to_str()?.strip_suffix(&format!(".{EXTENSION}.{PARTIAL}"))?.to_owned();
         name.starts_with(&format!("{project}-")).then(|| path.with_file_name(format!("{name}.{EXTENSION}")))

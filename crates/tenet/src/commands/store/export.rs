@@ -27,7 +27,9 @@ pub async fn run(args: &ExportArgs) -> Result<(), Failed> {
     match &args.output {
         None => lines(&mut wire, &schemas, std::io::stdout().lock(), true).await.map(drop),
         Some(path) => {
-            let failed = |error: std::io::Error| Failed::while_doing(&format!("cannot write {}", path.display()), &error);
+            let failed = |error: std::io::Error| {
+                Failed::while_doing(&format!("cannot write {}", path.display()), &error)
+            };
             let file = File::create(path).map_err(failed)?;
             let out = BufWriter::new(file.try_clone().map_err(failed)?);
             lines(&mut wire, &schemas, out, true).await?;
@@ -37,13 +39,22 @@ pub async fn run(args: &ExportArgs) -> Result<(), Failed> {
 }
 
 /// An order to read items.
-pub(super) fn read(purpose: &str, what: String, ranges: Option<Vec<RangeOrder>>, limit: Option<u64>) -> Order {
+pub(super) fn read(
+    purpose: &str,
+    what: String,
+    ranges: Option<Vec<RangeOrder>>,
+    limit: Option<u64>,
+) -> Order {
     let purpose = purpose.to_owned();
     Order::Read(ReadOrder { purpose, what, ranges, chunks: true, tokens: false, limit, resume: None })
 }
 
 /// What was asked for. None: everything.
-async fn ranges(reached: &Reached, schemas: &Schemas, args: &ExportArgs) -> Result<Option<Vec<RangeOrder>>, Failed> {
+async fn ranges(
+    reached: &Reached,
+    schemas: &Schemas,
+    args: &ExportArgs,
+) -> Result<Option<Vec<RangeOrder>>, Failed> {
     let bounded = args.range.prefix.is_some() || args.range.from.is_some() || args.range.to.is_some();
     if args.of.is_empty() {
         return if bounded { Err(one_collection()) } else { Ok(None) };
@@ -98,7 +109,12 @@ pub(super) fn range(
 }
 
 /// Writes what comes; how many items it was.
-pub(super) async fn lines(wire: &mut Wire, schemas: &Schemas, out: impl Write, said: bool) -> Result<u64, Failed> {
+pub(super) async fn lines(
+    wire: &mut Wire,
+    schemas: &Schemas,
+    out: impl Write,
+    said: bool,
+) -> Result<u64, Failed> {
     let head = head(wire).await?;
     let names = head.collections().map_err(|error| bad(&error))?;
     let names: HashMap<CollectionId, (String, String)> = names
@@ -166,8 +182,10 @@ impl<W: Write> Lines<'_, W> {
     }
 
     fn line(&mut self, key: &ItemKey, item: &Item, value: &[u8]) -> Result<(), Failed> {
-        let (namespace, collection) =
-            self.names.get(&key.record.collection).ok_or_else(|| Failed("error: an item is of no collection".into()))?;
+        let (namespace, collection) = self
+            .names
+            .get(&key.record.collection)
+            .ok_or_else(|| Failed("error: an item is of no collection".into()))?;
         let line = Line::of(self.schemas, (namespace, collection), key, item, value);
         serde_json::to_writer(&mut self.out, &line).map_err(|error| cannot_write(&error.into()))?;
         self.out.write_all(b"\n").map_err(|error| cannot_write(&error))?;

@@ -54,7 +54,16 @@ pub async fn run(args: &ImportArgs) -> Result<(), Failed> {
     };
     let wire = if args.check { None } else { Some(reached.ask(&Order::Write).await?) };
     let progress = Progress::new(if args.check { "checked" } else { "imported" }, None, 0);
-    let import = Import { schemas, ids, wire, note, step: Step::default(), done: Written::default(), bytes: 0, progress };
+    let import = Import {
+        schemas,
+        ids,
+        wire,
+        note,
+        step: Step::default(),
+        done: Written::default(),
+        bytes: 0,
+        progress,
+    };
     import.all(input, skip).await
 }
 
@@ -98,7 +107,11 @@ impl Import {
             if let Err(what) = self.line(&text).await? {
                 // What came before it is in, so that the line that is wrong is the first that is not.
                 self.send(number - 1).await?;
-                let before = if self.wire.is_some() { "\n  hint: all lines before it are in; mend it and say --resume" } else { "" };
+                let before = if self.wire.is_some() {
+                    "\n  hint: all lines before it are in; mend it and say --resume"
+                } else {
+                    ""
+                };
                 return Err(Failed(format!("error: line {number}: {what}{before}")));
             }
             if self.step.lines >= STEP_LINES || self.step.bytes >= STEP_BYTES {
@@ -125,7 +138,10 @@ impl Import {
             let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
             let name = (line.namespace.clone(), line.collection.clone());
             let id = self.ids.get(&name).copied().ok_or_else(|| {
-                format!("there is no collection {}/{}; `tenet store describe` prints those that are", name.0, name.1)
+                format!(
+                    "there is no collection {}/{}; `tenet store describe` prints those that are",
+                    name.0, name.1
+                )
             })?;
             Ok::<_, String>((id, line.said(&self.schemas)?))
         };
@@ -164,8 +180,8 @@ impl Import {
         let Some(wire) = self.wire.as_mut().filter(|_| !rows.is_empty()) else { return Ok(()) };
         wire.send(Kind::Part, &encode_rows(&rows)).await.map_err(|error| failed(&error))?;
         let frame = wire.receive().await.map_err(|error| failed(&error))?;
-        let done: Written =
-            serde_json::from_slice(&frame.payload).map_err(|error| Failed::while_doing("the answer", &error))?;
+        let done: Written = serde_json::from_slice(&frame.payload)
+            .map_err(|error| Failed::while_doing("the answer", &error))?;
         self.done.written += done.written;
         self.done.unchanged += done.unchanged;
         self.done.over += done.over;
@@ -196,7 +212,8 @@ impl Note {
         if file == Path::new("-") {
             return Ok(Note { place: None, noted: Noted::default() });
         }
-        let failed = |error: std::io::Error| Failed::while_doing(&format!("cannot read {}", file.display()), &error);
+        let failed =
+            |error: std::io::Error| Failed::while_doing(&format!("cannot read {}", file.display()), &error);
         let path = file.canonicalize().map_err(failed)?;
         let length = path.metadata().map_err(failed)?.len();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -207,7 +224,10 @@ impl Note {
 
     /// Lines that are in.
     fn read(&self) -> Result<u64, Failed> {
-        let place = self.place.as_ref().ok_or_else(|| Failed("error: standard input has no place to go on from".into()))?;
+        let place = self
+            .place
+            .as_ref()
+            .ok_or_else(|| Failed("error: standard input has no place to go on from".into()))?;
         let found = std::fs::read(place).ok().and_then(|text| serde_json::from_slice::<Noted>(&text).ok());
         let found = found.filter(|found| found.file == self.noted.file);
         let Some(found) = found else {

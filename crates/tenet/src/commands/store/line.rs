@@ -61,13 +61,20 @@ pub struct Said {
 
 impl Line {
     /// Of an item, whose whole value is `value`.
-    pub fn of(schemas: &Schemas, (namespace, collection): (&str, &str), key: &ItemKey, item: &Item, value: &[u8]) -> Line {
+    pub fn of(
+        schemas: &Schemas,
+        (namespace, collection): (&str, &str),
+        key: &ItemKey,
+        item: &Item,
+        value: &[u8],
+    ) -> Line {
         let typed = schemas.get(namespace, collection);
         let kinds = |of: fn(&Typed) -> Vec<Kind>| typed.map(of);
         let shown = |kinds: Option<Vec<Kind>>, key: &[u8]| kinds.and_then(|kinds| text(&kinds, key));
         let record = shown(kinds(|typed| typed.schema.record_kinds()), &key.record.id);
         let whole_record = key.key.is_empty();
-        let item_text = if whole_record { None } else { shown(kinds(|typed| typed.schema.item_kinds()), &key.key) };
+        let item_text =
+            if whole_record { None } else { shown(kinds(|typed| typed.schema.item_kinds()), &key.key) };
         let printed = typed.and_then(|typed| schemas.print(typed, value));
         let all = printed.as_ref().is_some_and(|(_, all)| *all);
         Line {
@@ -110,9 +117,10 @@ impl Line {
         tenet_store::name::item_key(&key).map_err(|error| error.to_string())?;
         let own = typed.and_then(|typed| typed.schema.expires(&value));
         let expires = match &self.expire_time {
-            Some(text) => {
-                Some(instant::parse(text).ok_or_else(|| format!("expireTime {text:?} is no time as 2026-11-26T05:27:45Z"))?)
-            }
+            Some(text) => Some(
+                instant::parse(text)
+                    .ok_or_else(|| format!("expireTime {text:?} is no time as 2026-11-26T05:27:45Z"))?,
+            ),
             None => own,
         };
         Ok(Said { record, key, value, expires: expires.map(millis) })
@@ -127,24 +135,37 @@ impl Line {
                 "{}/{} has no schema in the release, so its values are valueBytes",
                 self.namespace, self.collection
             )),
-            (Some(value), None, Some(typed)) => schemas.parse(typed, value.get().as_bytes()).map_err(|error| format!("its value is no {}: {error}", typed.schema.message)),
+            (Some(value), None, Some(typed)) => schemas
+                .parse(typed, value.get().as_bytes())
+                .map_err(|error| format!("its value is no {}: {error}", typed.schema.message)),
             (Some(value), Some(bytes), Some(typed)) => {
                 let said = schemas.parse(typed, value.get().as_bytes())?;
                 let printed = schemas.print(typed, &bytes).map(|(json, _)| json);
                 let same = printed.and_then(|json| schemas.parse(typed, json.as_bytes()).ok()) == Some(said);
-                if same { Ok(bytes) } else { Err("value and valueBytes differ: leave out the one that is not meant".into()) }
+                if same {
+                    Ok(bytes)
+                } else {
+                    Err("value and valueBytes differ: leave out the one that is not meant".into())
+                }
             }
         }
     }
 }
 
-fn key(what: &str, text: &Option<String>, bytes: &Option<String>, kinds: Option<&[Kind]>) -> Result<Option<Vec<u8>>, String> {
+fn key(
+    what: &str,
+    text: &Option<String>,
+    bytes: &Option<String>,
+    kinds: Option<&[Kind]>,
+) -> Result<Option<Vec<u8>>, String> {
     match (text, bytes, kinds) {
         (None, None, _) => Ok(None),
         (Some(_), Some(_), _) => Err(format!("it has {what} and {what}Bytes, expected one of them")),
         (None, Some(bytes), _) => base64(&format!("{what}Bytes"), bytes).map(Some),
         (Some(_), None, None) => Err(format!("there is no schema in the release, so {what} is {what}Bytes")),
-        (Some(text), None, Some(kinds)) => parse(kinds, text).map(Some).map_err(|error| format!("{what} {text:?}: {error}")),
+        (Some(text), None, Some(kinds)) => {
+            parse(kinds, text).map(Some).map_err(|error| format!("{what} {text:?}: {error}"))
+        }
     }
 }
 

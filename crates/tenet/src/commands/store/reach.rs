@@ -34,7 +34,9 @@ struct Opened {
 
 /// The state folder.
 pub fn state(at: &Where) -> PathBuf {
-    at.state_dir.clone().unwrap_or_else(|| ReleaseDir::of_project(project::folder(&at.project)).root().to_owned())
+    at.state_dir
+        .clone()
+        .unwrap_or_else(|| ReleaseDir::of_project(project::folder(&at.project)).root().to_owned())
 }
 
 /// Whether a process serves it.
@@ -64,12 +66,13 @@ impl Reached {
     /// Sends an order.
     pub async fn ask(&self, order: &Order) -> Result<Wire, Failed> {
         let stream = match &self.opened {
-            None => store_operator::connect(&self.state.join("run"))
-                .await
-                .ok_or_else(|| Failed("error: the store ended meanwhile\n  hint: run the command again".into()))?,
+            None => store_operator::connect(&self.state.join("run")).await.ok_or_else(|| {
+                Failed("error: the store ended meanwhile\n  hint: run the command again".into())
+            })?,
             Some(opened) => {
                 self.note(order)?;
-                let (ours, theirs) = UnixStream::pair().map_err(|error| Failed::while_doing("no sockets", &error))?;
+                let (ours, theirs) =
+                    UnixStream::pair().map_err(|error| Failed::while_doing("no sockets", &error))?;
                 let operator = opened.operator.clone();
                 tokio::spawn(async move { operator.serve(theirs, &user()).await });
                 ours

@@ -78,7 +78,8 @@ async fn embedded(reader: Reader, folder: &Path, replace: bool) -> Result<(), Fa
         // What lies beside is a restore of ours: of this backup it goes on, of another it is begun anew.
         bring(engine.as_ref(), reader, true, least).await?;
     }
-    let failed = |error: std::io::Error| Failed::while_doing("what was restored cannot be put in place", &error);
+    let failed =
+        |error: std::io::Error| Failed::while_doing("what was restored cannot be put in place", &error);
     if folder.exists() {
         let kept = self::beside(folder, &format!("before-{}", backup::now()));
         std::fs::rename(folder, &kept).map_err(failed)?;
@@ -113,9 +114,13 @@ fn beside(folder: &Path, suffix: &str) -> PathBuf {
     folder.with_file_name(format!("{name}.{suffix}"))
 }
 
-async fn bring(engine: &dyn Engine, reader: Reader, replace: bool, least: (Version, Cursor)) -> Result<(), Failed> {
-    let mut restore =
-        Restore::begin(engine, reader, replace, least).await.map_err(|error| bad(&error))?;
+async fn bring(
+    engine: &dyn Engine,
+    reader: Reader,
+    replace: bool,
+    least: (Version, Cursor),
+) -> Result<(), Failed> {
+    let mut restore = Restore::begin(engine, reader, replace, least).await.map_err(|error| bad(&error))?;
     if restore.resumed() > 0 {
         eprintln!("going on after {} parts", restore.resumed());
     }
@@ -131,6 +136,9 @@ async fn bring(engine: &dyn Engine, reader: Reader, replace: bool, least: (Versi
     let tally = restore.reader().tally();
     progress.end(tally.items, tally.bytes);
     let found = restore.verify().await.map_err(|error| bad(&error))?;
-    eprintln!("verified: {} items and {} tokens are there as they are in the backup", found.items, found.tokens);
+    eprintln!(
+        "verified: {} items and {} tokens are there as they are in the backup",
+        found.items, found.tokens
+    );
     Ok(())
 }

@@ -95,11 +95,13 @@ pub fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
 
 fn raw(text: &str) -> Result<Vec<u8>, Failed> {
     let Some(digits) = text.strip_prefix("0x") else { return Ok(text.as_bytes().to_vec()) };
-    let bad = || Failed(format!("error: {text:?} is no key: expected two hexadecimal digits a byte behind 0x"));
+    let bad =
+        || Failed(format!("error: {text:?} is no key: expected two hexadecimal digits a byte behind 0x"));
     if digits.len() % 2 != 0 || !digits.is_ascii() {
         return Err(bad());
     }
     let pairs = digits.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap_or("?"), 16).map_err(|_| bad());
+    let byte =
+        |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap_or("?"), 16).map_err(|_| bad());
     pairs.map(byte).collect()
 }

@@ -42,13 +42,20 @@ async fn folder(path: &Path) -> Result<(), Failed> {
     if !path.join("store.redb").exists() {
         return Err(Failed(format!("error: {} is no folder of the embedded engine", path.display())));
     }
-    let held = |pid: &str| format!("error: {} is open in another process ({pid})\n  hint: without a path, what is served is verified", path.display());
+    let held = |pid: &str| {
+        format!(
+            "error: {} is open in another process ({pid})\n  hint: without a path, what is served is verified",
+            path.display()
+        )
+    };
     let _lock = lock::take(&path.join("store.lock"), held)?;
     let place = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         Embedded::open(&place, EmbeddedOptions { check: true, ..EmbeddedOptions::default() })
     });
-    let doing = |error: &dyn std::error::Error| Failed::while_doing(&format!("cannot open {}", path.display()), error);
+    let doing = |error: &dyn std::error::Error| {
+        Failed::while_doing(&format!("cannot open {}", path.display()), error)
+    };
     let engine = opened.await.map_err(|error| doing(&error))?.map_err(|error| doing(&error))?;
     let snapshot = engine.snapshot().await.map_err(|error| doing(&error))?;
     let moment = snapshot.moment().clone();
@@ -66,7 +73,9 @@ async fn folder(path: &Path) -> Result<(), Failed> {
     }
     tally.end().map_err(damaged)?;
     if let Some(backup) = engine.unfinished_load().await.map_err(|error| doing(&error))? {
-        return Err(Failed(format!("error: the restore of the backup {backup:032x} did not end: half of it is there")));
+        return Err(Failed(format!(
+            "error: the restore of the backup {backup:032x} did not end: half of it is there"
+        )));
     }
     whole(&tally);
     Ok(())
@@ -86,8 +95,12 @@ async fn kept(args: &VerifyArgs) -> Result<(), Failed> {
     };
     let mut wire = reached.ask(&Order::Read(order)).await?;
     let head: Head = head(&mut wire).await?;
-    let names =
-        head.collections().map_err(|error| bad(&error))?.into_iter().map(|(id, of)| (id, of.name.to_string())).collect();
+    let names = head
+        .collections()
+        .map_err(|error| bad(&error))?
+        .into_iter()
+        .map(|(id, of)| (id, of.name.to_string()))
+        .collect();
     let mut progress = Progress::new("verified", head.rows, 0);
     let mut tally = Tally::default();
     loop {

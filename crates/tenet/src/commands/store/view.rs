@@ -25,7 +25,8 @@ pub async fn get(args: &GetArgs) -> Result<(), Failed> {
             from: Some((id, Vec::new())),
             to: Some((after, Vec::new())),
         };
-        let mut wire = reached.ask(&read("get", format!("{} {key}", args.of), Some(vec![range]), None)).await?;
+        let mut wire =
+            reached.ask(&read("get", format!("{} {key}", args.of), Some(vec![range]), None)).await?;
         if lines(&mut wire, &schemas, std::io::stdout().lock(), false).await? == 0 {
             missing.push(key.as_str());
         }
@@ -40,7 +41,9 @@ pub async fn scan(args: &ScanArgs) -> Result<(), Failed> {
     let schemas = Schemas::of(reached.release())?;
     let range = range(&schemas, namespace, collection, &args.range)?;
     let mut what = args.of.clone();
-    for (flag, text) in [("--prefix", &args.range.prefix), ("--from", &args.range.from), ("--to", &args.range.to)] {
+    for (flag, text) in
+        [("--prefix", &args.range.prefix), ("--from", &args.range.from), ("--to", &args.range.to)]
+    {
         if let Some(text) = text {
             what.push_str(&format!(" {flag} {text}"));
         }
@@ -58,7 +61,12 @@ pub async fn describe(args: &DescribeArgs) -> Result<(), Failed> {
     let reached = Reached::at(&args.at).await?;
     let schemas = Schemas::of(reached.release())?;
     let described = described(&reached).await?;
-    println!("engine {} · version {} · {} collections", described.engine, described.version, described.collections.len());
+    println!(
+        "engine {} · version {} · {} collections",
+        described.engine,
+        described.version,
+        described.collections.len()
+    );
     for found in &described.collections {
         let of = &found.of;
         let schema = match schemas.get(&of.namespace, &of.name) {
@@ -92,5 +100,6 @@ pub(super) async fn described(reached: &Reached) -> Result<Described, Failed> {
 }
 
 fn names(of: &str) -> Result<(&str, &str), Failed> {
-    of.split_once('/').ok_or_else(|| Failed(format!("error: {of:?} names no collection, expected NAMESPACE/COLLECTION")))
+    of.split_once('/')
+        .ok_or_else(|| Failed(format!("error: {of:?} names no collection, expected NAMESPACE/COLLECTION")))
 }

@@ -39,7 +39,9 @@ pub fn lock(begin: &Begin, folder: &Path) -> Result<Option<Lock>, Failed> {
 pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
     let opened = open_to_restore(begin, folder).await?;
     let unfinished = opened.engine.unfinished_load().await;
-    match unfinished.map_err(|error| Failed::while_doing("it is not known whether the engine is whole", &error))? {
+    match unfinished
+        .map_err(|error| Failed::while_doing("it is not known whether the engine is whole", &error))?
+    {
         None => Ok(opened),
         Some(backup) => Err(Failed(format!(
             "error: the restore of the backup {backup:032x} did not end, so half of it is there\n  hint: go on with `tenet store restore --from` that backup"

@@ -75,12 +75,7 @@ pub struct Followed {
 
 impl Followed {
     /// A service that serves what `begin` says.
-    pub fn new(
-        dir: ReleaseDir,
-        service: StoreService,
-        metrics: Arc<Metrics>,
-        begin: &Begin,
-    ) -> Followed {
+    pub fn new(dir: ReleaseDir, service: StoreService, metrics: Arc<Metrics>, begin: &Begin) -> Followed {
         metrics.name_records(namespaces::record_names(begin.newest()));
         Followed {
             dir,
