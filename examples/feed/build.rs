@@ -18,8 +18,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let includes = ["proto", "../../crates/contract/protos", "../../proto"];
     let files = [
         "feed/accounts/v1/accounts.proto",
+        "feed/accounts/v1/state.proto",
         "feed/payments/v1/payments.proto",
+        "feed/payments/v1/state.proto",
         "feed/timeline/v1/media.proto",
+        "feed/timeline/v1/state.proto",
         "feed/timeline/v1/timeline.proto",
     ];
     let mut compiler = protox::Compiler::new(includes)?;
@@ -30,11 +33,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut set = compiler.file_descriptor_set();
     set.file.retain(|file| GENERATED.iter().any(|prefix| file.name().starts_with(prefix)));
+    // The store's SDK finds the schema of a stored message by its full name.
+    let mut config = prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
         .include_file("contracts.rs")
         // Their comments hold indented text that rustdoc would run as examples.
         .disable_comments([".google"])
-        .compile_fds(set)?;
+        .compile_fds_with_config(set, config)?;
 
     for include in includes {
         println!("cargo::rerun-if-changed={}", Path::new(include).display());

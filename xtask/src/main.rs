@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod console;
+mod crash;
 mod drill;
 mod fuzz;
 mod httpwg;
@@ -44,6 +45,8 @@ enum Command {
     Drill(drill::Arguments),
     /// Run the simulated fleet through its faults, seed by seed.
     Simulate(simulate::Arguments),
+    /// Kill the store's processes and servers, let its disk fail, and see that nothing is lost.
+    Crash(crash::Arguments),
     /// Run the fuzz targets, each for a while.
     Fuzz(fuzz::Arguments),
     /// Judge the example's OpenAPI document with openapi-spec-validator, spectral and redocly.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Drill(arguments) => drill::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::OpenapiLint => openapi_lint::run(),
         Command::Httpwg(arguments) => httpwg::run(&arguments),

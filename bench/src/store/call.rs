@@ -28,7 +28,7 @@ impl Channel {
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let mut builder = h2::client::Builder::new();
         builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW << 4);
-        let (sender, connection) = builder.handshake(stream).await.map_err(text)?;
+        let (sender, connection) = builder.handshake(stream).await.map_err(|error| text(&error))?;
         tokio::task::spawn_local(connection);
         Ok(Channel(sender))
     }
@@ -76,17 +76,17 @@ impl Client {
             .header(SECRET_METADATA, SECRET)
             .body(())
             .map_err(|error| error.to_string())?;
-        let mut sender = self.channel.0.clone().ready().await.map_err(text)?;
-        let (answer, mut body) = sender.send_request(request, false).map_err(text)?;
-        body.send_data(framed(message), true).map_err(text)?;
-        let (head, mut body) = answer.await.map_err(text)?.into_parts();
+        let mut sender = self.channel.0.clone().ready().await.map_err(|error| text(&error))?;
+        let (answer, mut body) = sender.send_request(request, false).map_err(|error| text(&error))?;
+        body.send_data(framed(message), true).map_err(|error| text(&error))?;
+        let (head, mut body) = answer.await.map_err(|error| text(&error))?.into_parts();
         let mut data = BytesMut::new();
         while let Some(part) = body.data().await {
-            let part = part.map_err(text)?;
-            body.flow_control().release_capacity(part.len()).map_err(text)?;
+            let part = part.map_err(|error| text(&error))?;
+            body.flow_control().release_capacity(part.len()).map_err(|error| text(&error))?;
             data.extend_from_slice(&part);
         }
-        let trailers = body.trailers().await.map_err(text)?.unwrap_or_default();
+        let trailers = body.trailers().await.map_err(|error| text(&error))?.unwrap_or_default();
         ended_well(&head.headers, &trailers)?;
         if data.len() < FRAME {
             return Err("an answer without a message".into());
@@ -131,6 +131,6 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn text(error: h2::Error) -> String {
+fn text(error: &h2::Error) -> String {
     format!("HTTP/2: {error}")
 }

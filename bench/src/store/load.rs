@@ -10,7 +10,7 @@ use crate::{Outcome, cpu, machine};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Clients of one service process share a connection to the store; so many processes there are, or one for each client where they are fewer.
@@ -54,7 +54,7 @@ pub struct Seen {
 /// Shared by the thread of the clients and the one that looks at the clock.
 #[derive(Default)]
 struct Phase {
-    connected: AtomicUsize,
+    connected: AtomicBool,
     counts: AtomicBool,
     stop: AtomicBool,
 }
@@ -84,7 +84,7 @@ pub fn measure(candidates: &Candidates, kind: Kind, cell: Cell) -> Outcome<Seen>
         let _ = sender.send(worked);
     })?;
     let until = Instant::now() + CONNECT_LIMIT;
-    while phase.connected.load(Ordering::Acquire) < cell.clients && !thread.is_finished() {
+    while !phase.connected.load(Ordering::Acquire) && !thread.is_finished() {
         if Instant::now() > until {
             return Err(format!("{}: the clients are not connected", kind.title()));
         }
@@ -132,15 +132,19 @@ async fn work(
             channels.push(Channel::connect(addresses[place % addresses.len()]).await?);
         }
     }
+    // All are connected before the first begins: a server that is busy with some takes long to let in others.
+    let mut clients = Vec::new();
+    for number in 0..cell.clients {
+        clients.push(match channels.get(number % channels.len().max(1)) {
+            Some(channel) => Client::Caller(Caller::new(channel.clone(), max_age)),
+            None => Client::Direct(Direct::connect(url).await?),
+        });
+    }
+    phase.connected.store(true, Ordering::Release);
     let zipf = Arc::new(Zipf::new());
     let latencies = Rc::new(RefCell::new(Vec::new()));
     let mut tasks = Vec::new();
-    for number in 0..cell.clients {
-        let client = match channels.get(number % channels.len().max(1)) {
-            Some(channel) => Client::Caller(Caller::new(channel.clone(), max_age)),
-            None => Client::Direct(Direct::connect(url).await?),
-        };
-        phase.connected.fetch_add(1, Ordering::Release);
+    for (number, client) in clients.into_iter().enumerate() {
         let work = Work::new(zipf.clone(), cell.seed << 16 | number as u64, cell.writes_percent);
         tasks.push(tokio::task::spawn_local(closed(client, work, phase.clone(), latencies.clone())));
     }

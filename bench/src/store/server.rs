@@ -2,9 +2,10 @@
 
 use crate::{Outcome, machine};
 
-#[allow(clippy::unwrap_used, dead_code)]
+// One way to start a server, for tests and here; what goes wrong in it ends the bench with its own words.
+#[allow(clippy::unwrap_used)]
 #[path = "../../../crates/store/tests/support/postgres.rs"]
-mod support; // one way to start a server, for tests and here; replicas and promotions are for the tests
+mod support;
 
 /// What differs from PostgreSQL's defaults. It syncs, as its default is. Everything fits into its memory; connections are enough for the most
 /// clients; no checkpoint begins for want of log while a candidate is measured.

@@ -1,7 +1,7 @@
 //! Where a message is kept, taken out of its encoded form.
 
 use crate::schema::Taken;
-use crate::{KeyBuilder, KeyField, MAX_KEY, Schema};
+use crate::{KeyBuilder, KeyField, MAX_KEY, Schema, decode, show};
 use tenet_transcode::MalformedMessage;
 
 /// Where a message is kept in its collection.
@@ -19,6 +19,9 @@ pub enum AddressError {
     /// The bytes are no message.
     #[error("malformed message: {0}")]
     Malformed(#[from] MalformedMessage),
+    /// The bytes are no message, seen piece by piece.
+    #[error("malformed message: {0}")]
+    Pieces(&'static str),
     /// A field of a key has a value that its type cannot have.
     #[error("`{field}`: {what}")]
     Value {
@@ -37,6 +40,44 @@ pub enum AddressError {
         /// Its bytes.
         found: usize,
     },
+}
+
+/// A field of a message that says another address than the one it is written under.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` is {found}, expected {expected}")]
+pub struct Mismatch {
+    /// The field of the message; `the record's id` or `the item's key` where what was written under is none of the schema.
+    pub field: String,
+    /// What the message has there.
+    pub found: String,
+    /// What the address says.
+    pub expected: String,
+}
+
+/// The first field of `own`, the address that a message of `schema` has, that is another in `written`, the address it is written under.
+pub(crate) fn mismatch(schema: &Schema, own: &Address, written: &Address) -> Option<Mismatch> {
+    let parts = [
+        ("the record's id", schema.record(), &own.record, &written.record),
+        ("the item's key", schema.item(), &own.item, &written.item),
+    ];
+    for (what, fields, own, written) in parts {
+        if own == written {
+            continue;
+        }
+        let kinds: Vec<_> = fields.iter().map(|field| field.kind).collect();
+        let (Ok(found), Ok(expected)) = (decode(&kinds, own), decode(&kinds, written)) else {
+            let hex = written.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let found = show(&kinds, own).unwrap_or_default();
+            return Some(Mismatch { field: what.to_owned(), found, expected: format!("0x{hex}") });
+        };
+        let other =
+            fields.iter().zip(found.iter().zip(&expected)).find(|(_, (found, expected))| found != expected);
+        if let Some((field, (found, expected))) = other {
+            let (found, expected) = (found.to_string(), expected.to_string());
+            return Some(Mismatch { field: field.name.clone(), found, expected });
+        }
+    }
+    None
 }
 
 impl AddressError {

@@ -14,13 +14,15 @@
 //! line (what to show). The store itself knows bytes. Nothing here does IO or knows what time it is.
 
 mod address;
+mod gather;
 mod key;
 mod name;
 mod schema;
 mod show;
 mod value;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, Mismatch};
+pub use gather::Gather;
 pub use key::{KeyBuilder, KeyError, MAX_KEY, decode, prefix_end};
 pub use name::{MAX_NAME, default_name};
 pub use schema::{DEFAULT_RETENTION, Index, KeyField, OPTION, Schema, SchemaProblem};

@@ -1,6 +1,7 @@
 //! A message with the collection option, read and checked.
 
 mod field;
+mod layout;
 mod lookup;
 mod option;
 mod read;
@@ -9,7 +10,7 @@ pub use field::KeyField;
 pub(crate) use field::{Taken, timestamp};
 pub use option::OPTION;
 
-use crate::{Address, AddressError, Kind, address, show};
+use crate::{Address, AddressError, Gather, Kind, Mismatch, address, show};
 use prost_reflect::MessageDescriptor;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(60 * 60);
 
 /// What the store keeps of a message, and by what it is found: `tenet.policy.v1.Collection`, checked against its message.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     /// The collection's name in its namespace.
     pub name: String,
@@ -42,7 +43,7 @@ pub struct Schema {
 }
 
 /// By what else than its key a message is found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     /// Its name among the indexes of the collection.
     pub name: String,
@@ -92,6 +93,11 @@ impl Schema {
         address::of(self, message)
     }
 
+    /// Why a message whose address is `own` does not belong where it is `written`; `None` where it does.
+    pub fn mismatch(&self, own: &Address, written: &Address) -> Option<Mismatch> {
+        address::mismatch(self, own, written)
+    }
+
     /// Under what an encoded message of this type is found, besides its address: each index's name and key. The store puts the address
     /// behind the key, so that messages with the same values are all found.
     ///
@@ -99,6 +105,18 @@ impl Schema {
     /// As [`Schema::address`].
     pub fn index_entries(&self, message: &[u8]) -> Result<Vec<(&str, Vec<u8>)>, AddressError> {
         address::index_entries(self, message)
+    }
+
+    /// Takes out of a message that comes piece by piece what the other methods need of it.
+    pub fn gather(&self) -> Gather {
+        Gather::of(self)
+    }
+
+    /// The numbers of the fields that anything is made of.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        let of_indexes = self.indexes.iter().flat_map(|index| &index.fields);
+        let of_keys = self.record.iter().chain(&self.item).chain(of_indexes).map(|field| field.number);
+        of_keys.chain(self.expires).collect()
     }
 
     /// From when on an encoded message of this type is gone by its own word, in seconds and nanoseconds since 1970; `None` where it does not

@@ -13,7 +13,7 @@ pub use account::Account;
 
 use crate::entry::Numbered;
 use crate::history::History;
-use crate::model::{Model, NumberedOf};
+use crate::model::{Model, NumberedOf, Problem};
 use search::{Found, Rules, Search};
 use std::collections::BTreeMap;
 use steps::Steps;
@@ -123,10 +123,12 @@ fn by_record<M: Model>(
 
 /// Whether one record's operations have an order.
 fn decide<M: Model>(model: &M, entries: &[NumberedOf<M>], rules: Rules, steps: &mut Steps) -> Found {
-    match rules {
-        Rules::General => Search::new(model, entries, rules, steps).run(),
-        Rules::Pruned => Search::new(model, &model.simplify(entries.to_vec()), rules, steps).run(),
-    }
+    let entries = entries.to_vec();
+    let problem = match rules {
+        Rules::General => Problem::of(model, entries),
+        Rules::Pruned => model.simplify(entries),
+    };
+    Search::new(model, &problem, rules, steps).run()
 }
 
 fn breach<M: Model>(

@@ -61,7 +61,7 @@ pub struct FeedEvent {
     pub record: Key,
     /// The version.
     pub version: u64,
-    /// All that the write changed, in any order.
+    /// All that the write changed, in any order; a delete of what was absent may be among it or not.
     pub changes: Vec<Change>,
 }
 
@@ -220,14 +220,14 @@ impl Writes {
         let certain = self.certain.entry(told.record.clone()).or_default();
         if let Entry::Vacant(vacant) = certain.entry(told.version) {
             let uncertain = self.uncertain.entry(told.record.clone()).or_default();
-            let same = |known: &Known| known.changes == changes && known.call_ns <= told.at_ns;
+            let same = |known: &Known| tells(&changes, &known.changes) && known.call_ns <= told.at_ns;
             let Some(index) = uncertain.iter().position(same) else {
                 return Err(format!("version {} came, and nobody wrote it", told.version));
             };
             vacant.insert(uncertain.remove(index));
         }
         match certain.get(&told.version) {
-            Some(known) if known.changes != changes => {
+            Some(known) if !tells(&changes, &known.changes) => {
                 Err(format!("version {} came with other changes than were written", told.version))
             }
             Some(known) if known.call_ns > told.at_ns => {
@@ -268,6 +268,13 @@ impl Writes {
         }
         Ok(())
     }
+}
+
+/// Whether an event with the changes `told` tells of a write. A delete of what was absent changes nothing and may be left out.
+fn tells(told: &[Change], written: &[Change]) -> bool {
+    let mut left = told.iter().peekable();
+    let covered = |change: &Change| left.next_if_eq(&change).is_some() || change.value.is_none();
+    (written.is_empty() || !told.is_empty()) && written.iter().all(covered) && left.next().is_none()
 }
 
 fn sorted(mut changes: Vec<Change>) -> Vec<Change> {

@@ -27,14 +27,17 @@
 //! The search is that of Wing & Gong ("Testing and Verifying Concurrent Objects", 1993) with the memory of visited
 //! configurations by Lowe ("Testing for linearizability", 2017), over records one by one, which is P-compositionality
 //! (Horn & Kroening, "Faster linearizability checking via P-compositionality", 2015); porcupine made the combination known.
-//! Three things are added, each with its proof where it stands:
+//! Four things are added, each with its proof where it stands:
 //!
 //! * an answer that carries a version tells the order of writes, so that no other order is tried ([`Model::rank`]);
 //! * an operation that only reads is placed as soon as it fits ([`Model::only_reads`]);
 //! * an unknown outcome is settled before the search where the history settles it: seen by somebody, or such that
-//!   nobody can tell ([`Model::simplify`]).
+//!   nobody can tell. Where several operations may have made what was seen, one of them is placed where the version that was shown is due, and
+//!   one that nobody was told of has no version at all ([`Model::simplify`]);
+//! * any other of unknown outcome is placed only right before what could not follow without it ([`Model::wanted`]), so that
+//!   the ones that do not matter are not tried in all their subsets.
 //!
-//! [`check_generally`] does without the three and is what they are tested against.
+//! [`check_generally`] does without the four and is what they are tested against.
 //!
 //! # Why our own
 //!
@@ -62,7 +65,7 @@ pub use feed::{Feed, FeedBreach, FeedEvent, FeedSession, FeedStart, check_feed};
 pub use history::History;
 pub use lease::{LeaseAction, LeaseAnswer, LeaseModel, LeaseOperation, LeaseState};
 pub use lines::LineError;
-pub use model::{EntryOf, Model, NumberedOf};
+pub use model::{EntryOf, Model, NumberedOf, Open, Problem};
 pub use record::{
     Action, Change, Condition, Expected, Key, RecordAnswer, RecordModel, RecordOperation, RecordState, Seen,
     Token, Write,

@@ -9,12 +9,14 @@
 //!
 //! Versions are compared, not counted: between two of them there is always room for a write that nobody saw.
 
+mod demands;
 mod display;
 mod evidence;
 mod operation;
 mod simplify;
 mod state;
 mod versions;
+mod wanted;
 
 pub use operation::{
     Action, Change, Condition, Expected, Key, RecordAnswer, RecordOperation, Seen, Token, Write,
@@ -23,7 +25,7 @@ pub use state::RecordState;
 
 pub(crate) use simplify::settle;
 
-use crate::model::{EntryOf, Model, NumberedOf};
+use crate::model::{EntryOf, Model, NumberedOf, Problem};
 
 /// The model of a record, empty at first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,10 +51,10 @@ impl Model for RecordModel {
         next.apply(&entry.operation.action, entry.answer()).then_some(next)
     }
 
-    /// Reads, and writes that were refused.
+    /// Reads, and writes that were refused or changed nothing.
     fn only_reads(&self, entry: &EntryOf<Self>) -> bool {
         let write = matches!(entry.operation.action, Action::Write(_));
-        !write || matches!(entry.answer(), Some(RecordAnswer::Refused { .. }))
+        !write || matches!(entry.answer(), Some(RecordAnswer::Refused { .. } | RecordAnswer::Unchanged))
     }
 
     fn rank(&self, entry: &EntryOf<Self>) -> Option<u64> {
@@ -62,7 +64,31 @@ impl Model for RecordModel {
         }
     }
 
-    fn simplify(&self, entries: Vec<NumberedOf<Self>>) -> Vec<NumberedOf<Self>> {
+    fn simplify(&self, entries: Vec<NumberedOf<Self>>) -> Problem<Self> {
         simplify::simplify(entries)
+    }
+
+    fn simplified_start(&self) -> RecordState {
+        RecordState::silent()
+    }
+
+    fn wanted(&self, state: &RecordState, waiting: &[&EntryOf<Self>], open: &[&EntryOf<Self>]) -> Vec<bool> {
+        wanted::wanted(state, waiting, open)
+    }
+
+    /// Where nobody is told of either, values do not matter.
+    fn stands_for(&self, first: &EntryOf<Self>, second: &EntryOf<Self>, spare: bool) -> bool {
+        match (&first.operation.action, &second.operation.action) {
+            (Action::Write(one), Action::Write(two)) if spare => {
+                let like = |(one, two): (&Change, &Change)| {
+                    one.key == two.key && one.value.is_some() == two.value.is_some()
+                };
+                one.token == two.token
+                    && one.conditions == two.conditions
+                    && one.changes.len() == two.changes.len()
+                    && one.changes.iter().zip(&two.changes).all(like)
+            }
+            _ => first.operation == second.operation,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A register: one value, read, written, compared and set. Nothing in its answers tells the order of writes.
 
 use crate::entry::Outcome;
-use crate::model::{EntryOf, Model, NumberedOf};
+use crate::model::{EntryOf, Model, NumberedOf, Problem};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -87,7 +87,7 @@ impl Model for RegisterModel {
     /// comparison names it) or was refused by it, so no refusal may have returned after its call. None
     /// looked, so all answers stay. Compare-and-set counts as a write here for its `to`; where its effect can be noticed in other
     /// ways, the rules above keep it.
-    fn simplify(&self, entries: Vec<NumberedOf<Self>>) -> Vec<NumberedOf<Self>> {
+    fn simplify(&self, entries: Vec<NumberedOf<Self>>) -> Problem<Self> {
         let evidence = Evidence::of(&entries);
         let mut kept = entries;
         kept.retain_mut(|numbered| {
@@ -104,7 +104,7 @@ impl Model for RegisterModel {
             }
             evidence.compared.contains(&value) || evidence.last_refusal_ns >= Some(entry.call_ns)
         });
-        kept
+        Problem::of(self, kept)
     }
 }
 

@@ -1,14 +1,18 @@
 //! Who may do what where: namespaces, their owners, and what their collections are.
 
+mod indexes;
 mod secret;
 
 pub use secret::SecretHash;
 
 use crate::engine::{Collection, Engine, EngineError};
-use crate::name::{CollectionId, CollectionName, Name};
+use crate::name::{BadName, CollectionId, CollectionName, Name};
+use crate::typed::Typed;
+use indexes::Indexes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tenet_collection::Schema;
 
 /// What a collection is declared as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,28 @@ pub struct Declared {
     pub ttl: Option<Duration>,
     /// How long changes can be watched afterwards. Zero: not at all.
     pub retention: Duration,
+    /// What its items are. None: bytes that nobody looks into.
+    pub schema: Option<Arc<Schema>>,
+}
+
+impl Declared {
+    /// The collection whose items are messages of `schema`.
+    ///
+    /// # Errors
+    /// Its name is none for the store.
+    pub fn of(schema: Arc<Schema>) -> Result<Declared, BadName> {
+        Ok(Declared {
+            name: Name::new(&schema.name)?,
+            atomic_across_records: schema.atomic_across_records,
+            ttl: schema.ttl,
+            retention: schema.retention,
+            schema: Some(schema),
+        })
+    }
+
+    fn has_indexes(&self) -> bool {
+        self.schema.as_ref().is_some_and(|schema| !schema.indexes.is_empty())
+    }
 }
 
 /// A namespace and the one service that it answers.
@@ -45,6 +71,8 @@ pub struct Known {
     pub name: CollectionName,
     /// What it is declared as.
     pub declared: Declared,
+    /// What its items are, and where their index entries lie. None: bytes that nobody looks into.
+    pub typed: Option<Arc<Typed>>,
 }
 
 /// Why a collection is not for the one who asked.
@@ -93,6 +121,8 @@ pub struct Catalogue {
 #[derive(Clone)]
 struct Entry {
     owner: String,
+    /// Where it is kept how far its indexes are. None: it never had one.
+    states: Option<CollectionId>,
     collections: HashMap<Name, Arc<Known>>,
 }
 
@@ -101,19 +131,26 @@ impl Catalogue {
     pub async fn declare(engine: &dyn Engine, namespaces: Vec<Namespace>) -> Result<Catalogue, DeclareError> {
         Catalogue::check(engine, &namespaces)?;
         let mut catalogue = Catalogue::default();
+        let indexes = Indexes::of(engine).await?;
         for namespace in namespaces {
             let mut collections = HashMap::new();
+            let has_indexes = namespace.collections.iter().any(Declared::has_indexes);
+            let states = indexes.states(&namespace.name, has_indexes).await?;
             for declared in namespace.collections {
                 let name =
                     CollectionName { namespace: namespace.name.clone(), collection: declared.name.clone() };
-                let collection = Collection { name: name.clone(), retention: declared.retention };
+                let typed = indexes.begin(states, &name, declared.schema.as_ref()).await?;
+                let layout = typed.as_ref().map_or(0, |typed| typed.layout);
+                let collection = Collection { name: name.clone(), retention: declared.retention, layout };
                 let id = engine.declare(collection).await?;
-                collections.insert(declared.name.clone(), Arc::new(Known { id, name, declared }));
+                let known = Known { id, name, typed: typed.map(Arc::new), declared };
+                indexes.end(states, &known).await?;
+                collections.insert(known.declared.name.clone(), Arc::new(known));
             }
             for secret in namespace.secrets {
                 catalogue.services.insert(secret, namespace.owner.clone());
             }
-            let entry = Entry { owner: namespace.owner, collections };
+            let entry = Entry { owner: namespace.owner, states, collections };
             catalogue.namespaces.insert(namespace.name, entry);
         }
         Ok(catalogue)
@@ -127,6 +164,10 @@ impl Catalogue {
                 let lacks = [
                     (!gives.linearizable_records, "linearizable records"),
                     (declared.atomic_across_records && !gives.atomic_across_records, "writes across records"),
+                    (
+                        declared.has_indexes() && !gives.atomic_across_records,
+                        "indexes (writes across records)",
+                    ),
                     (!declared.retention.is_zero() && !gives.change_feed, "a change feed"),
                 ];
                 if let Some((_, what)) = lacks.into_iter().find(|(lacks, _)| *lacks) {
@@ -155,10 +196,12 @@ impl Catalogue {
     pub fn joined(&self, more: Catalogue) -> Catalogue {
         let mut joined = self.clone();
         for (name, fresh) in more.namespaces {
-            let entry = joined
-                .namespaces
-                .entry(name)
-                .or_insert_with(|| Entry { owner: fresh.owner, collections: HashMap::new() });
+            let entry = joined.namespaces.entry(name).or_insert_with(|| Entry {
+                owner: fresh.owner,
+                states: None,
+                collections: HashMap::new(),
+            });
+            entry.states = entry.states.or(fresh.states);
             for (name, known) in fresh.collections {
                 entry.collections.entry(name).or_insert(known);
             }
@@ -184,8 +227,25 @@ impl Catalogue {
     }
 
     /// All collections of all namespaces, in no order.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Known>> + Clone {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Known>> {
         self.namespaces.values().flat_map(|entry| entry.collections.values())
+    }
+
+    /// The collection with this number.
+    pub fn numbered(&self, id: CollectionId) -> Option<&Arc<Known>> {
+        self.all().find(|known| known.id == id)
+    }
+
+    /// The collection one of whose indexes has its entries in `rows`, and the index's place.
+    pub(crate) fn indexed(&self, rows: CollectionId) -> Option<(&Arc<Known>, usize)> {
+        let place =
+            |known: &Arc<Known>| known.typed.as_ref()?.indexes.iter().position(|of| of.collection == rows);
+        self.all().find_map(|known| Some((known, place(known)?)))
+    }
+
+    /// Where it is kept how far indexes are.
+    pub(crate) fn states(&self) -> impl Iterator<Item = CollectionId> {
+        self.namespaces.values().filter_map(|entry| entry.states)
     }
 
     /// The collection, if whoever has this secret owns it.

@@ -2,7 +2,9 @@
 
 use crate::item::{Item, UnixMs, Value, Version};
 use crate::name::{CollectionId, ItemKey, RecordKey};
+use crate::typed::{Address, Typed};
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Marks a write so that it can be sent again: the time it was made and 128 random bits.
@@ -23,8 +25,17 @@ pub struct Commit {
     pub token: Option<Token>,
     /// It happens only while this lease has this fencing token.
     pub fence: Option<Fence>,
+    /// What the collection's items are, where they are messages: by it their end is found and their indexes are kept. None: bytes that nobody looks into.
+    pub typed: Option<Arc<Typed>>,
     /// What happens to each record; no record twice.
     pub changes: Vec<RecordChange>,
+}
+
+impl Commit {
+    /// Which indexes the one who wrote it knows of; see [`Typed::layout`].
+    pub fn layout(&self) -> u64 {
+        self.typed.as_ref().map_or(0, |typed| typed.layout)
+    }
 }
 
 /// What happens to one record.
@@ -78,6 +89,8 @@ pub enum Action {
     Delete,
     /// This is added to the number it holds: 8 bytes, big-endian, two's complement; absent is 0.
     Add(i64),
+    /// If this is its value, its index entries are written. It stays as it is, and nobody is told.
+    Index(Value),
 }
 
 /// Proof of holding a lease.
@@ -101,6 +114,17 @@ pub enum Outcome {
     },
     /// It did not happen.
     Refused(Refusal),
+}
+
+/// Values that a unique index has already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotUnique {
+    /// The index, as the schema names it.
+    pub index: String,
+    /// Where the message is that would have them, too.
+    pub item: ItemKey,
+    /// Where the one is that has them.
+    pub holder: Address,
 }
 
 /// Why a commit did not happen.
@@ -127,4 +151,8 @@ pub enum Refusal {
         /// What is wrong.
         what: &'static str,
     },
+    /// A unique index has the values already.
+    NotUnique(Box<NotUnique>),
+    /// The collection has other indexes by now than the one who wrote knew. With what is known now it may happen.
+    Outdated,
 }

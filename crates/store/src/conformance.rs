@@ -32,6 +32,7 @@ mod check;
 mod concurrent;
 mod durability;
 mod guarantee;
+mod index;
 mod injury;
 mod make;
 mod model;
@@ -124,9 +125,7 @@ pub async fn run(bench: Arc<dyn Bench>, options: Options) -> Report {
     };
     let mut findings = Vec::new();
     for check in all().into_iter().filter(|check| check.title().contains(&options.only)) {
-        let began = std::time::Instant::now();
         let result = attempt(bench.clone(), check, options.clone()).await;
-        eprintln!("TIME {:?} {}", began.elapsed(), check.title());
         findings.push(Finding { check: check.title(), evidence: check.evidence, result });
     }
     Report::new(name, options.seed, &claims, findings)
@@ -137,6 +136,7 @@ fn all() -> Vec<Check> {
     let parts = [
         tables::checks(),
         property::checks(),
+        index::checks(),
         concurrent::checks(),
         durability::checks(),
         sharing::checks(),

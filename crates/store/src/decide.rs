@@ -13,6 +13,7 @@
 //! A commit sees what those before it in the batch did; one that is refused leaves no trace. So a batch is equal to its commits
 //! one by one, and joining them changes what they cost and nothing else.
 
+mod entries;
 mod needs;
 
 pub use needs::{Needs, needs};
@@ -20,9 +21,10 @@ pub use needs::{Needs, needs};
 use crate::commit::{Action, Commit, Fence, Must, Outcome, RecordChange, Refusal, Token};
 use crate::item::{Item, UnixMs, Value, Version};
 use crate::lease::Lease;
-use crate::name::{ItemKey, RecordKey};
+use crate::name::{CollectionId, ItemKey, RecordKey};
 use bytes::Bytes;
-use std::collections::HashMap;
+use entries::Entries;
+use std::collections::{HashMap, HashSet};
 
 /// What an engine has to make durable, in one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,12 +35,14 @@ pub struct Effects {
     pub changes: Vec<Change>,
     /// Tokens and the versions they were answered with.
     pub tokens: Vec<(Token, Version)>,
+    /// Rows that are removed if they have this value, in line: entries of unique indexes that may be others' by now. Not among `items`.
+    pub released: Vec<(ItemKey, Bytes)>,
 }
 
 impl Effects {
     /// Whether there is nothing to be made durable.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.changes.is_empty() && self.tokens.is_empty()
+        self.items.is_empty() && self.changes.is_empty() && self.tokens.is_empty() && self.released.is_empty()
     }
 }
 
@@ -61,7 +65,16 @@ pub struct Decider {
     /// Which of them were changed, in the order of their first change.
     changed: Vec<ItemKey>,
     tokens: HashMap<Token, Version>,
+    /// Which indexes are in force.
+    layouts: HashMap<CollectionId, u64>,
     effects: Effects,
+}
+
+/// What a commit comes to.
+#[derive(Default)]
+struct Plan {
+    changes: Vec<Change>,
+    entries: Entries,
 }
 
 /// An item as it is after the commits so far.
@@ -85,8 +98,17 @@ impl Decider {
                 .collect(),
             changed: Vec::new(),
             tokens: tokens.into_iter().collect(),
+            layouts: HashMap::new(),
             effects: Effects::default(),
         }
+    }
+
+    /// The layouts of the batch's collections, as they are declared; see [`crate::engine::Collection::layout`]. They may not change before the effects
+    /// are durable. What is not named is not looked at.
+    #[must_use]
+    pub fn in_force(mut self, layouts: impl IntoIterator<Item = (CollectionId, u64)>) -> Decider {
+        self.layouts.extend(layouts);
+        self
     }
 
     /// Decides the next commit; what it writes has `version`, which must be greater than every version before.
@@ -96,9 +118,13 @@ impl Decider {
         }
         match self.plan(commit, version) {
             Err(refusal) => Outcome::Refused(refusal),
-            Ok(changes) => {
-                let version = if changes.is_empty() { Version(0) } else { version };
-                changes.into_iter().for_each(|change| self.apply(change));
+            Ok(plan) => {
+                let version = if plan.changes.is_empty() { Version(0) } else { version };
+                for change in plan.changes {
+                    self.set(change.item.clone(), change.now.clone());
+                    self.effects.changes.push(change);
+                }
+                self.enter(plan.entries);
                 if let Some(token) = commit.token {
                     self.tokens.insert(token, version);
                     self.effects.tokens.push((token, version));
@@ -110,6 +136,9 @@ impl Decider {
 
     /// What is to be made durable.
     pub fn finish(mut self) -> Effects {
+        // Whose an entry was no longer matters where it is known what it is now.
+        let changed: HashSet<&ItemKey> = self.changed.iter().collect();
+        self.effects.released.retain(|(key, _)| !changed.contains(key));
         for key in self.changed {
             let now = self.items.remove(&key).and_then(|known| known.item);
             self.effects.items.push((key, now));
@@ -122,7 +151,10 @@ impl Decider {
         self.items.get(&key)?.item.as_ref().filter(|item| item.lives(self.now))
     }
 
-    fn plan(&self, commit: &Commit, version: Version) -> Result<Vec<Change>, Refusal> {
+    fn plan(&self, commit: &Commit, version: Version) -> Result<Plan, Refusal> {
+        if self.layouts.get(&commit.collection).is_some_and(|layout| *layout != commit.layout()) {
+            return Err(Refusal::Outdated);
+        }
         if let Some(fence) = &commit.fence {
             self.is_held(fence)?;
         }
@@ -131,7 +163,8 @@ impl Decider {
         for (place, change) in commit.changes.iter().enumerate() {
             self.conditions_hold(&record(change), change, place)?;
         }
-        let mut planned = Vec::new();
+        let mut plan = Plan::default();
+        let mut again = Vec::new();
         for change in &commit.changes {
             let record = record(change);
             for write in &change.writes {
@@ -143,13 +176,22 @@ impl Decider {
                     Action::Delete => None,
                     Action::Put(value) => Some(value.clone()),
                     Action::Add(amount) => Some(sum(before, *amount, &item)?),
+                    Action::Index(value) => {
+                        again.extend(before.filter(|before| before.value == *value).map(|now| (item, now)));
+                        continue;
+                    }
                 };
-                let expires = write.ttl.map(|ttl| self.now.after(ttl));
+                let by_itself = |value: &Value| commit.typed.as_ref().and_then(|typed| typed.expires(value));
+                let expires = value.as_ref().and_then(by_itself);
+                let expires = expires.or_else(|| write.ttl.map(|ttl| self.now.after(ttl)));
                 let now = value.map(|value| Item { value, version, updated: self.now, expires });
-                planned.push(Change { item, now, version });
+                plan.changes.push(Change { item, now, version });
             }
         }
-        Ok(planned)
+        if let Some(typed) = commit.typed.as_ref().filter(|typed| !typed.indexes.is_empty()) {
+            plan.entries = self.entries(typed, &plan.changes, &again)?;
+        }
+        Ok(plan)
     }
 
     fn is_held(&self, fence: &Fence) -> Result<(), Refusal> {
@@ -178,13 +220,12 @@ impl Decider {
         Ok(())
     }
 
-    fn apply(&mut self, change: Change) {
-        let known = Known { item: change.now.clone(), changed: true };
-        let before = self.items.insert(change.item.clone(), known);
+    /// What is there from now on.
+    fn set(&mut self, key: ItemKey, now: Option<Item>) {
+        let before = self.items.insert(key.clone(), Known { item: now, changed: true });
         if !before.is_some_and(|known| known.changed) {
-            self.changed.push(change.item.clone());
+            self.changed.push(key);
         }
-        self.effects.changes.push(change);
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Collection {
     pub name: CollectionName,
     /// How long its changes are kept for those who watch. Zero: nobody watches, and nothing is logged.
     pub retention: Duration,
+    /// Which indexes its items are entered in: commits that were made with another layout are refused ([`crate::commit::Refusal::Outdated`]). 0: none.
+    pub layout: u64,
 }
 
 /// Changes from a point of the log on.
@@ -111,8 +113,9 @@ pub trait Engine: Send + Sync + 'static {
     /// same. Another's stamp is an answer and no error: what follows from it is the owner's to decide.
     fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp>;
 
-    /// Makes a collection known, or changes its retention, from now on and for what is logged already. The same name is always the same number, also for
-    /// other processes; no number is given twice.
+    /// Makes a collection known, or changes its retention, from now on and for what is logged already, or its layout: once this was answered, no commit of
+    /// another layout happens any more, also none that is under way. The same name is always the same number, also for other processes; no number
+    /// is given twice.
     fn declare(&self, collection: Collection) -> Pending<'_, CollectionId>;
 
     /// All collections that were ever declared.

@@ -9,7 +9,8 @@
 //!
 //! *What an engine does* is in [`engine`]: it keeps items sorted by record and key, and carries out a batch of [`commit`]s, each
 //! atomic, in one durable step. What a commit *means* (conditions, versions, replayed tokens, fences) is decided by [`decide`], which is pure and the same for
-//! all engines: an engine fetches what the decision needs and stores what it says.
+//! all engines: an engine fetches what the decision needs and stores what it says. So do the indexes of [`typed`] collections: their entries are decided
+//! and stored with the items.
 
 pub mod access;
 pub mod backup;
@@ -26,4 +27,5 @@ pub mod name;
 pub mod operator;
 pub mod owner;
 pub mod service;
+pub mod typed;
 pub mod upkeep;

@@ -19,7 +19,7 @@ pub(crate) use collection::CollectionRow;
 pub use measure::{PAUSE, measure};
 pub(crate) use operation::Operation;
 
-use crate::catalogue::Known;
+use crate::catalogue::Catalogue;
 use crate::engine::EngineError;
 use crate::name::{CollectionId, CollectionName};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -54,11 +54,11 @@ impl Metrics {
         }
     }
 
-    /// Makes rows for collections that have none. What is done with a collection before is not counted.
-    pub fn know<'a>(&self, collections: impl Iterator<Item = &'a Arc<Known>> + Clone) {
+    /// Makes rows for the collections of a catalogue that have none. What is done with a collection before is not counted.
+    pub fn know(&self, catalogue: &Catalogue) {
         self.collections.rcu(|rows| {
             let mut rows = HashMap::clone(rows);
-            for known in collections.clone() {
+            for known in catalogue.all() {
                 rows.entry(known.id).or_insert_with(|| Arc::new(CollectionRow::new(known.name.clone())));
             }
             rows

@@ -60,6 +60,17 @@ impl Name {
         }
     }
 
+    /// The name of a collection of the store's own, beside the one it belongs to: with a dot, which no name has that a service can say.
+    pub(crate) fn hidden(parts: &[&str]) -> Name {
+        Name(parts.join(".").into())
+    }
+
+    /// A name that an engine has stored, also one of the store's own.
+    pub fn stored(name: &str) -> Result<Name, BadName> {
+        let good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.';
+        if name.contains('.') && name.bytes().all(good) { Ok(Name(name.into())) } else { Name::new(name) }
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -114,6 +125,9 @@ pub struct ItemKey {
     /// The item's key: at most [`MAX_KEY`] bytes, may be empty.
     pub key: Bytes,
 }
+
+/// Longest key of an item in the store's own collections: an address, see [`crate::typed::Address`]. With its record's id it fits, too.
+pub const MAX_HIDDEN_KEY: usize = 2 * MAX_KEY + 2;
 
 /// Checks a record's id.
 pub fn record_id(id: &[u8]) -> Result<(), BadName> {

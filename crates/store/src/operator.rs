@@ -18,6 +18,7 @@ pub use order::{CollectionSize, Described, Order, RangeOrder, ReadOrder, Refusal
 pub use wire::{Wire, WireError};
 
 use crate::owner::Owner;
+use crate::service::StoreService;
 use read::Held;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -27,14 +28,15 @@ use tokio::net::UnixStream;
 #[derive(Clone)]
 pub struct Operator {
     owner: Owner,
+    service: StoreService,
     project: Arc<str>,
     held: Arc<Mutex<HashMap<String, Held>>>,
 }
 
 impl Operator {
-    /// Over this owner, of the fleet called `project`.
-    pub fn new(owner: Owner, project: &str) -> Operator {
-        Operator { owner, project: project.into(), held: Arc::default() }
+    /// Over this owner and what serves it, of the fleet called `project`.
+    pub fn new(owner: Owner, service: StoreService, project: &str) -> Operator {
+        Operator { owner, service, project: project.into(), held: Arc::default() }
     }
 
     /// Does what is ordered on this connection. `user` is who is at its other end, for the log.

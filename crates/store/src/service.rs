@@ -9,11 +9,13 @@
 mod access;
 mod answer;
 mod fault;
+mod indexes;
 mod lease;
 mod read;
 mod scan;
 mod served;
 mod terms;
+mod typed;
 mod value;
 mod watch;
 mod write;
@@ -28,6 +30,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use access::SECRET;
+pub use indexes::Filling;
 pub use terms::TOKEN_LIFE;
 
 /// The contract, compiled: for reflection and metrics.

@@ -1,5 +1,7 @@
 //! What is the embedded engine's own: its folder, its lock, its damage. What it has in common with others is in the conformance suite.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 use bytes::Bytes;
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +17,7 @@ fn open(folder: &Path) -> Embedded {
 
 fn collection(name: &str, retention: Duration) -> Collection {
     let name = CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new(name).unwrap() };
-    Collection { name, retention }
+    Collection { name, retention, layout: 0 }
 }
 
 async fn declared(engine: &Embedded) -> CollectionId {
@@ -37,6 +39,7 @@ fn commit(collection: CollectionId, record: &str, nonce: u128, writes: Vec<Write
         collection,
         token: Some(Token { time: UnixMs(nonce as i64), nonce }),
         fence: None,
+        typed: None,
         changes: vec![change],
     }
 }

@@ -1,5 +1,7 @@
 //! The owner joins what comes at the same time, and nobody can tell but by the number of steps.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -117,13 +119,19 @@ impl Engine for Gated {
 async fn declared(engine: &dyn Engine) -> CollectionId {
     let name =
         CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new("counts").unwrap() };
-    engine.declare(Collection { name, retention: Duration::ZERO }).await.unwrap()
+    engine.declare(Collection { name, retention: Duration::ZERO, layout: 0 }).await.unwrap()
 }
 
 fn add(collection: CollectionId, record: &'static str, nonce: u128) -> Commit {
     let write = Write { key: Bytes::new(), action: Action::Add(1), ttl: None };
     let change = RecordChange { record: record.into(), conditions: Vec::new(), writes: vec![write] };
-    Commit { collection, token: Some(Token { time: UnixMs(0), nonce }), fence: None, changes: vec![change] }
+    Commit {
+        collection,
+        token: Some(Token { time: UnixMs(0), nonce }),
+        fence: None,
+        typed: None,
+        changes: vec![change],
+    }
 }
 
 fn key(collection: CollectionId, record: &'static str) -> ItemKey {

@@ -1,5 +1,7 @@
 //! What is served and to whom, as releases and secrets follow each other under a running store; and what is measured of it.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_api::store::v1::store_client::StoreClient;
@@ -28,6 +30,7 @@ fn namespaces(collections: &[&str], retention: u64) -> Vec<Namespace> {
         atomic_across_records: false,
         ttl: None,
         retention: Duration::from_secs(retention),
+        schema: None,
     };
     let collections = collections.iter().map(declared).collect();
     vec![Namespace { name: Name::new("web").unwrap(), owner: "web".into(), secrets: Vec::new(), collections }]

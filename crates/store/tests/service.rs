@@ -1,5 +1,7 @@
 //! The store's contract over the wire, on the engine in memory.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -29,6 +31,7 @@ fn declared(name: &str) -> Declared {
         atomic_across_records: name == "ledger",
         ttl: (name == "sessions").then_some(Duration::from_secs(60)),
         retention: if name == "users" { Duration::from_secs(60) } else { Duration::ZERO },
+        schema: None,
     }
 }
 
@@ -247,6 +250,7 @@ async fn bad_requests_say_what_is_wrong_and_where() {
 
 #[tokio::test]
 async fn a_namespace_answers_its_owner_alone() {
+    type Row = (Option<&'static str>, &'static str, &'static str, Code, &'static [&'static str]);
     let mut stage = stage().await;
     let get = |namespace: &str, name: &str| api::GetRequest {
         record: Some(api::Record {
@@ -255,7 +259,7 @@ async fn a_namespace_answers_its_owner_alone() {
         }),
         ..Default::default()
     };
-    let rows: [(Option<&'static str>, &str, &str, Code, &[&str]); 6] = [
+    let rows: [Row; 6] = [
         (None, "accounts", "users", Code::Unauthenticated, &["tenet-store-secret"]),
         (Some("guessed"), "accounts", "users", Code::Unauthenticated, &["No service is known"]),
         (

@@ -5,6 +5,10 @@
 
 #[path = "support/kept.rs"]
 mod kept;
+// The engine's own tests have servers that end with the test.
+#[allow(dead_code)]
+#[path = "../../store/tests/support/postgres.rs"]
+mod postgres;
 // A file beside this one would be a test of its own.
 #[path = "support/support.rs"]
 mod support;
@@ -66,7 +70,11 @@ fn what_is_kept_survives_a_killed_store_a_restart_and_the_end() {
     assert_eq!(web.get("note", "n1").unwrap().as_deref(), Some("first"));
     assert_eq!(web.get("note", "n2").unwrap().as_deref(), Some("second"));
     assert!(web.put("note", "n3", "third").unwrap() > version);
-    refused(Kept::at(store(&again), &before).get("note", "n1"), Code::Unauthenticated, "No service is known");
+    refused(
+        Kept::at(store(&again, 1), &before).get("note", "n1"),
+        Code::Unauthenticated,
+        "No service is known",
+    );
     assert_eq!(again.stop(), Some(0));
 }
 
@@ -74,7 +82,7 @@ fn what_is_kept_survives_a_killed_store_a_restart_and_the_end() {
 fn a_service_is_known_by_its_secret_and_reaches_its_own_state_alone() {
     let project = Project::keeping(&["a"], &["Note"]);
     let mut up = Up::start(&project, &[]);
-    let (address, secret) = (store(&up), secret(&up));
+    let (address, secret) = (store(&up, 1), secret(&up));
     let web = Kept::at(address, &secret);
     web.put("note", "n1", "mine").unwrap();
     refused(Kept::at(address, "a guess").get("note", "n1"), Code::Unauthenticated, "No service is known");
@@ -184,5 +192,42 @@ fn a_drill_takes_the_only_store_by_its_name_and_not_with_its_zone() {
     let (_, text) = drill(&["lose-instance", "store-1"]);
     eventually("another process", || (up.member("store-1")["pid"] != pid).then_some(()));
     assert_eq!(web.get_soon("note", "n1").as_deref(), Some("kept"), "{text}");
+    assert_eq!(up.stop(), Some(0));
+}
+
+#[test]
+fn on_postgresql_several_processes_are_one_store_of_one_fleet() {
+    // What is set to lose data is refused.
+    let Some(server) = postgres::Server::start("several processes are one store", &["fsync=on"]) else {
+        return;
+    };
+    let url = server.url();
+    let database = [("DATABASE_URL", &url[..])];
+    let table = "[store]\nengine = \"postgres\"\nurl = \"env:DATABASE_URL\"\ninstances = 2\n";
+    let project = Project::keeping(&["a"], &["Note"]);
+    project.write(&(project.config() + table));
+    let mut up = Up::start_with(&project, &[], &database);
+    let secret = secret(&up);
+    let (first, second) = (Kept::at(store(&up, 1), &secret), Kept::at(store(&up, 2), &secret));
+    first.put("note", "n1", "by the first").unwrap();
+    assert_eq!(second.get("note", "n1").unwrap().as_deref(), Some("by the first"));
+    second.put("note", "n1", "by the second").unwrap();
+    assert_eq!(first.get("note", "n1").unwrap().as_deref(), Some("by the second"));
+    assert!(!get(up.public(), "/web/who").unwrap().contains("DATABASE_URL"), "it is the store's alone");
+    support::kill(up.member("store-1")["pid"].as_u64().unwrap());
+    assert_eq!(second.get("note", "n1").unwrap().as_deref(), Some("by the second"));
+    assert_eq!(first.get_soon("note", "n1").as_deref(), Some("by the second"));
+
+    let other = Project::keeping(&["a"], &["Note"]);
+    other.write(&(other.config().replace("\"test-project\"", "\"another\"") + table));
+    let arguments = ["up", other.path(), "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+    let output = support::command(&arguments).envs(database).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("belongs to \"test-project\""), "{text}");
+
+    let (status, text) = tenet(&["restart", project.path()]);
+    assert!(status == Some(0) && text.contains("store-2 was replaced"), "{text}");
+    assert_eq!(first.get_soon("note", "n1").as_deref(), Some("by the second"));
     assert_eq!(up.stop(), Some(0));
 }

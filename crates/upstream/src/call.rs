@@ -9,7 +9,7 @@ mod terms;
 mod verdict;
 
 pub(crate) use attempt::{Answered, Observed, Whole};
-pub(crate) use dress::Share;
+pub(crate) use dress::{Share, make_known};
 pub use progress::Effort;
 pub(crate) use progress::Progress;
 pub use terms::{CallTerms, Meaning};

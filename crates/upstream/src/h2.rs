@@ -1,6 +1,6 @@
 //! HTTP/2 to an instance: one connection carries many calls; a call is one stream.
 
-use crate::call::{Outbound, Share};
+use crate::call::{Outbound, Share, make_known};
 use crate::fault::{self, Fault};
 use crate::incoming::Incoming;
 use crate::instance::{lower, raise};
@@ -250,7 +250,12 @@ pub(crate) async fn attempt(
     };
     let connection = &lease.connection;
     out.dress(share);
-    let sent = connection.send.borrow_mut().send_request(head.for_h2(), matches!(payload, Payload::Empty));
+    let mut request = head.for_h2();
+    // Once: h2 compares a field with every entry of its name.
+    if connection.calls.get() == 1 {
+        make_known(request.headers_mut());
+    }
+    let sent = connection.send.borrow_mut().send_request(request, matches!(payload, Payload::Empty));
     let (answer, mut stream) = match sent {
         Ok(sent) => sent,
         Err(error) => {

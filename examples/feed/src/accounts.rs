@@ -2,16 +2,16 @@
 
 mod graph;
 mod internal;
+mod names;
 mod public;
 mod users;
 
 use crate::DESCRIPTOR_SET;
 use crate::api::accounts::v1::accounts_internal_server::AccountsInternalServer;
 use crate::api::accounts::v1::accounts_server::AccountsServer;
-use crate::shelf::Shelf;
 use graph::Graph;
-use std::path::Path;
 use std::sync::Arc;
+use tenet_client::store::{OpenError, Store};
 use tenet_service::Service;
 use users::Users;
 
@@ -22,19 +22,21 @@ struct Accounts {
     graph: Arc<Graph>,
 }
 
-/// The service, ready to serve.
+/// The service, ready to serve, over what it has in the store.
+///
+/// # Errors
+/// A stored message is no collection.
 ///
 /// # Panics
-/// When the journal's folder cannot be used: without it there is nothing to serve.
-#[must_use]
-pub fn service(journal: Option<&Path>) -> Service {
-    let open = "FEED_JOURNAL names a folder that can be written";
+/// Outside of a runtime.
+pub fn service(store: &Store) -> Result<Service, OpenError> {
     let accounts = Accounts {
-        users: Arc::new(Users { shelf: Shelf::open(journal, "users").expect(open) }),
-        graph: Arc::new(Graph { shelf: Shelf::open(journal, "edges").expect(open) }),
+        users: Arc::new(Users::of(store.collection(DESCRIPTOR_SET)?)),
+        graph: Arc::new(Graph::of(store.collection(DESCRIPTOR_SET)?)),
     };
-    Service::new("accounts")
+    let service = Service::new("accounts")
         .descriptor_set(DESCRIPTOR_SET)
         .add(AccountsServer::new(accounts.clone()))
-        .add(AccountsInternalServer::new(accounts))
+        .add(AccountsInternalServer::new(accounts));
+    Ok(crate::show(service, [store.client().cloned()]))
 }

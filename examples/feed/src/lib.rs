@@ -3,18 +3,19 @@
 //! ```text
 //!              ┌─▶ accounts ◀──────┐ whom does a user follow, what are they called
 //!   gateway ───┼─▶ timeline ───────┘ (straight, or through the gateways' private listener)
-//!              └─▶ payments
+//!              └─▶ payments            what each has written: store
 //! ```
 //!
 //! A thousand users, one of whom is a whale that follows fifty thousand fans, exist by arithmetic ([`seed`]); what is
-//! written on top is kept on a [`shelf`], shared by the instances on one machine.
+//! written on top is kept in the store, which all instances share. What concerns one user, post, charge or file is read there; what
+//! concerns many, from a copy in memory that follows it.
 
 pub mod accounts;
 mod check;
 mod page;
 pub mod payments;
+mod replica;
 pub mod seed;
-pub mod shelf;
 pub mod timeline;
 
 /// Generated from `proto/`.
@@ -29,8 +30,14 @@ pub use contracts::google;
 /// The compiled contracts of all three services, with comments and options.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/contracts.bin"));
 
-/// The folder whose files make the instances on this machine see each other's writes: `FEED_JOURNAL`. Without it every
-/// process keeps its own.
-pub fn journal() -> Option<std::path::PathBuf> {
-    std::env::var_os("FEED_JOURNAL").filter(|folder| !folder.is_empty()).map(Into::into)
+/// Puts what is known of the calls of these clients onto a service's page of metrics.
+fn show(
+    service: tenet_service::Service,
+    clients: impl IntoIterator<Item = Option<tenet_client::Client>>,
+) -> tenet_service::Service {
+    let clients: Vec<tenet_client::Client> = clients.into_iter().flatten().collect();
+    service.metrics(move |out| {
+        let views: Vec<_> = clients.iter().map(tenet_client::Client::views).collect();
+        tenet_client::Views::write(&views, out);
+    })
 }

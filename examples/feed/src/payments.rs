@@ -7,20 +7,19 @@ mod public;
 
 use crate::DESCRIPTOR_SET;
 use crate::api::payments::v1::payments_server::PaymentsServer;
-use crate::shelf::Shelf;
 use charges::Charges;
-use std::path::Path;
 use std::sync::Arc;
+use tenet_client::store::{OpenError, Store};
 use tenet_service::Service;
 
-/// The service, ready to serve.
+/// The service, ready to serve, over what it has in the store.
 ///
-/// # Panics
-/// When the journal's folder cannot be used: without it there is nothing to serve.
-#[must_use]
-pub fn service(journal: Option<&Path>) -> Service {
-    let shelf = Shelf::open(journal, "charges").expect("FEED_JOURNAL names a folder that can be written");
-    Service::new("payments")
+/// # Errors
+/// The stored message is no collection.
+pub fn service(store: &Store) -> Result<Service, OpenError> {
+    let charges = Arc::new(Charges { stored: store.collection(DESCRIPTOR_SET)? });
+    let service = Service::new("payments")
         .descriptor_set(DESCRIPTOR_SET)
-        .add(PaymentsServer::new(public::Payments { charges: Arc::new(Charges { shelf }) }))
+        .add(PaymentsServer::new(public::Payments { charges }));
+    Ok(crate::show(service, [store.client().cloned()]))
 }

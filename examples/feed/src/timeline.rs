@@ -8,6 +8,7 @@ mod media;
 mod posts;
 mod public;
 mod read_mask;
+mod rules;
 mod search;
 mod stats;
 
@@ -18,12 +19,11 @@ use crate::api::timeline::v1::Post;
 use crate::api::timeline::v1::media_server::MediaServer;
 use crate::api::timeline::v1::timelines_server::TimelinesServer;
 use crate::check::missing;
-use crate::shelf::Shelf;
 use media::Media;
 use posts::Posts;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
+use tenet_client::store::{OpenError, Store};
 use tenet_service::Service;
 use tonic::Status;
 use tonic::body::Body;
@@ -45,23 +45,24 @@ struct Timelines {
     accounts: AccountsInternalClient<Calls>,
 }
 
-/// The service, ready to serve, with the way to accounts.
+/// The service, ready to serve, over what it has in the store, with the way to accounts.
+///
+/// # Errors
+/// A stored message is no collection.
 ///
 /// # Panics
-/// When the journal's folder cannot be used: without it there is nothing to serve.
-#[must_use]
-pub fn service(journal: Option<&Path>, accounts: &Accounts) -> Service {
-    let open = "FEED_JOURNAL names a folder that can be written";
+/// Outside of a runtime.
+pub fn service(store: &Store, accounts: &Accounts) -> Result<Service, OpenError> {
     let timelines = Timelines {
-        posts: Arc::new(Posts { shelf: Shelf::open(journal, "posts").expect(open) }),
+        posts: Arc::new(Posts::of(store.collection(DESCRIPTOR_SET)?)),
         accounts: AccountsInternalClient::new(accounts.calls.clone()),
     };
-    let media = Media { shelf: Arc::new(Shelf::open(journal, "media").expect(open)) };
-    accounts
-        .show(Service::new("timeline"))
+    let media = Media { stored: store.collection(DESCRIPTOR_SET)? };
+    let service = Service::new("timeline")
         .descriptor_set(DESCRIPTOR_SET)
         .add(TimelinesServer::new(timelines))
-        .add(MediaServer::new(media))
+        .add(MediaServer::new(media));
+    Ok(crate::show(service, [accounts.client.clone(), store.client().cloned()]))
 }
 
 impl Timelines {

@@ -1,6 +1,12 @@
 //! Every method of the example over real gRPC, with timeline calling accounts.
 #![allow(clippy::unwrap_used)] // a panic in a test is its report
 
+#[path = "support/kept.rs"]
+mod kept;
+#[path = "it/state.rs"]
+mod state;
+
+use kept::Kept;
 use std::collections::HashSet;
 use tenet_example_feed::api::accounts::v1::accounts_client::AccountsClient;
 use tenet_example_feed::api::accounts::v1::accounts_internal_client::AccountsInternalClient;
@@ -28,13 +34,29 @@ async fn serve(service: Service) -> Channel {
     channel_to(uri)
 }
 
+/// Accounts over a store.
+async fn accounts_over(kept: &Kept) -> Channel {
+    serve(tenet_example_feed::accounts::service(&kept.seen_by("accounts")).unwrap()).await
+}
+
+async fn timeline_over(kept: &Kept, accounts: Channel) -> Channel {
+    let store = kept.seen_by("timeline");
+    serve(tenet_example_feed::timeline::service(&store, &Accounts::over(accounts)).unwrap()).await
+}
+
+async fn payments_over(kept: &Kept) -> PaymentsClient<Channel> {
+    let service = tenet_example_feed::payments::service(&kept.seen_by("payments")).unwrap();
+    PaymentsClient::new(serve(service).await)
+}
+
 async fn accounts() -> AccountsClient<Channel> {
-    AccountsClient::new(serve(tenet_example_feed::accounts::service(None)).await)
+    AccountsClient::new(accounts_over(&Kept::start().await).await)
 }
 
 async fn timeline_channel() -> Channel {
-    let accounts = serve(tenet_example_feed::accounts::service(None)).await;
-    serve(tenet_example_feed::timeline::service(None, &Accounts::over(accounts))).await
+    let kept = Kept::start().await;
+    let accounts = accounts_over(&kept).await;
+    timeline_over(&kept, accounts).await
 }
 
 async fn timeline() -> TimelinesClient<Channel> {
@@ -42,7 +64,7 @@ async fn timeline() -> TimelinesClient<Channel> {
 }
 
 async fn payments() -> PaymentsClient<Channel> {
-    PaymentsClient::new(serve(tenet_example_feed::payments::service(None)).await)
+    payments_over(&Kept::start().await).await
 }
 
 fn fields(status: &Status) -> Vec<String> {
@@ -216,8 +238,7 @@ async fn following_is_idempotent_and_unfollowing_is_not_for_strangers() {
 
 #[tokio::test]
 async fn services_ask_for_accounts_in_bulk() {
-    let channel = serve(tenet_example_feed::accounts::service(None)).await;
-    let mut client = AccountsInternalClient::new(channel);
+    let mut client = AccountsInternalClient::new(accounts_over(&Kept::start().await).await);
     let request = BatchGetAccountsRequest { user_ids: vec!["whale".into(), "x".into()] };
     let accounts = client.batch_get_accounts(request).await.unwrap().into_inner().accounts;
     assert_eq!(accounts.iter().map(|account| &*account.handle).collect::<Vec<_>>(), ["the_whale"]);

@@ -1,7 +1,11 @@
 //! The built binaries as an orchestrator sees them: facts from the environment, signals, exit codes.
 #![allow(clippy::unwrap_used)] // a panic in a test is its report
 
-use std::io::{BufRead, BufReader};
+#[path = "support/kept.rs"]
+mod kept;
+
+use kept::{Kept, secret};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tenet_example_feed::api::payments::v1::payments_client::PaymentsClient;
@@ -13,8 +17,6 @@ use tenet_example_feed::api::timeline::v1::timelines_client::TimelinesClient;
 use tenet_example_feed::google::r#type::Money;
 use tenet_service::channel_to;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_feed-payments");
-
 /// A process that is killed with its test.
 struct Running(Child);
 
@@ -25,20 +27,32 @@ impl Drop for Running {
     }
 }
 
+/// A service's binary as `tenet up` starts it: what it is, where the store is, and its secret, here in the descriptor of its standard input.
+fn command(service: &str, kept: &Kept) -> Command {
+    let mut command = Command::new(match service {
+        "accounts" => env!("CARGO_BIN_EXE_feed-accounts"),
+        "timeline" => env!("CARGO_BIN_EXE_feed-timeline"),
+        _ => env!("CARGO_BIN_EXE_feed-payments"),
+    });
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(secret(service).as_bytes()).unwrap();
+    command.stdin(reader).env("TENET_STORE_SECRET_FD", "0");
+    command.env("TENET_SERVICE", service).env("TENET_STORE_URL", format!("http://{}", kept.address));
+    command
+}
+
 impl Running {
-    fn start() -> (Running, http::Uri) {
-        Running::start_with(BINARY, &[])
+    fn start(kept: &Kept) -> (Running, http::Uri) {
+        Running::start_with(&mut command("payments", kept))
     }
 
     /// Starts on a free port and waits for the line that says where.
-    fn start_with(binary: &str, env: &[(&str, &str)]) -> (Running, http::Uri) {
-        let mut command = Command::new(binary);
-        command.envs(env.iter().copied());
+    fn start_with(command: &mut Command) -> (Running, http::Uri) {
         command
             .env("TENET_LISTEN", "127.0.0.1:0")
             .env("TENET_INSTANCE", "payments-a-1")
             .env("TENET_LOG", "info");
-        let mut child = command.env_remove("FEED_JOURNAL").stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = lines
             .by_ref()
@@ -86,7 +100,8 @@ fn slow_charge() -> tonic::Request<CreateChargeRequest> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_lets_calls_end_and_exits_with_zero() {
-    let (mut running, uri) = Running::start();
+    let kept = Kept::start().await;
+    let (mut running, uri) = Running::start(&kept);
     let mut client = PaymentsClient::new(channel_to(uri));
     let answer =
         client.get_charge(GetChargeRequest { charge_id: "ch_u1_s0".into(), ..Default::default() }).await;
@@ -100,16 +115,23 @@ async fn sigterm_lets_calls_end_and_exits_with_zero() {
     assert_eq!(tokio::task::spawn_blocking(move || running.ended()).await.unwrap(), Some(0));
 }
 
-#[test]
-fn sigint_ends_it_too_and_bad_facts_end_the_start() {
-    let (mut running, _) = Running::start();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigint_ends_it_too_and_bad_facts_end_the_start() {
+    let kept = Kept::start().await;
+    let (mut running, _) = Running::start(&kept);
     running.signal("-INT");
-    assert_eq!(running.ended(), Some(0));
+    assert_eq!(tokio::task::spawn_blocking(move || running.ended()).await.unwrap(), Some(0));
 
-    let output = Command::new(BINARY).env("TENET_LISTEN", "nowhere").output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text.contains("TENET_LISTEN=\"nowhere\": expected an IP address and a port"), "{text}");
+    for (name, value, says) in [
+        ("TENET_LISTEN", "nowhere", "TENET_LISTEN=\"nowhere\": expected an IP address and a port"),
+        ("TENET_STORE_SECRET_FD", "", "TENET_STORE_SECRET_FD is not set"),
+        ("TENET_STORE_SECRET_FD", "three", "TENET_STORE_SECRET_FD=\"three\": expected the number"),
+    ] {
+        let output = command("payments", &kept).env(name, value).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(says), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,27 +139,36 @@ async fn timeline_calls_accounts_directly_where_a_roster_comes_to_name_them() {
     let folder = tempfile::tempdir().unwrap();
     let roster = folder.path().join("roster.json");
     let path = roster.display().to_string();
-    // As under `tenet up`: the roster is written once all serve.
-    let (_timeline, timeline) =
-        Running::start_with(env!("CARGO_BIN_EXE_feed-timeline"), &[("TENET_ROSTER", &path)]);
-    let (mut first, one) = Running::start_with(env!("CARGO_BIN_EXE_feed-accounts"), &[]);
-    let (_second, two) = Running::start_with(env!("CARGO_BIN_EXE_feed-accounts"), &[]);
+    let kept = Kept::start().await;
+    let write = |accounts: &str| {
+        let store = format!(r#"[{{"id":"store-1","address":"{}"}}]"#, kept.address);
+        let text = format!(r#"{{"services":{{"store":{store}{accounts}}}}}"#);
+        let draft = folder.path().join("draft");
+        std::fs::write(&draft, text).unwrap();
+        std::fs::rename(&draft, &roster).unwrap();
+    };
+    // As under `tenet up`: the store is there before the services, and these are in the roster once all serve.
+    write("");
+    let (_timeline, timeline) = Running::start_with(
+        command("timeline", &kept).env_remove("TENET_STORE_URL").env("TENET_ROSTER", &path),
+    );
+    let (mut first, one) = Running::start_with(&mut command("accounts", &kept));
+    let (_second, two) = Running::start_with(&mut command("accounts", &kept));
     let row = |id: u32, uri: &http::Uri| {
         format!(r#"{{"id":"accounts-{id}","address":"{}"}}"#, uri.authority().unwrap())
     };
-    let text = format!(r#"{{"services":{{"accounts":[{},{}]}}}}"#, row(1, &one), row(2, &two));
-    std::fs::write(&roster, text).unwrap();
+    write(&format!(r#","accounts":[{},{}]"#, row(1, &one), row(2, &two)));
     let mut client = TimelinesClient::new(channel_to(timeline));
     let mut read = async || {
         let mut request =
             tonic::Request::new(GetTimelineRequest { user_id: "u7".into(), ..Default::default() });
         // What a gateway grants; without it no call below may be repeated once it may have run.
         request.metadata_mut().insert("baggage", "tenet-allowance=3".parse().unwrap());
-        client.get_timeline(request).await.unwrap().into_inner().posts.len()
+        client.get_timeline(request).await.map(|answer| answer.into_inner().posts.len())
     };
-    assert!(read().await > 0);
+    assert!(read().await.unwrap() > 0);
     first.0.kill().unwrap();
     for _ in 0..20 {
-        assert!(read().await > 0, "the other one is called");
+        assert!(read().await.unwrap() > 0, "the other one is called");
     }
 }

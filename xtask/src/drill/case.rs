@@ -45,8 +45,9 @@ impl Fleet {
 
     /// The example's `tenet.toml` with this fleet and its traffic.
     pub fn edit(&self, text: &str) -> String {
-        let journal = "env = { FEED_JOURNAL = \".tenet/feed\" }";
-        let slots = format!("TENET_FAULT_SLOTS = \"{}x{}ms\"", self.slots, self.slot_ms);
+        let slots = format!("env = {{ TENET_FAULT_SLOTS = \"{}x{}ms\" }}", self.slots, self.slot_ms);
+        // Each service has one such line, and what is kept has no slots.
+        let per_zone = "per_zone = 1";
         let traffic: String = self
             .requests
             .iter()
@@ -55,7 +56,7 @@ impl Fleet {
                 format!("\n[[traffic.requests]]\nweight = {weight}000000\npath = \"{path}\"\n")
             })
             .collect();
-        text.replace(journal, &journal.replace(" }", &format!(", {slots} }}")))
+        text.replace(per_zone, &format!("{per_zone}\n{slots}"))
             .replace("zones = [\"a\", \"b\", \"c\"]", &format!("zones = {:?}", self.zones))
             + &traffic
     }

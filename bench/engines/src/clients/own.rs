@@ -30,7 +30,7 @@ impl Own {
             let name = |name| Name::new(name).map_err(text);
             let name = CollectionName { namespace: name("bench")?, collection: name("records")? };
             let collection =
-                engine.declare(Collection { name, retention: Duration::ZERO }).await.map_err(text)?;
+                engine.declare(Collection { name, retention: Duration::ZERO, layout: 0 }).await.map_err(text)?;
             let numbers: Vec<usize> = (0..RECORDS).collect();
             for batch in numbers.chunks(MAX_BATCH) {
                 let commit = |number: &usize| put(collection, None, key(*number), vec![b'a'; VALUE_BYTES]);
@@ -103,7 +103,7 @@ fn put(collection: CollectionId, token: Option<Token>, id: Vec<u8>, value: Vec<u
     let action = Action::Put(Value::Inline(value.into()));
     let writes = vec![Write { key: Bytes::new(), action, ttl: None }];
     let changes = vec![RecordChange { record: id.into(), conditions: Vec::new(), writes }];
-    Commit { collection, token, fence: None, changes }
+    Commit { collection, token, fence: None, typed: None, changes }
 }
 
 fn now() -> UnixMs {

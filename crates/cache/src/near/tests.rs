@@ -1,3 +1,5 @@
+//! What may be served from memory while others write.
+
 use super::*;
 use std::sync::atomic::AtomicBool;
 

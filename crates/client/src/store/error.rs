@@ -27,6 +27,15 @@ pub enum StoreErrorKind {
         /// The version there is; `None` where there is no item.
         found: Option<u64>,
     },
+    /// A unique index has the message's values already, for another; nothing was written.
+    NotUnique {
+        /// The index.
+        index: String,
+        /// The key of the one that has them, as text for people.
+        holder: String,
+    },
+    /// The index is being filled, and cannot be read yet.
+    IndexNotReady,
     /// The lease that the write was made under is held with another token, or not at all; nothing was written.
     Fenced {
         /// The token it is held with.
@@ -126,8 +135,11 @@ impl StoreError {
 fn kind(status: &Status) -> StoreErrorKind {
     let info = ErrorInfo::of(status).unwrap_or_default();
     let number = |key: &str| info.metadata.get(key).and_then(|text| text.rsplit(' ').next()?.parse().ok());
+    let text = |key: &str| info.metadata.get(key).cloned().unwrap_or_default();
     match (status.code(), info.reason.as_str()) {
         (_, "CONDITION_FAILED") => StoreErrorKind::Conflict { found: number("found") },
+        (_, "UNIQUE_INDEX") => StoreErrorKind::NotUnique { index: text("index"), holder: text("record") },
+        (_, "INDEX_NOT_READY") => StoreErrorKind::IndexNotReady,
         (_, "FENCED") => StoreErrorKind::Fenced { current: number("current") },
         (_, "TOKEN_TOO_OLD") => StoreErrorKind::TooOld,
         (_, "OUTCOME_UNKNOWN") => StoreErrorKind::OutcomeUnknown,
@@ -154,6 +166,10 @@ impl fmt::Display for StoreErrorKind {
             StoreErrorKind::Conflict { found } => {
                 write!(f, "somebody else was faster, the version found is {}", version(found))
             }
+            StoreErrorKind::NotUnique { index, holder } => {
+                write!(f, "the unique index {index:?} has these values for {holder}")
+            }
+            StoreErrorKind::IndexNotReady => f.write_str("the index is being filled"),
             StoreErrorKind::Fenced { current } => {
                 write!(f, "the lease is lost, its token now is {}", version(current))
             }
@@ -190,7 +206,7 @@ impl fmt::Debug for StoreError {
         write!(f, "{self}")?;
         match &self.0.status {
             None => Ok(()),
-            Some(status) => write!(f, " ({}: {})", status.code(), status.message()),
+            Some(status) => write!(f, " ({})", super::details::text(status)),
         }
     }
 }

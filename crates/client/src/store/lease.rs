@@ -11,11 +11,14 @@ use tokio::time::Instant;
 
 /// A lease that can be taken: one holder at a time, over all instances of the service.
 #[derive(Clone)]
-pub struct Lease {
+pub struct Lease(Arc<Inner>);
+
+struct Inner {
     link: Link,
     record: api::Record,
-    holder: Arc<str>,
-    collection: Arc<str>,
+    holder: String,
+    /// With its namespace, for errors.
+    collection: String,
 }
 
 /// What came of asking for a lease.
@@ -53,8 +56,8 @@ impl Store {
     pub fn lease_as(&self, collection: &str, name: &str, holder: &str) -> Lease {
         let whole = api::Collection { namespace: self.namespace.to_string(), name: collection.to_owned() };
         let record = api::Record { collection: Some(whole), id: KeyBuilder::new().text(name).finish() };
-        let collection = format!("{}/{collection}", self.namespace).into();
-        Lease { link: self.link.clone(), record, holder: holder.into(), collection }
+        let collection = format!("{}/{collection}", self.namespace);
+        Lease(Arc::new(Inner { link: self.link.clone(), record, holder: holder.to_owned(), collection }))
     }
 }
 
@@ -83,17 +86,17 @@ impl Lease {
 
     async fn ask(&self, action: Action) -> Result<api::LeaseResponse, StoreError> {
         let asked = api::LeaseRequest {
-            record: Some(self.record.clone()),
-            holder: self.holder.to_string(),
+            record: Some(self.0.record.clone()),
+            holder: self.0.holder.clone(),
             action: Some(action),
         };
-        let answer = self.link.client().lease(self.link.request(asked)).await;
-        let failed = |status| StoreError::of(status, &self.collection).at(self.name());
+        let answer = self.0.link.client().lease(self.0.link.request(asked)).await;
+        let failed = |status| StoreError::of(status, &self.0.collection).at(self.name());
         Ok(answer.map_err(failed)?.into_inner())
     }
 
     fn name(&self) -> String {
-        tenet_collection::show(&[tenet_collection::Kind::Text], &self.record.id).unwrap_or_default()
+        tenet_collection::show(&[tenet_collection::Kind::Text], &self.0.record.id).unwrap_or_default()
     }
 }
 
@@ -126,7 +129,7 @@ impl Held {
             }
             Taken::ByAnother { .. } => None,
         };
-        let error = StoreError::new(StoreErrorKind::Fenced { current }, &self.lease.collection);
+        let error = StoreError::new(StoreErrorKind::Fenced { current }, &self.lease.0.collection);
         Err(error.at(self.lease.name()))
     }
 
@@ -139,7 +142,7 @@ impl Held {
     }
 
     pub(super) fn fence(&self) -> api::Fence {
-        api::Fence { lease: Some(self.lease.record.clone()), token: self.token }
+        api::Fence { lease: Some(self.lease.0.record.clone()), token: self.token }
     }
 }
 

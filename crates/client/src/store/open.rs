@@ -1,9 +1,10 @@
 //! Why a store or a collection could not be opened: the place, what was found and what was expected.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// Why a store or a collection could not be opened. What happens later is a [`StoreError`](super::StoreError).
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 pub enum OpenError {
     /// An environment variable that is needed is not set.
     #[error("{name} is not set: {why}")]
@@ -67,6 +68,13 @@ pub enum OpenError {
         /// All that is wrong with it.
         problems: String,
     },
+}
+
+impl fmt::Debug for OpenError {
+    /// As `Display`: this is what a `main` that returns it prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl From<crate::Error> for OpenError {

@@ -44,7 +44,8 @@ impl<T: prost::Message + Default> Collection<T> {
         let mut wanted: Vec<&Address> = addresses.iter().collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let mut batches = vec![wanted.as_slice()];
+        let mut batches: Vec<&[&Address]> = Vec::new();
+        batches.extend((!wanted.is_empty()).then_some(wanted.as_slice()));
         while let Some(batch) = batches.pop() {
             let (now, later) = batch.split_at(fitting(batch));
             if !later.is_empty() {

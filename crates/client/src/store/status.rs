@@ -27,7 +27,8 @@ fn told(kind: &StoreErrorKind) -> (Code, &'static str) {
             (Code::Aborted, "Somebody else changed it at the same time. Read it again and repeat.")
         }
         StoreErrorKind::Fenced { .. } => (Code::Aborted, "Another instance has taken this over. Repeat."),
-        StoreErrorKind::Overloaded | StoreErrorKind::Unavailable => {
+        StoreErrorKind::NotUnique { .. } => (Code::AlreadyExists, "There is one with these values already."),
+        StoreErrorKind::Overloaded | StoreErrorKind::Unavailable | StoreErrorKind::IndexNotReady => {
             (Code::Unavailable, "The service's data cannot be reached now.")
         }
         StoreErrorKind::OutcomeUnknown => (Code::Unknown, "It is not known whether this was done."),

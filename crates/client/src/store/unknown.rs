@@ -42,7 +42,7 @@ fn carry(old: &DynamicMessage, new: &mut DynamicMessage) {
     old.unknown_fields().for_each(|field| field.encode(&mut bytes));
     if let Err(error) = new.merge(&bytes[..]) {
         // What was decoded is encoded; it cannot fail, and if it does nothing may be lost in silence.
-        tracing::error!(message = ReflectMessage::descriptor(old).full_name(), %error, "unknown fields were lost");
+        tracing::error!(message = old.descriptor().full_name(), %error, "unknown fields were lost");
     }
     for (field, value) in old.fields() {
         if new.has_field(&field) {
@@ -93,22 +93,20 @@ fn carry_list(old: &[Value], new: &mut [Value]) {
     }
 }
 
-/// A value without what is not known of it.
+/// A value without what is not known of it. Made anew: a message that unknown fields were taken out of is not equal to one that never
+/// had any.
 fn known(value: &Value) -> Value {
-    let mut value = value.clone();
-    strip(&mut value);
-    value
-}
-
-fn strip(value: &mut Value) {
     match value {
         Value::Message(message) => {
-            message.take_unknown_fields().for_each(drop);
-            message.fields_mut().for_each(|(_, value)| strip(value));
+            let mut known_message = DynamicMessage::new(message.descriptor());
+            message.fields().for_each(|(field, value)| known_message.set_field(&field, known(value)));
+            Value::Message(known_message)
         }
-        Value::List(values) => values.iter_mut().for_each(strip),
-        Value::Map(values) => values.values_mut().for_each(strip),
-        _ => {}
+        Value::List(values) => Value::List(values.iter().map(known).collect()),
+        Value::Map(values) => {
+            Value::Map(values.iter().map(|(key, value)| (key.clone(), known(value))).collect())
+        }
+        plain => plain.clone(),
     }
 }
 

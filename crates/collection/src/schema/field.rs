@@ -13,13 +13,13 @@ const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 const SECOND: i32 = 1_000_000_000;
 
 /// A field that is part of a key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyField {
     /// Its name.
     pub name: String,
     /// What kind of values it has.
     pub kind: Kind,
-    number: u32,
+    pub(super) number: u32,
     form: Form,
     /// Its value in a message where it is absent.
     default: KeyValue<'static>,

@@ -5,4 +5,5 @@
 
 mod addresses;
 mod compiled;
+mod gathered;
 mod schemas;

@@ -7,7 +7,7 @@ use super::draw;
 use super::search::{Found, Rules, Search};
 use super::steps::Steps;
 use crate::entry::Outcome;
-use crate::model::{Model, NumberedOf};
+use crate::model::{Model, NumberedOf, Problem};
 use std::fmt;
 
 /// The most states an account names. More would not be read.
@@ -152,5 +152,6 @@ fn refusals<M: Model>(
     if !states.is_empty() {
         return states;
     }
-    Search::new(model, core, Rules::General, steps).run_watching(unplaced, STATES).1
+    let plain = Problem::of(model, core.to_vec());
+    Search::new(model, &plain, Rules::General, steps).run_watching(unplaced, STATES).1
 }

@@ -1,67 +1,101 @@
 //! The order of operations whose place among each other is known: see [`crate::Model::rank`].
 
+/// A rank made dense, so that the next one is a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rank(usize);
+
 /// Which ranks have had an operation placed.
 #[derive(Debug)]
 pub struct Ranks {
-    /// By operation: its rank, made dense; none where it may stand anywhere.
-    of: Vec<Option<usize>>,
+    /// All ranks, sorted.
+    known: Vec<u64>,
+    /// By rank: whether some operation must have it.
+    due: Vec<bool>,
     /// By rank: operations placed.
     placed: Vec<u32>,
-    /// The first rank without one.
+    /// The first rank that is due and has none.
     next: usize,
 }
 
 impl Ranks {
-    /// Makes the given ranks dense, so that the next one is a neighbour.
-    pub fn new(ranks: &[Option<u64>]) -> Ranks {
-        let mut known: Vec<u64> = ranks.iter().copied().flatten().collect();
+    /// Of ranks that some operation must have, and of others that one may have.
+    pub fn new(due: impl IntoIterator<Item = u64>, possible: impl IntoIterator<Item = u64>) -> Ranks {
+        let mut due: Vec<u64> = due.into_iter().collect();
+        due.sort_unstable();
+        let mut known: Vec<u64> = possible.into_iter().chain(due.iter().copied()).collect();
         known.sort_unstable();
         known.dedup();
-        let of = ranks.iter().map(|rank| rank.and_then(|rank| known.binary_search(&rank).ok())).collect();
-        Ranks { of, placed: vec![0; known.len()], next: 0 }
+        let due = known.iter().map(|rank| due.binary_search(rank).is_ok()).collect();
+        let mut ranks = Ranks { placed: vec![0; known.len()], known, due, next: 0 };
+        ranks.go_on();
+        ranks
     }
 
-    /// Whether the operation may be placed now: no earlier rank is still without one.
-    pub fn allow(&self, index: usize) -> bool {
-        self.of[index].is_none_or(|rank| rank <= self.next)
+    /// A rank in its dense form.
+    pub fn find(&self, rank: u64) -> Option<Rank> {
+        self.known.binary_search(&rank).ok().map(Rank)
     }
 
-    /// Notes that the operation was placed.
-    pub fn take(&mut self, index: usize) {
-        if let Some(rank) = self.of[index] {
+    /// The first rank that is due and has no operation yet.
+    pub fn next(&self) -> Option<Rank> {
+        (self.next < self.known.len()).then_some(Rank(self.next))
+    }
+
+    /// Whether an operation of this rank may be placed now: no earlier rank that is due is still without one.
+    pub fn allow(&self, rank: Option<Rank>) -> bool {
+        rank.is_none_or(|Rank(rank)| rank <= self.next)
+    }
+
+    /// Notes that an operation of this rank was placed.
+    pub fn take(&mut self, rank: Option<Rank>) {
+        if let Some(Rank(rank)) = rank {
             self.placed[rank] += 1;
-            while self.placed.get(self.next).is_some_and(|placed| *placed > 0) {
-                self.next += 1;
+            self.go_on();
+        }
+    }
+
+    /// Notes that it is no longer placed.
+    pub fn put_back(&mut self, rank: Option<Rank>) {
+        if let Some(Rank(rank)) = rank {
+            self.placed[rank] -= 1;
+            if self.placed[rank] == 0 && self.due[rank] {
+                self.next = self.next.min(rank);
             }
         }
     }
 
-    /// Notes that the operation is no longer placed.
-    pub fn put_back(&mut self, index: usize) {
-        if let Some(rank) = self.of[index] {
-            self.placed[rank] -= 1;
-            if self.placed[rank] == 0 {
-                self.next = self.next.min(rank);
-            }
+    fn go_on(&mut self) {
+        while self.next < self.known.len() && (!self.due[self.next] || self.placed[self.next] > 0) {
+            self.next += 1;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Ranks;
+    use super::{Rank, Ranks};
 
     #[test]
-    fn a_rank_waits_for_all_before_it() {
-        let mut ranks = Ranks::new(&[Some(70), None, Some(5), Some(5)]);
-        let allowed = |ranks: &Ranks| (0..4).map(|index| ranks.allow(index)).collect::<Vec<_>>();
-        assert_eq!(allowed(&ranks), [false, true, true, true]);
-        ranks.take(3);
+    fn a_rank_waits_for_all_that_are_due_before_it() {
+        let mut ranks = Ranks::new([70, 5, 5], [30]);
+        let find = |ranks: &Ranks, rank| ranks.find(rank);
+        let (five, thirty, seventy) = (find(&ranks, 5), find(&ranks, 30), find(&ranks, 70));
+        assert_eq!((five, seventy, find(&ranks, 6)), (Some(Rank(0)), Some(Rank(2)), None));
+        let allowed = |ranks: &Ranks| [None, five, thirty, seventy].map(|rank| ranks.allow(rank));
+        assert_eq!((allowed(&ranks), ranks.next()), ([true, true, false, false], five));
+        ranks.take(five);
+        assert_eq!((allowed(&ranks), ranks.next()), ([true; 4], seventy), "30 may be left out");
+        ranks.take(thirty);
+        ranks.take(seventy);
+        assert_eq!(
+            (allowed(&ranks), ranks.next()),
+            ([true; 4], None),
+            "another of rank 5 repeats it, however late"
+        );
+        ranks.put_back(thirty);
         assert_eq!(allowed(&ranks), [true; 4]);
-        ranks.take(0);
-        assert_eq!(allowed(&ranks), [true; 4], "the other of rank 5 repeats it, however late");
-        ranks.put_back(0);
-        ranks.put_back(3);
-        assert_eq!(allowed(&ranks), [false, true, true, true]);
+        ranks.put_back(seventy);
+        ranks.put_back(five);
+        assert_eq!(allowed(&ranks), [true, true, false, false]);
     }
 }

@@ -5,12 +5,12 @@
 //! is not entered again: what can follow depends on nothing else.
 
 use super::pending::{Event, Pending};
-use super::ranks::Ranks;
+use super::ranks::{Rank, Ranks};
 use super::steps::Steps;
 use super::taken::{Taken, Window};
 use super::unknown::Unknown;
-use crate::model::{EntryOf, Model, NumberedOf};
-use std::collections::HashSet;
+use crate::model::{EntryOf, Model, NumberedOf, Problem};
+use std::collections::{HashMap, HashSet};
 
 /// What came of a search.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,15 +32,15 @@ pub enum Rules {
     General,
 }
 
-/// What was placed, the state it led to and, behind an operation of unknown outcome, that one with the state before it: they decide
-/// what is superfluous next, see [`Search::is_superfluous`].
-type Configuration<S> = (Window, Window, S, Option<(usize, S)>);
+/// What was placed and the state it led to.
+type Configuration<S> = (Window, Window, S);
 
 /// An operation to place.
 #[derive(Clone, Copy, Debug)]
 enum Move {
     Certain(usize),
-    Unknown(usize),
+    /// One of unknown outcome, and the way in which it takes effect.
+    Unknown(usize, usize),
 }
 
 /// One configuration on the path of the search.
@@ -52,7 +52,7 @@ struct Node<S> {
     reads: Vec<usize>,
     /// Moves not yet tried, the next one last.
     moves: Vec<(Move, S)>,
-    /// Whether operations of unknown outcome were added to `moves`: they come after everything certain, because most never happened.
+    /// Whether operations of unknown outcome that nothing surely asks for were added to `moves`: they come last, because most never happened.
     widened: bool,
 }
 
@@ -61,8 +61,14 @@ pub struct Search<'a, M: Model> {
     model: &'a M,
     rules: Rules,
     steps: &'a mut Steps,
-    certain: Vec<&'a NumberedOf<M>>,
+    certain: &'a [NumberedOf<M>],
     only_reads: Vec<bool>,
+    /// By certain operation: its rank.
+    rank: Vec<Option<Rank>>,
+    /// By operation of unknown outcome and effect: its rank.
+    effect_rank: Vec<Vec<Option<Rank>>>,
+    /// By rank: the effects that have it.
+    fills: HashMap<Rank, Vec<(usize, usize)>>,
     pending: Pending,
     ranks: Ranks,
     taken: Taken,
@@ -80,34 +86,55 @@ struct Watch<S> {
 }
 
 impl<'a, M: Model> Search<'a, M> {
-    /// A search over `entries`, sorted by call.
-    pub fn new(model: &'a M, entries: &'a [NumberedOf<M>], rules: Rules, steps: &'a mut Steps) -> Self {
+    /// A search over `problem`.
+    pub fn new(model: &'a M, problem: &'a Problem<M>, rules: Rules, steps: &'a mut Steps) -> Self {
         let pruned = rules == Rules::Pruned;
-        let certain: Vec<_> = entries.iter().filter(|numbered| !numbered.entry.is_unknown()).collect();
+        let certain = &problem.certain[..];
         let spans: Vec<_> = certain
             .iter()
             .map(|numbered| (numbered.entry.call_ns, numbered.entry.return_ns().unwrap_or(u64::MAX)))
             .collect();
-        let rank = |numbered: &&NumberedOf<M>| if pruned { model.rank(&numbered.entry) } else { None };
+        let told = |entry: &EntryOf<M>| if pruned { model.rank(entry) } else { None };
+        let due = certain.iter().filter_map(|n| told(&n.entry)).chain(problem.ranks.iter().copied());
+        let possible = problem.open.iter().flat_map(|open| &open.effects).filter_map(told);
+        let ranks = Ranks::new(due, possible);
+        let rank_of = |entry: &EntryOf<M>| told(entry).and_then(|rank| ranks.find(rank));
+        let rank = certain.iter().map(|numbered| rank_of(&numbered.entry)).collect();
+        let effect_rank: Vec<Vec<_>> =
+            problem.open.iter().map(|open| open.effects.iter().map(rank_of).collect()).collect();
+        let mut fills: HashMap<Rank, Vec<(usize, usize)>> = HashMap::new();
+        for (index, effects) in effect_rank.iter().enumerate() {
+            for (effect, rank) in effects.iter().enumerate() {
+                if let Some(rank) = rank {
+                    fills.entry(*rank).or_default().push((index, effect));
+                }
+            }
+        }
         Search {
             model,
             rules,
             steps,
             only_reads: certain.iter().map(|n| pruned && model.only_reads(&n.entry)).collect(),
             pending: Pending::new(&spans),
-            ranks: Ranks::new(&certain.iter().map(rank).collect::<Vec<_>>()),
             taken: Taken::new(certain.len()),
-            unknown: Unknown::new(model, entries, pruned),
+            unknown: Unknown::new(model, &problem.open, pruned),
             visited: HashSet::new(),
             path: Vec::new(),
             watch: None,
             certain,
+            rank,
+            effect_rank,
+            fills,
+            ranks,
         }
     }
 
     /// Searches; the answer is exact unless the budget ends.
     pub fn run(&mut self) -> Found {
-        let start = self.model.start();
+        let start = match self.rules {
+            Rules::General => self.model.start(),
+            Rules::Pruned => self.model.simplified_start(),
+        };
         if !self.enter(start, None) {
             return Found::OutOfSteps;
         }
@@ -145,14 +172,8 @@ impl<'a, M: Model> Search<'a, M> {
             Some(true) => return true,
             Some(false) => {}
         }
-        let behind = match (by, self.path.last()) {
-            (Move::Unknown(index), Some(top)) if self.rules == Rules::Pruned => {
-                Some((index, top.state.clone()))
-            }
-            _ => None,
-        };
         self.place(by);
-        let configuration = (self.taken.window(), self.unknown.window(), state.clone(), behind);
+        let configuration = (self.taken.window(), self.unknown.window(), state.clone());
         if self.visited.insert(configuration) {
             self.enter(state, Some(by))
         } else {
@@ -161,43 +182,20 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    /// Whether the operation of unknown outcome placed last need not stand before `by`, which leads to `state`: the same state is
-    /// reached without it, or with it behind `by`. None where the budget ended.
+    /// Whether the operation of unknown outcome placed last had no effect on what the certain move `by` leads to. None where the budget ended.
     ///
-    /// Nothing is lost: take any order. Drop each unknown operation that is without effect this way, and move each that can be behind its
-    /// neighbour there (two unknown ones only into the order of their calls). Every drop shortens the order and every move brings
-    /// an unknown operation further back or two of them into order, so it ends, with an order that the search does follow. Where
-    /// reads were placed in between they are what it was needed for: they were impossible before it.
+    /// Nothing is lost: `by` could be made without it, too, and leads to the same state with one more operation left to place.
     fn is_superfluous(&mut self, by: Move, state: &M::State) -> Option<bool> {
-        let [.., before, top] = &self.path[..] else { return Some(false) };
-        let Some(Move::Unknown(last)) = top.by else { return Some(false) };
-        if self.rules == Rules::General || !top.reads.is_empty() {
+        let ([.., before, top], Move::Certain(index)) = (&self.path[..], by) else { return Some(false) };
+        let Some(Move::Unknown(last, effect)) = top.by else { return Some(false) };
+        let told = self.effect_rank[last][effect].is_some();
+        if self.rules == Rules::General || told || !top.reads.is_empty() {
             return Some(false);
         }
         if !self.steps.spend() {
             return None;
         }
-        let Some(without) = self.model.step(&before.state, self.entry(by)) else { return Some(false) };
-        if without == *state {
-            return Some(true);
-        }
-        if matches!(by, Move::Unknown(index) if index > last) {
-            return Some(false);
-        }
-        if !self.steps.spend() {
-            return None;
-        }
-        Some(self.model.step(&without, self.unknown.entry(last)).as_ref() == Some(state))
-    }
-
-    fn entry(&self, by: Move) -> &'a EntryOf<M> {
-        match by {
-            Move::Certain(index) => {
-                let numbered: &'a NumberedOf<M> = self.certain[index];
-                &numbered.entry
-            }
-            Move::Unknown(index) => self.unknown.entry(index),
-        }
+        Some(self.model.step(&before.state, &self.certain[index].entry).as_ref() == Some(state))
     }
 
     /// Puts a node on the path: places what only reads, and gathers the other moves. False where the budget ended.
@@ -206,7 +204,7 @@ impl<'a, M: Model> Search<'a, M> {
         let mut enough = true;
         let mut at = self.pending.first();
         while let Some(Event::Call(index)) = at {
-            if self.ranks.allow(index) {
+            if self.ranks.allow(self.rank[index]) {
                 if !self.steps.spend() {
                     enough = false;
                     break;
@@ -223,29 +221,86 @@ impl<'a, M: Model> Search<'a, M> {
             }
             at = self.pending.after_call(index);
         }
+        enough = enough && self.add_fills(&mut node);
         node.moves.reverse();
         self.path.push(node);
         enough
     }
 
-    /// Adds the operations of unknown outcome to the moves of the last node. False where the budget ended.
-    fn widen(&mut self) -> bool {
+    /// Adds the operations of unknown outcome that may have taken effect with the rank that is due. False where the budget ended.
+    fn add_fills(&mut self, node: &mut Node<M::State>) -> bool {
+        let Some(fills) = self.ranks.next().and_then(|rank| self.fills.get(&rank)) else { return true };
         let until = self.first_return();
-        let Some(node) = self.path.last_mut() else { return true };
-        node.widened = true;
-        for index in self.unknown.candidates(until) {
+        for &(index, effect) in fills {
+            let called = self.unknown.entry(index).call_ns <= until;
+            if self.unknown.is_taken(index) || !called || !self.unknown.may_take(index, true) {
+                continue;
+            }
             if !self.steps.spend() {
                 return false;
             }
-            if let Some(next) = self.model.step(&node.state, self.unknown.entry(index)) {
-                // One that changes nothing may as well not have happened.
-                if self.rules == Rules::General || next != node.state {
-                    node.moves.push((Move::Unknown(index), next));
+            if let Some(next) = self.model.step(&node.state, &self.unknown.effects(index)[effect]) {
+                node.moves.push((Move::Unknown(index, effect), next));
+            }
+        }
+        true
+    }
+
+    /// Adds the operations of unknown outcome that nothing surely asks for to the moves of the last node. False where the budget ended.
+    fn widen(&mut self) -> bool {
+        let left = self.unknown.left(self.first_return());
+        let Some(mut node) = self.path.pop() else { return true };
+        node.widened = true;
+        let wanted = self.wanted(&node.state, &left);
+        let mut enough = true;
+        'all: for (index, wanted) in left.into_iter().zip(wanted) {
+            for (effect, entry) in self.unknown.effects(index).iter().enumerate() {
+                let rank = self.effect_rank[index][effect];
+                // One whose rank is due stands among the moves already.
+                let asked = if rank.is_some() { rank != self.ranks.next() } else { wanted };
+                if !asked || !self.ranks.allow(rank) || !self.unknown.may_take(index, rank.is_some()) {
+                    continue;
+                }
+                if !self.steps.spend() {
+                    enough = false;
+                    break 'all;
+                }
+                if let Some(next) = self.model.step(&node.state, entry) {
+                    // One that changes nothing may as well not have happened.
+                    if self.rules == Rules::General || next != node.state {
+                        node.moves.push((Move::Unknown(index, effect), next));
+                    }
                 }
             }
         }
         node.moves.reverse();
-        true
+        self.path.push(node);
+        enough
+    }
+
+    /// By operation of `left`: whether it may be of use in `state`, see [`Model::wanted`].
+    fn wanted(&self, state: &M::State, left: &[usize]) -> Vec<bool> {
+        if self.rules == Rules::General {
+            return vec![true; left.len()];
+        }
+        let mut waiting: Vec<&EntryOf<M>> = Vec::new();
+        let mut at = self.pending.first();
+        while let Some(Event::Call(index)) = at {
+            if self.ranks.allow(self.rank[index]) {
+                waiting.push(&self.certain[index].entry);
+            }
+            at = self.pending.after_call(index);
+        }
+        for &index in left {
+            for (effect, entry) in self.unknown.effects(index).iter().enumerate() {
+                let rank = self.effect_rank[index][effect];
+                if rank.is_some() && self.ranks.allow(rank) {
+                    waiting.push(entry);
+                }
+            }
+        }
+        let open: Vec<_> = left.iter().map(|index| self.unknown.entry(*index)).collect();
+        self.model.wanted(state, &waiting, &open)
     }
 
     /// When the first operation not yet placed returned, in nanoseconds: nothing called later can be placed before it.
@@ -275,10 +330,13 @@ impl<'a, M: Model> Search<'a, M> {
         match by {
             Move::Certain(index) => {
                 self.pending.take(index);
-                self.ranks.take(index);
+                self.ranks.take(self.rank[index]);
                 self.taken.insert(index);
             }
-            Move::Unknown(index) => self.unknown.take(index),
+            Move::Unknown(index, effect) => {
+                self.ranks.take(self.effect_rank[index][effect]);
+                self.unknown.take(index);
+            }
         }
     }
 
@@ -286,10 +344,13 @@ impl<'a, M: Model> Search<'a, M> {
         match by {
             Move::Certain(index) => {
                 self.pending.put_back(index);
-                self.ranks.put_back(index);
+                self.ranks.put_back(self.rank[index]);
                 self.taken.remove(index);
             }
-            Move::Unknown(index) => self.unknown.put_back(index),
+            Move::Unknown(index, effect) => {
+                self.ranks.put_back(self.effect_rank[index][effect]);
+                self.unknown.put_back(index);
+            }
         }
     }
 

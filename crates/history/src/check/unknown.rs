@@ -1,48 +1,72 @@
 //! The operations of unknown outcome that a search may place, or leave out.
 
 use super::taken::{Taken, Window};
-use crate::model::{EntryOf, Model, NumberedOf};
+use crate::model::{EntryOf, Model, Open};
+
+/// How far back one is sought that can stand for another. A crash leaves as many open calls as there are clients, 64 in the store's runs; one that is not
+/// found costs time, never truth.
+const SOUGHT: usize = 256;
 
 /// The operations of unknown outcome, sorted by call.
 pub struct Unknown<'a, M: Model> {
-    entries: Vec<&'a EntryOf<M>>,
-    /// By operation: the one before it that asks for the same, see [`Unknown::candidates`].
+    open: &'a [Open<EntryOf<M>>],
+    /// By operation: the one before it that asks for the same, see [`Unknown::may_take`].
     twin: Vec<Option<usize>>,
+    /// By operation: the one before it that nobody was told of either way and that does the same to a state in which nobody is told.
+    spare: Vec<Option<usize>>,
     taken: Taken,
 }
 
 impl<'a, M: Model> Unknown<'a, M> {
-    /// Gathers them. Pruned, those that only read are left out (they change nothing and told nobody anything), and
-    /// twins wait for each other.
-    pub fn new(model: &M, entries: &'a [NumberedOf<M>], pruned: bool) -> Unknown<'a, M> {
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|numbered| &numbered.entry)
-            .filter(|entry| entry.is_unknown() && !(pruned && model.only_reads(entry)))
-            .collect();
-        let twin = (0..entries.len())
-            .map(|index| {
-                let same = |before: &usize| entries[*before].operation == entries[index].operation;
-                if pruned { (0..index).rev().take(TWINS_SOUGHT).find(same) } else { None }
-            })
-            .collect();
-        Unknown { taken: Taken::new(entries.len()), twin, entries }
+    /// Gathers them; pruned, those that are alike wait for each other.
+    pub fn new(model: &M, open: &'a [Open<EntryOf<M>>], pruned: bool) -> Unknown<'a, M> {
+        let before = |index: usize, alike: &dyn Fn(&Open<EntryOf<M>>, &Open<EntryOf<M>>) -> bool| {
+            let alike = |before: &usize| alike(&open[*before], &open[index]);
+            if pruned { (0..index).rev().take(SOUGHT).find(alike) } else { None }
+        };
+        let twin = |first: &Open<EntryOf<M>>, second: &Open<EntryOf<M>>| {
+            model.stands_for(&first.entry, &second.entry, false)
+        };
+        let spare = |first: &Open<EntryOf<M>>, second: &Open<EntryOf<M>>| {
+            let untold = first.effects.iter().all(|effect| model.rank(effect).is_none());
+            untold && model.stands_for(&first.entry, &second.entry, true)
+        };
+        Unknown {
+            twin: (0..open.len()).map(|index| before(index, &twin)).collect(),
+            spare: (0..open.len()).map(|index| before(index, &spare)).collect(),
+            taken: Taken::new(open.len()),
+            open,
+        }
     }
 
-    /// Those that may be placed before `until_ns`, in the order of their calls.
+    /// Those that are not placed and were called by `until_ns`, in the order of their calls.
+    pub fn left(&self, until_ns: u64) -> Vec<usize> {
+        let called = self.open.partition_point(|open| open.entry.call_ns <= until_ns);
+        (0..called).filter(|index| !self.taken.contains(*index)).collect()
+    }
+
+    /// Whether the operation need not wait for one that is like it; `told` says that it would take effect with an answer.
     ///
-    /// Of two that ask for the same, the one called first goes first. Nothing is lost: neither returns, so where an
-    /// order has the later one and not the earlier, or has it first, the two can change places.
-    pub fn candidates(&self, until_ns: u64) -> Vec<usize> {
-        let called = self.entries.partition_point(|entry| entry.call_ns <= until_ns);
-        let free = |index: &usize| !self.taken.contains(*index);
-        let first = |index: &usize| self.twin[*index].is_none_or(|twin| self.taken.contains(twin));
-        (0..called).filter(free).filter(first).collect()
+    /// Of two that can do the same, the one called first goes first. Nothing is lost: neither returns, so where an order has the later
+    /// one and not the earlier, or has it first, the two can change places.
+    pub fn may_take(&self, index: usize, told: bool) -> bool {
+        let first = |other: Option<usize>| other.is_none_or(|other| self.taken.contains(other));
+        first(self.twin[index]) && (told || first(self.spare[index]))
     }
 
-    /// An operation.
+    /// Whether it is placed.
+    pub fn is_taken(&self, index: usize) -> bool {
+        self.taken.contains(index)
+    }
+
+    /// An operation as it was recorded.
     pub fn entry(&self, index: usize) -> &'a EntryOf<M> {
-        self.entries[index]
+        &self.open[index].entry
+    }
+
+    /// The ways in which it may have taken effect.
+    pub fn effects(&self, index: usize) -> &'a [EntryOf<M>] {
+        &self.open[index].effects
     }
 
     /// Notes that it took effect.
@@ -60,7 +84,3 @@ impl<'a, M: Model> Unknown<'a, M> {
         self.taken.window()
     }
 }
-
-/// How far back a twin is sought. A crash leaves as many open calls as there are clients, 64 in the store's runs; a twin that is not
-/// found costs time, never truth.
-const TWINS_SOUGHT: usize = 256;

@@ -70,6 +70,7 @@ impl Display for RecordAnswer {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             RecordAnswer::Written { version } => write!(f, "@{version}"),
+            RecordAnswer::Unchanged => f.write_str("unchanged"),
             RecordAnswer::Refused { found: None } => f.write_str("refused"),
             RecordAnswer::Refused { found: Some((key, None)) } => write!(f, "refused, {key} absent"),
             RecordAnswer::Refused { found: Some((key, Some(version))) } => {
@@ -91,10 +92,12 @@ impl Display for RecordState {
         f.write_str("{")?;
         let text = |version| match version {
             Version::Known(version) => version.to_string(),
-            Version::Untold(_) => "?".to_owned(),
+            Version::Untold(_) | Version::Silent => "?".to_owned(),
         };
-        let item =
-            |(key, item): &(Key, super::state::Item)| format!("{key}={}@{}", item.value, text(item.version));
+        let item = |(key, item): &(Key, super::state::Item)| match item.version {
+            Version::Silent => format!("{key}=?"),
+            version => format!("{key}={}@{}", item.value, text(version)),
+        };
         separated(f, self.items.iter().map(item))?;
         f.write_str("}")
     }

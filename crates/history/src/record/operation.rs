@@ -110,6 +110,9 @@ pub enum RecordAnswer {
         /// The version it was given.
         version: u64,
     },
+    /// Everything it would have deleted was absent already, and it changes nothing else: no version was used. The same for a repetition of it. A store
+    /// may also give such a write a version.
+    Unchanged,
     /// A condition did not hold, and nothing changed. A refusal leaves no trace: the same token may be written later.
     Refused {
         /// The item whose condition failed and the version it had, none where it was absent; where the store says so.

@@ -1,33 +1,162 @@
-//! What the answers of a record's history settle before any search: repetitions joined, unknown outcomes made certain or left out.
+//! What the answers of a record's history settle before any search: repetitions joined, unknown outcomes made certain, left out or told apart.
 //!
 //! Each step turns a history into one that is linearizable exactly where the first was; the proofs stand with the steps.
 
 use super::RecordModel;
+use super::demands::{Demands, write_of};
 use super::evidence::Evidence;
-use super::operation::{Action, RecordAnswer, Token, Write};
+use super::operation::{Action, Expected, Key, RecordAnswer, Token};
 use crate::entry::Outcome;
-use crate::model::{EntryOf, NumberedOf};
-use std::collections::HashMap;
+use crate::model::{EntryOf, NumberedOf, Open, Problem};
+use std::collections::{HashMap, HashSet};
 
-/// All steps, in the order in which each finds the most.
-pub fn simplify(entries: Vec<NumberedOf<RecordModel>>) -> Vec<NumberedOf<RecordModel>> {
-    let mut entries = settle(entries);
-    let evidence = Evidence::of(entries.iter().map(|numbered| &numbered.entry));
-    entries.retain(|numbered| !nobody_can_tell(&numbered.entry, &evidence));
-    entries
+type Record = EntryOf<RecordModel>;
+
+/// All steps.
+///
+/// What remains of unknown outcome is told apart by the version it had, in any order there is. Either an answer shows that version, and no certain
+/// write was given it: then it is due, and one of those that can have made what was shown takes it. Or an operation of unknown outcome that is of use
+/// itself asks for it. Or nobody names it: then any number between its neighbours would do as well (versions are compared, not counted), nobody
+/// was ever told of the item it put, and all that can be noticed is that something is there, or that something is not. Where
+/// nobody can have noticed that, see [`Evidence::may_have_met`], and the version cannot be one of the others, the operation
+/// is left out: take it out of any order. At every moment the record differs at most in items that it had written and nobody had written
+/// since, and whoever looked at such an item would have been among those.
+///
+/// This covers writes with conditions of their own, which only say where a write may stand. What it must not be used for is an
+/// operation whose effect outlives the item it wrote, such as adding to a counter: the sum stays seen in every later value.
+pub fn simplify(entries: Vec<NumberedOf<RecordModel>>) -> Problem<RecordModel> {
+    let (entries, demands) = settled(entries);
+    let evidence = Evidence::of(&entries);
+    let mut effects: HashMap<usize, Vec<Record>> = HashMap::new();
+    for (version, demand) in &demands.of {
+        for writer in &demand.candidates {
+            effects.entry(*writer).or_default().push(answered(&entries[*writer].entry, *version));
+        }
+    }
+    add_repetitions(&entries, &mut effects);
+    for (index, numbered) in entries.iter().enumerate().filter(|(_, n)| n.entry.is_unknown()) {
+        let entry = &numbered.entry;
+        let met = write_of(entry).is_some_and(|write| {
+            write.changes.iter().any(|change| evidence.may_have_met(change, entry.call_ns))
+        });
+        if met {
+            effects.entry(index).or_default().push(entry.clone());
+        }
+    }
+    add_asked_for(&entries, &demands, &mut effects);
+    let mut problem =
+        Problem { certain: Vec::new(), open: Vec::new(), ranks: demands.of.keys().copied().collect() };
+    for (index, numbered) in entries.into_iter().enumerate() {
+        if !numbered.entry.is_unknown() {
+            problem.certain.push(numbered);
+        } else if let Some(effects) = effects.remove(&index) {
+            problem.open.push(Open { entry: numbered.entry, effects });
+        }
+    }
+    problem
 }
 
 /// The steps that leave nothing out: repetitions joined, and what somebody saw made certain.
 pub fn settle(entries: Vec<NumberedOf<RecordModel>>) -> Vec<NumberedOf<RecordModel>> {
-    let mut entries = join_repetitions(entries);
-    make_certain(&mut entries);
-    entries
+    settled(entries).0
 }
 
-fn write_of(entry: &EntryOf<RecordModel>) -> Option<&Write> {
-    match &entry.operation.action {
-        Action::Write(write) => Some(write),
-        _ => None,
+/// The same, and which versions are still without a writer.
+///
+/// A write that alone can have had a version that answers show gets it, and the time by which it must have had it. The operations of a token that
+/// could not be joined stay as they are.
+fn settled(entries: Vec<NumberedOf<RecordModel>>) -> (Vec<NumberedOf<RecordModel>>, Demands) {
+    let mut entries = join_repetitions(entries);
+    loop {
+        let mut demands = Demands::of(&entries);
+        let single =
+            |index: usize| write_of(&entries[index].entry).is_some_and(|write| write.token.is_none());
+        let found = demands.settle(single);
+        if found.is_empty() {
+            return (entries, demands);
+        }
+        // What became certain shows the versions that its own conditions named.
+        for (index, version, return_ns) in found {
+            let answer = RecordAnswer::Written { version };
+            entries[index].entry.outcome = Outcome::Answered { return_ns, answer };
+        }
+    }
+}
+
+/// The entry as if it had been given this version.
+fn answered(entry: &Record, version: u64) -> Record {
+    let answer = RecordAnswer::Written { version };
+    Record { outcome: Outcome::Answered { return_ns: u64::MAX, answer }, ..entry.clone() }
+}
+
+/// Adds what repetitions of the same token were told: one of unknown outcome may be what they repeat.
+fn add_repetitions(entries: &[NumberedOf<RecordModel>], effects: &mut HashMap<usize, Vec<Record>>) {
+    let token = |entry: &Record| write_of(entry).and_then(|write| write.token.clone());
+    let mut told: HashMap<Token, Vec<RecordAnswer>> = HashMap::new();
+    for entry in entries.iter().map(|numbered| &numbered.entry) {
+        if let (Some(token), Some(answer @ (RecordAnswer::Written { .. } | RecordAnswer::Unchanged))) =
+            (token(entry), entry.answer())
+        {
+            let told = told.entry(token).or_default();
+            if !told.contains(answer) {
+                told.push(answer.clone());
+            }
+        }
+    }
+    for (index, entry) in entries.iter().map(|n| &n.entry).enumerate().filter(|(_, e)| e.is_unknown()) {
+        for answer in token(entry).and_then(|token| told.get(&token)).into_iter().flatten() {
+            let outcome = Outcome::Answered { return_ns: u64::MAX, answer: answer.clone() };
+            effects.entry(index).or_default().push(Record { outcome, ..entry.clone() });
+        }
+    }
+}
+
+/// Adds the versions that only operations of unknown outcome ask for which are of use themselves.
+fn add_asked_for(
+    entries: &[NumberedOf<RecordModel>],
+    demands: &Demands,
+    effects: &mut HashMap<usize, Vec<Record>>,
+) {
+    let given: HashSet<u64> = entries
+        .iter()
+        .filter_map(|numbered| match numbered.entry.answer() {
+            Some(RecordAnswer::Written { version }) => Some(*version),
+            _ => None,
+        })
+        .chain(demands.of.keys().copied())
+        .collect();
+    let mut asked: HashSet<(Key, u64)> = HashSet::new();
+    loop {
+        let mut new: Vec<(Key, u64)> = effects
+            .keys()
+            .flat_map(|index| write_of(&entries[*index].entry))
+            .flat_map(|write| &write.conditions)
+            .filter_map(|condition| match condition.expected {
+                Expected::Version(version) => Some((condition.key.clone(), version)),
+                Expected::Absent => None,
+            })
+            .filter(|(_, version)| !given.contains(version))
+            .filter(|asked_for| !asked.contains(asked_for))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        new.sort_unstable();
+        for (key, version) in new {
+            if !asked.insert((key.clone(), version)) {
+                continue;
+            }
+            for (index, numbered) in entries.iter().enumerate().filter(|(_, n)| n.entry.is_unknown()) {
+                let puts = |write: &super::Write| {
+                    write.changes.iter().any(|change| change.key == key && change.value.is_some())
+                };
+                let effect = answered(&numbered.entry, version);
+                let known = effects.get(&index).is_some_and(|effects| effects.contains(&effect));
+                if !known && write_of(&numbered.entry).is_some_and(puts) {
+                    effects.entry(index).or_default().push(effect);
+                }
+            }
+        }
     }
 }
 
@@ -88,58 +217,4 @@ fn common_outcome(entries: &[NumberedOf<RecordModel>], group: &[usize]) -> Optio
         };
     }
     Some(common)
-}
-
-/// Gives a write of unknown outcome the version with which somebody saw its value, and the first return of such a read.
-///
-/// Exact where no other operation writes that value to that key: the read can only be explained by this write having taken effect
-/// before it, with that version. Left as it is where the history contradicts itself (two versions, one that another write was
-/// given, a read that returned before the call): the search then finds that.
-fn make_certain(entries: &mut [NumberedOf<RecordModel>]) {
-    let evidence = Evidence::of(entries.iter().map(|numbered| &numbered.entry));
-    let mut found: Vec<(usize, u64, u64)> = Vec::new();
-    for (index, numbered) in entries.iter().enumerate() {
-        let entry = &numbered.entry;
-        let Some(write) = write_of(entry).filter(|write| entry.is_unknown() && write.token.is_none()) else {
-            continue;
-        };
-        let seen =
-            write.changes.iter().find_map(|change| evidence.only_writer_was_seen(&change.key, change.value?));
-        if let Some((version, return_ns)) = seen
-            && !evidence.is_certain(version)
-            && return_ns >= entry.call_ns
-        {
-            found.push((index, version, return_ns));
-        }
-    }
-    let mut claims: HashMap<u64, usize> = HashMap::new();
-    for (_, version, _) in &found {
-        *claims.entry(*version).or_default() += 1;
-    }
-    for (index, version, return_ns) in found.into_iter().filter(|(_, version, _)| claims[version] == 1) {
-        entries[index].entry.outcome =
-            Outcome::Answered { return_ns, answer: RecordAnswer::Written { version } };
-    }
-}
-
-/// Whether a write of unknown outcome can be left out, because no answer would differ.
-///
-/// Take any order in which such writes took effect, and take all of them away. At every moment the record then differs at most in
-/// items that one of them had written and nobody had written since. Each operation that looked at such an item in between
-/// met what that write had left, and one of these was found, with a return no earlier than the write's call:
-///
-/// * a read that showed the written value, or the absence of a deleted item;
-/// * a condition that held: `absent` on a deleted item, or a version that no certain write was given;
-/// * a condition that was refused, unless the store named the version it met and that version is a certain write's, or the condition
-///   asked for a version that nobody was told: no write need have had it, so that it is refused whatever stands there.
-///
-/// Where none exists, nobody looked, so every answer and every other condition is as it was, and versions still grow. This
-/// covers unknown writes with conditions of their own: conditions only say where a write may stand. What it must not be used for is an
-/// operation whose effect outlives the item it wrote, such as adding to a counter: the sum stays seen in every later value.
-fn nobody_can_tell(entry: &EntryOf<RecordModel>, evidence: &Evidence) -> bool {
-    let Some(write) = write_of(entry) else { return entry.is_unknown() };
-    // A token that is still here could not be joined with its repetitions, whose answers depend on this one.
-    entry.is_unknown()
-        && write.token.is_none()
-        && write.changes.iter().all(|change| !evidence.may_have_met(&change.key, change.value, entry.call_ns))
 }

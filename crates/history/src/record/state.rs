@@ -9,9 +9,20 @@ pub struct RecordState {
     /// Sorted by key.
     pub(super) items: Vec<(Key, Item)>,
     versions: Versions,
-    /// Tokens of the writes that took effect, sorted, each with the version that a repetition is told. Tokens used once were taken off
+    /// Tokens of the writes that took effect, sorted, each with what a repetition is told. Tokens used once were taken off
     /// before the search.
-    tokens: Vec<(Token, Version)>,
+    tokens: Vec<(Token, Use)>,
+    /// Whether a write without an answer is one that nobody was ever told of.
+    silent: bool,
+}
+
+/// What a repetition of a write is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Use {
+    /// The version; none where it surely had none, because nothing changed.
+    version: Option<Version>,
+    /// Whether it changed nothing and may have had no version.
+    unchanged: bool,
 }
 
 /// An item.
@@ -21,9 +32,17 @@ pub(super) struct Item {
     pub version: Version,
 }
 
+impl Item {
+    fn new(value: u64, version: Version) -> Item {
+        // What nobody is told of is the same, whatever it is.
+        let value = if version == Version::Silent { 0 } else { value };
+        Item { value, version }
+    }
+}
+
 /// Whether a condition holds in a state that stands for several.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Holds {
+pub(super) enum Holds {
     Yes,
     No,
     /// With some of its versions: this one would have to be the one expected.
@@ -31,6 +50,11 @@ enum Holds {
 }
 
 impl RecordState {
+    /// The empty record, where every write whose version was told has it as its answer.
+    pub(super) fn silent() -> RecordState {
+        RecordState { silent: true, ..RecordState::default() }
+    }
+
     /// Lets `action` take effect; false where `answer` is impossible, and then the state is of no further use.
     pub(super) fn apply(&mut self, action: &Action, answer: Option<&RecordAnswer>) -> bool {
         match (action, answer) {
@@ -44,7 +68,7 @@ impl RecordState {
         }
     }
 
-    fn find(&self, key: &str) -> Option<Item> {
+    pub(super) fn find(&self, key: &str) -> Option<Item> {
         let at = self.items.binary_search_by(|(have, _)| (**have).cmp(key)).ok()?;
         Some(self.items[at].1)
     }
@@ -70,47 +94,77 @@ impl RecordState {
         match (answer, first) {
             // A repetition changes nothing: where nobody knows its outcome, it may as well not have arrived.
             (None, Some(_)) => false,
-            (Some(RecordAnswer::Written { version }), Some(first)) => self.told(first, *version),
+            (Some(RecordAnswer::Written { version }), Some(at)) => self.repeats(at, *version),
+            (Some(RecordAnswer::Unchanged), Some(at)) => self.repeats_nothing(at),
             (Some(RecordAnswer::Refused { found }), None) => self.refuses(&write.conditions, found.as_ref()),
             (Some(RecordAnswer::Written { version }), None) => {
                 self.holds_all(&write.conditions)
                     && self.versions.write(*version)
-                    && self.change(write, Version::Known(*version))
+                    && self.change(write, Some(Version::Known(*version)))
+            }
+            (Some(RecordAnswer::Unchanged), None) => {
+                self.holds_all(&write.conditions) && self.changes_nothing(write) && self.change(write, None)
             }
             (None, None) => {
                 self.holds_all(&write.conditions) && {
-                    let version = self.versions.write_untold();
-                    self.change(write, version)
+                    let version = if self.silent { Version::Silent } else { self.versions.write_untold() };
+                    self.change(write, Some(version))
                 }
             }
             _ => false,
         }
     }
 
-    fn first_use(&self, token: &Token) -> Option<Version> {
-        let at = self.tokens.binary_search_by(|(have, _)| have.cmp(token)).ok()?;
-        Some(self.tokens[at].1)
+    fn first_use(&self, token: &Token) -> Option<usize> {
+        self.tokens.binary_search_by(|(have, _)| have.cmp(token)).ok()
+    }
+
+    /// Whether a repetition of the write at `at` may be told this version.
+    fn repeats(&mut self, at: usize, told: u64) -> bool {
+        let Some(version) = self.tokens[at].1.version else { return false };
+        self.told(version, told) && {
+            self.tokens[at].1.unchanged = false;
+            true
+        }
+    }
+
+    /// Whether a repetition of the write at `at` may be told that it changed nothing.
+    fn repeats_nothing(&mut self, at: usize) -> bool {
+        let may = self.tokens[at].1.unchanged;
+        if may {
+            self.tokens[at].1.version = None;
+            self.forget_unseen();
+        }
+        may
+    }
+
+    /// Whether a write only deletes what is absent.
+    fn changes_nothing(&self, write: &Write) -> bool {
+        write.changes.iter().all(|change| change.value.is_none() && self.find(&change.key).is_none())
     }
 
     /// Makes the changes; true, so that it ends a chain of conditions.
-    fn change(&mut self, write: &Write, version: Version) -> bool {
-        for change in &write.changes {
-            let at = self.items.binary_search_by(|(have, _)| have.cmp(&change.key));
-            match (at, change.value) {
-                (Ok(at), Some(value)) => self.items[at].1 = Item { value, version },
-                (Ok(at), None) => {
-                    self.items.remove(at);
-                }
-                (Err(at), Some(value)) => {
-                    self.items.insert(at, (change.key.clone(), Item { value, version }));
-                }
-                (Err(_), None) => {}
-            }
-        }
+    fn change(&mut self, write: &Write, version: Option<Version>) -> bool {
         if let Some(token) = &write.token
             && let Err(at) = self.tokens.binary_search_by(|(have, _)| have.cmp(token))
         {
-            self.tokens.insert(at, (token.clone(), version));
+            // One that was told its version has it; of all others either may be told later.
+            let open = !matches!(version, Some(Version::Known(_)));
+            let used = Use { version, unchanged: open && self.changes_nothing(write) };
+            self.tokens.insert(at, (token.clone(), used));
+        }
+        for change in &write.changes {
+            let at = self.items.binary_search_by(|(have, _)| have.cmp(&change.key));
+            match (at, change.value.zip(version)) {
+                (Ok(at), Some((value, version))) => self.items[at].1 = Item::new(value, version),
+                (Ok(at), None) => {
+                    self.items.remove(at);
+                }
+                (Err(at), Some((value, version))) => {
+                    self.items.insert(at, (change.key.clone(), Item::new(value, version)));
+                }
+                (Err(_), None) => {}
+            }
         }
         self.forget_unseen();
         true
@@ -125,12 +179,12 @@ impl RecordState {
         })
     }
 
-    fn holds(&self, condition: &Condition) -> Holds {
+    pub(super) fn holds(&self, condition: &Condition) -> Holds {
         match (self.find(&condition.key), condition.expected) {
             (None, Expected::Absent) => Holds::Yes,
             (Some(item), Expected::Version(expected)) => match item.version {
                 Version::Known(version) if version == expected => Holds::Yes,
-                Version::Known(_) => Holds::No,
+                Version::Known(_) | Version::Silent => Holds::No,
                 untold if self.versions.may_be(untold, expected) => Holds::If(untold, expected),
                 Version::Untold(_) => Holds::No,
             },
@@ -189,7 +243,7 @@ impl RecordState {
     /// Every version that some answer could still tell.
     fn mentions(&mut self) -> impl Iterator<Item = &mut Version> {
         let items = self.items.iter_mut().map(|(_, item)| &mut item.version);
-        items.chain(self.tokens.iter_mut().map(|(_, version)| version))
+        items.chain(self.tokens.iter_mut().filter_map(|(_, used)| used.version.as_mut()))
     }
 
     fn forget(&mut self, index: usize) {

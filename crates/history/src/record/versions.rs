@@ -10,6 +10,8 @@ pub enum Version {
     Known(u64),
     /// Nobody has told it; an index into [`Versions`].
     Untold(usize),
+    /// Nobody ever tells it, nor the value: what such a write put is there, and that is all.
+    Silent,
 }
 
 /// What is known of one untold version: it lies strictly between two others and is none of `not`.
@@ -53,6 +55,7 @@ impl Versions {
     pub fn may_be(&self, version: Version, told: u64) -> bool {
         match version {
             Version::Known(known) => known == told,
+            Version::Silent => false,
             Version::Untold(index) => {
                 let untold = &self.untold[index];
                 untold.above < Some(told)

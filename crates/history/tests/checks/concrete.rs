@@ -12,11 +12,17 @@ use super::generate::RecordEntry;
 /// A version: a number somebody named and, for those that nobody named, a place behind it.
 type Version = (u64, u32);
 
+/// A version that was named; there is room before the smallest, too.
+fn known(version: u64) -> Version {
+    (version + 1, 0)
+}
+
 #[derive(Clone, Default)]
 struct Record {
     items: BTreeMap<String, (u64, Version)>,
     last: Option<Version>,
-    tokens: BTreeMap<String, Version>,
+    /// None: the write changed nothing and had no version.
+    tokens: BTreeMap<String, Option<Version>>,
 }
 
 /// Whether the history of one record has an order.
@@ -52,12 +58,12 @@ impl Record {
             (Action::Write(write), answer) => return self.written(write, answer, named),
             (Action::Get { .. } | Action::Scan { .. }, None) => true,
             (Action::Get { key, .. }, Some(RecordAnswer::Item(seen))) => {
-                self.items.get(&**key).copied() == seen.map(|seen| (seen.value, (seen.version, 0)))
+                self.items.get(&**key).copied() == seen.map(|seen| (seen.value, known(seen.version)))
             }
             (Action::Scan { from, to, .. }, Some(RecordAnswer::Items(seen))) => {
                 let shown: Vec<_> = seen
                     .iter()
-                    .map(|(key, seen)| (key.to_string(), (seen.value, (seen.version, 0))))
+                    .map(|(key, seen)| (key.to_string(), (seen.value, known(seen.version))))
                     .collect();
                 let within = |key: &str| {
                     from.as_ref().is_none_or(|from| **from <= *key)
@@ -78,14 +84,17 @@ impl Record {
             let version = self.items.get(&*condition.key).map(|(_, version)| *version);
             match condition.expected {
                 Expected::Absent => version.is_none(),
-                Expected::Version(expected) => version == Some((expected, 0)),
+                Expected::Version(expected) => version == Some(known(expected)),
             }
         });
+        let nothing =
+            holds && write.changes.iter().all(|c| c.value.is_none() && !self.items.contains_key(&*c.key));
         let versions = match (first, answer) {
-            (Some(first), Some(RecordAnswer::Written { version })) if first == (*version, 0) => {
+            (Some(Some(first)), Some(RecordAnswer::Written { version })) if first == known(*version) => {
                 return vec![self.clone()];
             }
-            (Some(_), None) => return vec![self.clone()],
+            (Some(None), Some(RecordAnswer::Unchanged)) | (Some(_), None) => return vec![self.clone()],
+            (None, Some(RecordAnswer::Unchanged)) if nothing => return vec![self.after_nothing(write)],
             (None, Some(RecordAnswer::Refused { found })) => {
                 let met = found.as_ref().is_none_or(|(key, version)| {
                     let met = self.items.get(&**key).map(|(_, version)| *version);
@@ -93,25 +102,34 @@ impl Record {
                         condition.key == *key
                             && match condition.expected {
                                 Expected::Absent => met.is_some(),
-                                Expected::Version(expected) => met != Some((expected, 0)),
+                                Expected::Version(expected) => met != Some(known(expected)),
                             }
                     });
-                    met == version.map(|version| (version, 0)) && failed
+                    met == version.map(known) && failed
                 });
                 return if met && !holds { vec![self.clone()] } else { vec![] };
             }
-            (None, Some(RecordAnswer::Written { version })) if holds => vec![(*version, 0)],
+            (None, Some(RecordAnswer::Written { version })) if holds => vec![known(*version)],
             (None, None) if holds => {
                 let behind = self.last.map_or((0, 1), |(version, place)| (version, place + 1));
-                named.iter().map(|version| (*version, 0)).chain([behind]).collect()
+                named.iter().map(|version| known(*version)).chain([behind]).collect()
             }
             _ => vec![],
         };
-        versions
-            .into_iter()
-            .filter(|version| Some(*version) > self.last)
-            .map(|version| self.after(write, version))
-            .collect()
+        let versions = versions.into_iter().filter(|version| Some(*version) > self.last);
+        let mut next: Vec<Record> = versions.map(|version| self.after(write, version)).collect();
+        if nothing && answer.is_none() && first.is_none() {
+            next.push(self.after_nothing(write));
+        }
+        next
+    }
+
+    fn after_nothing(&self, write: &Write) -> Record {
+        let mut record = self.clone();
+        if let Some(token) = &write.token {
+            record.tokens.insert(token.to_string(), None);
+        }
+        record
     }
 
     fn after(&self, write: &Write, version: Version) -> Record {
@@ -124,7 +142,7 @@ impl Record {
             };
         }
         if let Some(token) = &write.token {
-            record.tokens.insert(token.to_string(), version);
+            record.tokens.insert(token.to_string(), Some(version));
         }
         record
     }

@@ -146,3 +146,26 @@ fn an_event_is_its_write() {
         assert!(breach.to_string().contains(words), "{breach}");
     }
 }
+
+#[test]
+fn a_delete_of_nothing_need_not_be_told() {
+    let history: History<_, _> = [
+        row(0, 0..=1, put("a", 1), at(1)),
+        row(0, 2..=3, mutate(&[("b", None), ("a", Some(2)), ("c", None)]), at(2)),
+    ]
+    .into_iter()
+    .collect();
+    let change = |key: &str, value| Change { key: key.into(), value };
+    for (good, changes) in [
+        (true, vec![change("c", None), change("a", Some(2)), change("b", None)]),
+        (true, vec![change("a", Some(2))]),
+        (true, vec![change("a", Some(2)), change("b", None)]),
+        (false, vec![change("b", None)]),
+        (false, vec![change("a", Some(2)), change("d", None)]),
+        (false, vec![]),
+    ] {
+        let events = vec![event("r", 1), FeedEvent { changes: changes.clone(), ..event("r", 2) }];
+        let sessions = vec![FeedSession { start: Beginning, events }];
+        assert_eq!(check_feed(&history, &Feed { sessions, drained: true }).is_ok(), good, "{changes:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Histories of a record, good and bad.
 
 use super::rows::*;
-use tenet_history::{Expected, RecordModel, RecordOperation};
+use tenet_history::{Expected, History, RecordAnswer, RecordModel, RecordOperation, Verdict, check};
 
 #[test]
 fn certain_outcomes() {
@@ -533,6 +533,89 @@ fn unknown_outcomes() {
             ("an unknown read", true, vec![open(0, 0, get("a")), row(0, 1..=2, get("a"), absent())]),
         ],
     );
+}
+
+#[test]
+fn writes_that_change_nothing() {
+    let unchanged = || RecordAnswer::Unchanged;
+    let gone = |key| delete(key).with_token("t");
+    judge(
+        &RecordModel,
+        vec![
+            ("a delete of nothing", true, vec![row(0, 0..=1, delete("a"), unchanged())]),
+            ("or with a version, as the store likes", true, vec![row(0, 0..=1, delete("a"), at(1))]),
+            (
+                "a delete that says it found nothing, of what is there",
+                false,
+                vec![row(0, 0..=1, put("a", 1), at(1)), row(0, 2..=3, delete("a"), unchanged())],
+            ),
+            ("a put that changes nothing", false, vec![row(0, 0..=1, put("a", 1), unchanged())]),
+            (
+                "found gone by an unknown delete",
+                true,
+                vec![
+                    row(0, 0..=1, put("a", 1), at(1)),
+                    open(1, 2, delete("a")),
+                    row(0, 4..=5, delete("a"), unchanged()),
+                ],
+            ),
+            (
+                "its repetition changes nothing, whatever is there by then",
+                true,
+                vec![
+                    row(0, 0..=1, gone("a"), unchanged()),
+                    row(0, 2..=3, put("a", 1), at(1)),
+                    row(0, 4..=5, gone("a"), unchanged()),
+                    row(0, 6..=7, get("a"), item(1, 1)),
+                ],
+            ),
+            (
+                "and has no version",
+                false,
+                vec![
+                    row(0, 0..=1, gone("a"), unchanged()),
+                    row(0, 2..=3, put("a", 1), at(1)),
+                    row(0, 4..=5, gone("a"), at(2)),
+                ],
+            ),
+            (
+                "nobody heard of the first, and the second repeats it",
+                true,
+                vec![
+                    open(0, 0, gone("a")),
+                    row(0, 2..=3, put("a", 1), at(1)),
+                    row(0, 4..=5, gone("a"), unchanged()),
+                    row(0, 6..=7, get("a"), item(1, 1)),
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn many_unknown_outcomes_that_nobody_asked_for_cost_nothing() {
+    // Each delete and each put could have happened at any time; one absence needs one of them.
+    let mut rows = vec![row(0, 0..=1, put("a", 1), at(1)), row(0, 2..=3, put("b", 1), at(2))];
+    for client in 0..64 {
+        rows.push(open(client, 10, delete(if client % 2 == 0 { "a" } else { "b" })));
+        rows.push(open(client, 11, cas("a", 1, 100 + u64::from(client))));
+        rows.push(open(client, 12, mutate(&[("a", Some(7)), ("b", None)])));
+        rows.push(open(client, 13, mutate(&[("b", Some(u64::from(client))), ("c", None)])));
+    }
+    for round in 0..20 {
+        let at_ns = 100 * round + 20;
+        rows.push(row(70, at_ns..=at_ns + 1, get("a"), absent()));
+        rows.push(row(70, at_ns + 2..=at_ns + 3, get("b"), item(1, 2)));
+        rows.push(row(70, at_ns + 4..=at_ns + 5, cas("b", 9, 9), refused()));
+        rows.push(row(70, at_ns + 6..=at_ns + 7, put("c", round), at(10 + round)));
+    }
+    rows.push(row(70, 5_000..=5_001, get("b"), absent()));
+    let history: History<_, _> = rows.iter().cloned().collect();
+    let report = check(&RecordModel, &history, 100_000);
+    assert!(report.verdict.is_linearizable() && report.steps < 2_000, "{report:?}");
+    rows.push(row(70, 5_002..=5_003, get("b"), item(1, 2)));
+    let report = check(&RecordModel, &rows.into_iter().collect(), 1_000_000);
+    assert!(matches!(report.verdict, Verdict::Not { .. }), "{report:?}");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Verdicts and pauses, check by check.
+
 use super::*;
 
 /// One letter a check: `.` passes, `x` fails, `n` says NOT_SERVING; behind each the verdict it leads to.

@@ -48,6 +48,8 @@ pub struct CollectionHead {
     pub name: String,
     /// How long its changes are kept.
     pub retention_ms: u64,
+    /// Which indexes its items are entered in; the entries are items of collections of the store's own.
+    pub layout: u64,
 }
 
 impl Head {
@@ -58,6 +60,7 @@ impl Head {
             namespace: of.name.namespace.to_string(),
             name: of.name.collection.to_string(),
             retention_ms: u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX),
+            layout: of.layout,
         };
         Head {
             format: FORMAT,
@@ -98,13 +101,13 @@ impl Head {
     /// The collections as engines have them.
     pub fn collections(&self) -> Result<Vec<(CollectionId, Collection)>, BackupError> {
         let name = |name: &str| {
-            Name::new(name)
+            Name::stored(name)
                 .map_err(|error| BackupError::Refused(format!("a collection of the backup: {error}")))
         };
         let collection = |of: &CollectionHead| {
             let name = CollectionName { namespace: name(&of.namespace)?, collection: name(&of.name)? };
             let retention = Duration::from_millis(of.retention_ms);
-            Ok((CollectionId(of.id), Collection { name, retention }))
+            Ok((CollectionId(of.id), Collection { name, retention, layout: of.layout }))
         };
         self.collections.iter().map(collection).collect()
     }

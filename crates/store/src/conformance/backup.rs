@@ -63,7 +63,9 @@ async fn a_snapshot_under_writes_is_of_one_moment(site: &mut Site) -> Checked {
             let amount = i64::from(place) + 1;
             let writes = vec![add(account(payer), -amount), add(account(payee), amount)];
             let changes = vec![change("bank", writes)];
-            engine.commit(vec![Commit { collection, token: None, fence: None, changes }]).await?;
+            engine
+                .commit(vec![Commit { collection, token: None, fence: None, typed: None, changes }])
+                .await?;
             place += 1;
             tokio::task::yield_now().await;
         }
@@ -115,6 +117,7 @@ async fn what_is_loaded_is_what_was_there(site: &mut Site) -> Checked {
         collection: site.collection,
         token: Some(token),
         fence: None,
+        typed: None,
         changes: vec![change([0, 255, 0], vec![put([0], "zeros")])],
     };
     let first = site.one(marked.clone()).await?;

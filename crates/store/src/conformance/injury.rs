@@ -32,6 +32,7 @@ async fn damage_is_found_and_never_served(site: &mut Site) -> Checked {
             collection,
             token,
             fence: fence.clone(),
+            typed: None,
             changes: vec![write(record)],
         });
         for outcome in site.engine.commit(commits.collect()).await? {
@@ -76,8 +77,13 @@ async fn without_room_nothing_happens_and_reads_go_on(site: &mut Site) -> Checke
     let mut refused = None;
     for place in 0..WRITES_UNTIL_FULL {
         let changes = vec![change(format!("f{place}"), vec![put("", value(place))])];
-        let commit =
-            Commit { collection: site.collection, token: Some(site.token().await?), fence: None, changes };
+        let commit = Commit {
+            collection: site.collection,
+            token: Some(site.token().await?),
+            fence: None,
+            typed: None,
+            changes,
+        };
         match site.engine.commit(vec![commit.clone()]).await {
             Ok(_) => {}
             Err(EngineError::Full(_)) => {

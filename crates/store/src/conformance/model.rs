@@ -167,6 +167,7 @@ impl Model {
                 let value = match &write.action {
                     Action::Delete if self.get(&of.record, &write.key).is_none() => continue,
                     Action::Delete => None,
+                    Action::Index(_) => continue,
                     Action::Put(value) => Some(value.clone()),
                     Action::Add(amount) => self
                         .sum(of, &write.key, *amount)

@@ -131,7 +131,7 @@ async fn compare(site: &Site, model: &Model) -> Checked {
         }
         let of_record = |record: &[u8]| match &asked.of {
             ScanOf::Record { record: id, .. } => id == record,
-            ScanOf::Collection(_) => true,
+            ScanOf::Collection(_) | ScanOf::Index { .. } => true,
         };
         let expected: Vec<_> = model.all().filter(|((record, _), _)| of_record(record)).collect();
         let keys: Vec<_> = found.iter().map(|(key, _)| (&key.record.id, &key.key)).collect();

@@ -99,7 +99,7 @@ impl Site {
 
     /// A collection of this name.
     pub async fn declare(&self, name: &str, retention: Duration) -> Checked<CollectionId> {
-        Ok(self.engine.declare(Collection { name: collection_name(name)?, retention }).await?)
+        Ok(self.engine.declare(Collection { name: collection_name(name)?, retention, layout: 0 }).await?)
     }
 
     /// So many units of the suite's time.
@@ -142,7 +142,7 @@ impl Site {
     /// Commits the changes with a token of their own.
     pub async fn commit(&self, changes: Vec<RecordChange>) -> Checked<Outcome> {
         let token = Some(self.token().await?);
-        self.one(Commit { collection: self.collection, token, fence: None, changes }).await
+        self.one(Commit { collection: self.collection, token, fence: None, typed: None, changes }).await
     }
 
     /// One commit in a batch of its own.

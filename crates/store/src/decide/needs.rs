@@ -1,7 +1,9 @@
 //! What must be known to decide a batch.
 
 use crate::commit::{Action, Commit, Token};
+use crate::item::Value;
 use crate::name::{ItemKey, RecordKey};
+use crate::typed::Typed;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -28,8 +30,16 @@ pub fn needs<'a>(commits: impl IntoIterator<Item = &'a Commit>) -> Needs {
         for change in &commit.changes {
             let record = RecordKey { collection: commit.collection, id: change.record.clone() };
             change.conditions.iter().for_each(|condition| needs.look(&record, &condition.key));
-            let looked_at = change.writes.iter().filter(|write| !matches!(write.action, Action::Put(_)));
-            looked_at.for_each(|write| needs.look(&record, &write.key));
+            let indexed = commit.typed.as_ref().filter(|typed| !typed.indexes.is_empty());
+            for write in &change.writes {
+                // With indexes, what is overwritten says which entries go.
+                if indexed.is_some() || !matches!(write.action, Action::Put(_)) {
+                    needs.look(&record, &write.key);
+                }
+                if let (Some(typed), Action::Put(value) | Action::Index(value)) = (indexed, &write.action) {
+                    needs.unique(typed, &ItemKey { record: record.clone(), key: write.key.clone() }, value);
+                }
+            }
             needs.records.insert(record);
         }
     }
@@ -37,6 +47,17 @@ pub fn needs<'a>(commits: impl IntoIterator<Item = &'a Commit>) -> Needs {
 }
 
 impl Needs {
+    /// Whether others have the values of a message in a unique index. Its entries in other indexes are nobody's but its own: whoever holds its
+    /// record holds them.
+    fn unique(&mut self, typed: &Typed, item: &ItemKey, value: &Value) {
+        let entries = typed.entries(item, value).unwrap_or_default();
+        for (rows, entry) in typed.indexes.iter().zip(entries) {
+            if rows.unique {
+                self.look(&entry.record, &entry.key);
+            }
+        }
+    }
+
     fn look(&mut self, record: &RecordKey, key: &Bytes) {
         self.records.insert(record.clone());
         self.items.insert(ItemKey { record: record.clone(), key: key.clone() });

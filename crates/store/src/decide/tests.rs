@@ -32,7 +32,7 @@ fn change(record: &str, conditions: &[(&str, Must)], writes: Vec<Write>) -> Reco
 }
 
 fn commit(nonce: u128, changes: Vec<RecordChange>) -> Commit {
-    Commit { collection: USERS, token: Some(Token { time: NOW, nonce }), fence: None, changes }
+    Commit { collection: USERS, token: Some(Token { time: NOW, nonce }), fence: None, typed: None, changes }
 }
 
 fn stored(value: &str, version: u64) -> Item {
@@ -286,6 +286,11 @@ impl Disk {
             match item {
                 Some(item) => drop(self.items.insert(key, item)),
                 None => drop(self.items.remove(&key)),
+            }
+        }
+        for (key, value) in effects.released {
+            if self.items.get(&key).is_some_and(|item| item.value == Value::Inline(value)) {
+                self.items.remove(&key);
             }
         }
         self.tokens.extend(effects.tokens);

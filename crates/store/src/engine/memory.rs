@@ -90,7 +90,10 @@ impl State {
         let items = needs.items.into_iter().filter_map(|key| self.items.get_key_value(&key));
         let items: Vec<_> = items.map(|(key, item)| (key.clone(), item.clone())).collect();
         let tokens = needs.tokens.into_iter().filter_map(|token| Some((token, self.tokens.get(&token)?.0)));
-        let mut decider = Decider::new(now, items, tokens.collect::<Vec<_>>());
+        let layouts = batch.iter().map(|commit| commit.collection);
+        let layouts: Vec<_> =
+            layouts.filter_map(|id| Some((id, self.collections.get(&id)?.layout))).collect();
+        let mut decider = Decider::new(now, items, tokens.collect::<Vec<_>>()).in_force(layouts);
         let mut outcomes = Vec::with_capacity(batch.len());
         for commit in batch {
             self.version += 1;
@@ -105,6 +108,11 @@ impl State {
             };
             // Put again with its own blob, an item keeps it.
             self.drop_blob(before.as_ref().and_then(blob).filter(|before| kept != Some(*before)));
+        }
+        for (key, value) in effects.released {
+            if self.items.get(&key).is_some_and(|item| item.value == Value::Inline(value)) {
+                self.items.remove(&key);
+            }
         }
         self.tokens.extend(effects.tokens.into_iter().map(|(token, version)| (token, (version, now))));
         effects.changes.into_iter().for_each(|change| self.log(change, now));
@@ -136,7 +144,7 @@ impl State {
     fn scan(&self, scan: &Scan, now: UnixMs) -> Page {
         let (collection, record) = match &scan.of {
             ScanOf::Record { collection, record } => (*collection, Some(record)),
-            ScanOf::Collection(collection) => (*collection, None),
+            ScanOf::Collection(collection) | ScanOf::Index { entries: collection, .. } => (*collection, None),
         };
         let inside = |key: &ItemKey| {
             let at = Bound { record: key.record.id.clone(), key: key.key.clone() };
@@ -153,6 +161,7 @@ impl State {
         let mut page = Page::default();
         let mut bytes = 0;
         for (key, item) in found {
+            let Some((key, item)) = self.meant(&scan.of, key, item, now) else { continue };
             if page.items.len() == scan.items || (bytes >= scan.bytes && !page.items.is_empty()) {
                 page.more = true;
                 break;
@@ -161,6 +170,19 @@ impl State {
             page.items.push((key.clone(), item.clone()));
         }
         page
+    }
+
+    /// The item that a scan has in the place of this one: by an index, the one that the entry is of.
+    fn meant<'a>(
+        &'a self,
+        of: &ScanOf,
+        key: &'a ItemKey,
+        item: &'a Item,
+        now: UnixMs,
+    ) -> Option<(&'a ItemKey, &'a Item)> {
+        let ScanOf::Index { collection, .. } = of else { return Some((key, item)) };
+        let key = crate::typed::item_of(*collection, item)?;
+        self.items.get_key_value(&key).filter(|(_, item)| item.lives(now))
     }
 
     fn upkeep(&mut self, now: UnixMs, tokens_older: Duration, limit: usize) -> Upkeep {

@@ -38,6 +38,14 @@ pub enum ScanOf {
     },
     /// The records of a collection, all items of each.
     Collection(CollectionId),
+    /// Items of a collection by one of its indexes ([`crate::typed`]), in the order of the entries: bounds are places among these, and the page has the
+    /// items that they are of, as they are at the same moment. The bound of bytes counts the items.
+    Index {
+        /// Where the entries are.
+        entries: CollectionId,
+        /// Where the items are.
+        collection: CollectionId,
+    },
 }
 
 /// A place in the order: a record and, inside it, an item.

@@ -161,7 +161,7 @@ mod tests {
         let collection = |(id, name): &(u32, &str)| {
             let name =
                 CollectionName { namespace: Name::new("n").unwrap(), collection: Name::new(name).unwrap() };
-            (CollectionId(*id), Collection { name, retention: Duration::ZERO })
+            (CollectionId(*id), Collection { name, retention: Duration::ZERO, layout: 0 })
         };
         of.iter().map(collection).collect()
     }

@@ -11,7 +11,8 @@ use std::sync::{LazyLock, Mutex, PoisonError, TryLockError};
 use tokio::time::Instant;
 
 /// Outcomes of commits, as the label says them.
-pub(super) const OUTCOMES: [&str; 5] = ["done", "replayed", "conflict", "fenced", "not_a_number"];
+pub(super) const OUTCOMES: [&str; 7] =
+    ["done", "replayed", "conflict", "fenced", "not_a_number", "not_unique", "outdated"];
 
 /// One collection.
 pub(crate) struct CollectionRow {
@@ -60,6 +61,8 @@ impl CollectionRow {
             Outcome::Refused(Refusal::Condition { .. }) => 2,
             Outcome::Refused(Refusal::Fenced { .. }) => 3,
             Outcome::Refused(Refusal::NotANumber { .. }) => 4,
+            Outcome::Refused(Refusal::NotUnique(_)) => 5,
+            Outcome::Refused(Refusal::Outdated) => 6,
         };
         self.outcomes[place].fetch_add(1, Ordering::Relaxed);
     }

@@ -25,13 +25,14 @@ impl Operator {
     pub(super) async fn describe(&self, wire: &mut Wire) -> Result<(), WireError> {
         let engine = self.owner.engine();
         let mut collections = Vec::new();
-        for (id, of) in engine.collections().await? {
+        for (id, of) in engine.collections().await?.into_iter().filter(|(_, of)| !is_own(of)) {
             let size = engine.size(id).await?;
             let of = crate::backup::CollectionHead {
                 id: id.0,
                 namespace: of.name.namespace.to_string(),
                 name: of.name.collection.to_string(),
                 retention_ms: u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX),
+                layout: of.layout,
             };
             collections.push(CollectionSize {
                 of,
@@ -141,6 +142,7 @@ fn filter(order: &ReadOrder, snapshot: &SharedSnapshot) -> Result<Filter, Backup
     let mut ranges = match &order.ranges {
         None => known
             .iter()
+            .filter(|(_, of)| !is_own(of))
             .map(|(collection, _)| Range { collection: *collection, from: None, to: None })
             .collect(),
         Some(asked) => asked.iter().map(|range| of(range, known)).collect::<Result<Vec<_>, _>>()?,
@@ -160,4 +162,9 @@ fn of(range: &RangeOrder, known: &[(CollectionId, Collection)]) -> Result<Range,
         bound.clone().map(|(record, key)| Bound { record: record.into(), key: key.into() })
     };
     Ok(Range { collection: *collection, from: bound(&range.from), to: bound(&range.to) })
+}
+
+/// Whether it is the store's own: entries of indexes and what is noted of them. In a backup they are as all others.
+fn is_own(collection: &Collection) -> bool {
+    collection.name.collection.as_str().contains('.')
 }

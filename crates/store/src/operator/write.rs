@@ -68,14 +68,14 @@ impl Operator {
         let ttl = item.expires.map(|expires| now.until(expires));
         let write = Write { key: key.key, action: Action::Put(item.value), ttl };
         let change = RecordChange { record: key.record.id, conditions: Vec::new(), writes: vec![write] };
-        let commit =
-            Commit { collection: key.record.collection, token: None, fence: None, changes: vec![change] };
-        match self.owner.commit(commit).await {
+        let collection = key.record.collection;
+        let commit = Commit { collection, token: None, fence: None, typed: None, changes: vec![change] };
+        match self.service.bring(commit).await {
             Ok(Outcome::Done { .. }) => Ok(()),
             Ok(Outcome::Refused(refusal)) => {
                 Err(BackupError::Refused(format!("an item was not written: {refusal:?}")).into())
             }
-            Err(error) => Err(BackupError::Refused(error.to_string()).into()),
+            Err(status) => Err(BackupError::Refused(status.message().to_owned()).into()),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! What callers are told when it does not go as asked.
 
-use crate::catalogue::Refused;
-use crate::commit::Refusal;
+use crate::catalogue::{Known, Refused};
+use crate::commit::{NotUnique, Refusal};
 use crate::engine::EngineError;
 use crate::item::Item;
 use crate::owner::OwnerError;
+use crate::typed::State;
 use std::time::Duration;
 use tenet_service::Fault;
 use tonic::Status;
 
 /// Who defines the reasons.
-const DOMAIN: &str = "store.tenet";
+pub(super) const DOMAIN: &str = "store.tenet";
 
 /// How long to wait before trying again what found no room.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
@@ -44,8 +45,36 @@ pub(super) fn refused(refused: Refused, namespace: &str, collection: Option<&str
     fault.resource("tenet.store.v1.Collection", what, "it is not declared for this caller").into()
 }
 
+/// What is written is not what the collection's schema says.
+pub(super) fn not_of_schema(problem: &crate::typed::Problem, field: String) -> Status {
+    super::typed::refused(problem, field).into()
+}
+
+/// The collection has other indexes than this process knows, for now.
+pub(super) fn outdated() -> Status {
+    Fault::unavailable("The collection is changing; nothing was written.")
+        .reason("COLLECTION_CHANGING", DOMAIN)
+        .retry_after(FULL_PAUSE)
+        .into()
+}
+
+/// An index has not all items yet.
+pub(super) fn index_not_ready(index: &str, state: &State) -> Status {
+    let (phase, done) = (state.phase().said(), state.done);
+    let message = match state.problem.as_str() {
+        "" => format!("The index {index:?} is {phase}: {done} items so far."),
+        problem => format!("The index {index:?} is {phase} and cannot go on: {problem}"),
+    };
+    Fault::failed_precondition(message)
+        .reason("INDEX_NOT_READY", DOMAIN)
+        .metadata("index", index)
+        .metadata("state", phase)
+        .metadata("items_done", done.to_string())
+        .into()
+}
+
 /// A commit that did not happen.
-pub(super) fn not_done(refusal: Refusal) -> Status {
+pub(super) fn not_done(refusal: Refusal, known: &Known) -> Status {
     let failed = |message: &'static str| Fault::failed_precondition(message);
     let of = |item: Option<&Item>| {
         item.map_or_else(|| "absent".to_owned(), |item| format!("version {}", item.version.0))
@@ -64,6 +93,15 @@ pub(super) fn not_done(refusal: Refusal) -> Status {
         Refusal::NotANumber { what, .. } => failed("A number cannot be added to; nothing was written.")
             .reason("NOT_A_NUMBER", DOMAIN)
             .metadata("what", what),
+        Refusal::NotUnique(taken) => {
+            let NotUnique { index, holder, .. } = *taken;
+            let record = known.typed.as_ref().map_or_else(String::new, |typed| typed.show(&holder));
+            Fault::already_exists("A unique index has these values already; nothing was written.")
+                .reason("UNIQUE_INDEX", DOMAIN)
+                .metadata("index", index)
+                .metadata("record", record)
+        }
+        Refusal::Outdated => return outdated(),
     }
     .into()
 }

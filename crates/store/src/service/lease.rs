@@ -26,6 +26,10 @@ impl StoreService {
     ) -> Result<api::LeaseResponse, Status> {
         let (known, id) = self.record(caller, asked.record, "record")?;
         let record = RecordKey { collection: known.id, id };
+        if known.typed.as_ref().is_some_and(|typed| !typed.indexes.is_empty()) {
+            let what = format!("{} has indexes, and a lease is no message that they could have", known.name);
+            return Err(fault::invalid("record.collection", what));
+        }
         terms::count(asked.holder.len(), 1, MAX_HOLDER, "holder")?;
         let hold = match asked.action {
             Some(api::lease_request::Action::Hold(hold)) => {
@@ -54,8 +58,13 @@ impl StoreService {
             let write = step(hold, &asked.holder, found.as_ref(), item.as_ref());
             let change =
                 RecordChange { record: record.id.clone(), conditions: vec![write.0], writes: vec![write.1] };
-            let commit =
-                Commit { collection: record.collection, token: None, fence: None, changes: vec![change] };
+            let commit = Commit {
+                collection: record.collection,
+                token: None,
+                fence: None,
+                typed: None,
+                changes: vec![change],
+            };
             if let Outcome::Done { version, .. } = self.owner.commit(commit).await.map_err(fault::owner)? {
                 let token = found.map_or(version, |lease| lease.token);
                 let lease = Lease { holder: asked.holder, token, until: hold.map(|hold| now.after(hold)) };

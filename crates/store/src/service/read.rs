@@ -90,6 +90,8 @@ impl StoreService {
                 records: size.records,
                 items: size.items,
                 bytes: size.bytes,
+                message: known.typed.as_ref().map_or_else(String::new, |typed| typed.schema.message.clone()),
+                indexes: super::indexes::describe(engine.as_ref(), known, size.items).await?,
             })
         };
         let mut collections = Vec::with_capacity(known.len());

@@ -1,5 +1,6 @@
 //! Scan: pages in order, each ended by bytes and in time, each with the token to go on from.
 
+use super::indexes::Through;
 use super::{Answers, StoreService, answer, fault, read};
 use crate::catalogue::SecretHash;
 use crate::engine::{Bound, Engine, Scan, ScanOf};
@@ -48,17 +49,20 @@ impl StoreService {
         asked: api::ScanRequest,
     ) -> Result<Answers<api::ScanPage>, Status> {
         let known = self.collection(caller, asked.collection.as_ref(), "collection")?;
-        if !asked.index.is_empty() {
-            return Err(fault::invalid("index", format!("{} has no index {:?}", known.name, asked.index)));
-        }
-        let resume = resume(&asked, known.id)?;
-        let scan = first(asked, known.id, resume.as_ref())?;
+        let through = Through::of(&known, &asked)?;
+        let of = match &through {
+            None => ScanOf::Collection(known.id),
+            Some(through) => ScanOf::Index { entries: through.rows, collection: known.id },
+        };
+        let resume = resume(&asked, through.as_ref().map_or(known.id, |through| through.rows))?;
+        let scan = first(asked, known.id, of, resume.as_ref())?;
         let deadline = tenet_service::Context::current().and_then(|context| context.remaining());
         let until = deadline.map(|left| Instant::now() + left.saturating_sub(SPARE));
         let run = Run {
             owner: self.owner.clone(),
             ending: self.ending(),
             collection: known.id,
+            through,
             scan: scan.0,
             limit: scan.1,
             sent: scan.2,
@@ -88,6 +92,7 @@ fn resume(asked: &api::ScanRequest, collection: CollectionId) -> Result<Option<R
 fn first(
     asked: api::ScanRequest,
     collection: CollectionId,
+    of: ScanOf,
     resume: Option<&Resume>,
 ) -> Result<(Scan, u32, u32), Status> {
     let range = asked.range.unwrap_or_default();
@@ -97,7 +102,6 @@ fn first(
     }
     let mut scan = if asked.record_id.is_empty() {
         let bound = |record: Bytes| (!record.is_empty()).then(|| Bound { record, key: Bytes::new() });
-        let of = ScanOf::Collection(collection);
         Scan {
             of,
             from: bound(range.start.into()),
@@ -134,6 +138,7 @@ struct Run {
     owner: Owner,
     ending: watch::Receiver<bool>,
     collection: CollectionId,
+    through: Option<Through>,
     scan: Scan,
     /// 0: no such bound.
     limit: u32,
@@ -167,15 +172,24 @@ impl Run {
             return Ok(api::ScanPage { watch, ..api::ScanPage::default() });
         }
         self.scan.items = left.min(PAGE_ITEMS);
+        if let Some(through) = &mut self.through {
+            through.look(engine.as_ref()).await?;
+        }
         let page = engine.scan(self.scan.clone()).await.map_err(|error| fault::engine(&error))?;
+        if let Some(through) = &mut self.through {
+            through.look(engine.as_ref()).await?;
+        }
         self.sent = self.sent.saturating_add(page.items.len() as u32);
         let limited = self.limit != 0 && self.sent >= self.limit;
         let next = match page.items.last() {
-            Some((last, _)) if page.more && !limited => {
-                let (record, key) = (last.record.id.clone(), last.key.clone());
+            Some((last, item)) if page.more && !limited => {
+                let (record, key) = match &self.through {
+                    None => (last.record.id.clone(), last.key.clone()),
+                    Some(through) => through.place(last, item)?,
+                };
                 goes_on_after(&mut self.scan, record.clone(), key.clone());
                 let resume = Resume {
-                    collection: self.collection.0,
+                    collection: self.through.as_ref().map_or(self.collection, |through| through.rows).0,
                     reverse: self.scan.reverse,
                     record,
                     key,

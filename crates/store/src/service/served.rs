@@ -41,7 +41,7 @@ impl StoreService {
     }
 
     fn over(owner: Owner, catalogue: Catalogue, access: Option<AccessFile>) -> StoreService {
-        owner.metrics().know(catalogue.all());
+        owner.metrics().know(&catalogue);
         let served = Served {
             catalogue: ArcSwap::from_pointee(catalogue),
             access,
@@ -61,7 +61,7 @@ impl StoreService {
         Catalogue::check(engine.as_ref(), &namespaces)?;
         let missing = self.catalogue().missing(namespaces);
         let fresh = Catalogue::declare(engine.as_ref(), missing).await?;
-        self.owner.metrics().know(fresh.all());
+        self.owner.metrics().know(&fresh);
         self.served.catalogue.rcu(|now| now.joined(fresh.clone()));
         self.read_access().await;
         Ok(())
@@ -74,7 +74,7 @@ impl StoreService {
     pub async fn take_over(&self, namespaces: Vec<Namespace>) -> Result<(), DeclareError> {
         let _changing = self.served.changing.lock().await;
         let fresh = Catalogue::declare(self.owner.engine().as_ref(), namespaces).await?;
-        self.owner.metrics().know(fresh.all());
+        self.owner.metrics().know(&fresh);
         if self.served.access.is_some() {
             // The release does not say who may call; the file does.
             self.served.catalogue.rcu(|now| fresh.clone().with_secrets_of(now));

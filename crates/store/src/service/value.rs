@@ -1,13 +1,16 @@
 //! Values of any size: out of the engine and into it chunk by chunk, never whole in memory.
 
-use super::{Answers, StoreService, answer, fault, read, terms};
+use super::{Answers, StoreService, answer, fault, read, terms, typed};
 use crate::catalogue::SecretHash;
 use crate::commit::{Action, Commit, RecordChange, Write};
 use crate::item::{Item, MAX_VALUE, Value};
 use crate::name::{ItemKey, RecordKey};
 use crate::owner::Owner;
+use crate::typed::Typed;
 use bytes::{Bytes, BytesMut};
+use std::time::Duration;
 use tenet_api::store::v1 as api;
+use tenet_collection::{AddressError, Gather};
 use tenet_service::Fault;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
@@ -65,21 +68,52 @@ impl StoreService {
         let token = self.token(start.token.as_ref()).await?;
         let conditions = terms::conditions(start.conditions, "start.conditions")?;
         let ttl = terms::ttl(start.ttl.as_ref(), known.declared.ttl, rand::random(), "start.ttl")?;
-        let value = Intake {
+        let intake = Intake {
             owner: &self.owner,
             size: start.size,
             taken: 0,
             blob: rand::random(),
             number: 0,
             rest: BytesMut::new(),
-        }
-        .take(chunk, pieces)
-        .await?;
+            keys: known.typed.as_ref().map(|typed| typed.schema.gather()),
+        };
+        let (value, keys) = intake.take(chunk, pieces).await?;
+        let ttl = match (&known.typed, keys) {
+            (Some(typed), Some(keys)) => self.looked_at(typed, &keys, (&id, &key)).await?.or(ttl),
+            _ => ttl,
+        };
         let write = Write { key, action: Action::Put(value), ttl };
         let change = RecordChange { record: id, conditions, writes: vec![write] };
-        self.commit(Commit { collection: known.id, token: Some(token), fence: None, changes: vec![change] })
-            .await
+        let commit = Commit {
+            collection: known.id,
+            token: Some(token),
+            fence: None,
+            typed: None,
+            changes: vec![change],
+        };
+        self.commit(&known, commit, typed::of_value).await
     }
+}
+
+impl StoreService {
+    /// Whether a long message, of which `keys` is what its keys are made of, belongs where it is written; and how long it stays by its own word.
+    async fn looked_at(
+        &self,
+        typed: &Typed,
+        keys: &[u8],
+        (record, item): (&Bytes, &Bytes),
+    ) -> Result<Option<Duration>, Status> {
+        let written = tenet_collection::Address { record: record.to_vec(), item: item.to_vec() };
+        crate::typed::check_message(&typed.schema, keys, &written)
+            .map_err(|problem| fault::not_of_schema(&problem, "chunk".into()))?;
+        let Some(until) = crate::typed::expires(&typed.schema, keys) else { return Ok(None) };
+        let now = self.owner.engine().clock().await.map_err(|error| fault::engine(&error))?;
+        Ok(Some(now.until(until)))
+    }
+}
+
+fn no_message(error: &AddressError) -> Status {
+    fault::invalid("chunk", error.to_string())
 }
 
 /// A value on its way in.
@@ -90,6 +124,8 @@ struct Intake<'a> {
     blob: u64,
     number: u32,
     rest: BytesMut,
+    /// Of a message, what its keys are made of.
+    keys: Option<Gather>,
 }
 
 impl Intake<'_> {
@@ -98,7 +134,7 @@ impl Intake<'_> {
         mut self,
         first: Vec<u8>,
         mut pieces: Streaming<api::WriteValueRequest>,
-    ) -> Result<Value, Status> {
+    ) -> Result<(Value, Option<Vec<u8>>), Status> {
         self.add(first).await?;
         while let Some(piece) = pieces.next().await.transpose()? {
             self.add(piece.chunk).await?;
@@ -110,12 +146,13 @@ impl Intake<'_> {
             ));
         }
         if self.number == 0 {
-            return Ok(Value::Inline(self.rest.freeze()));
+            return Ok((Value::Inline(self.rest.freeze()), None));
         }
         if !self.rest.is_empty() {
             self.stage(self.rest.len()).await?;
         }
-        Ok(Value::Chunked { blob: self.blob, size: self.size })
+        let keys = self.keys.take().map(Gather::finish).transpose().map_err(|error| no_message(&error))?;
+        Ok((Value::Chunked { blob: self.blob, size: self.size }, keys))
     }
 
     async fn add(&mut self, piece: Vec<u8>) -> Result<(), Status> {
@@ -131,6 +168,9 @@ impl Intake<'_> {
                 "chunk",
                 format!("more than the {} bytes that were announced", self.size),
             ));
+        }
+        if let Some(keys) = &mut self.keys {
+            keys.add(&piece).map_err(|error| no_message(&error))?;
         }
         self.rest.extend_from_slice(&piece);
         while self.rest.len() > MAX_VALUE {

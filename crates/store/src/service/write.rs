@@ -1,13 +1,14 @@
 //! Put, Delete and Mutate: a commit each.
 
 use super::terms::{self, MAX_ITEMS, MAX_RECORDS};
-use super::{StoreService, fault, read};
+use super::{StoreService, fault, read, typed};
 use crate::catalogue::{Known, SecretHash};
 use crate::commit::{Action, Commit, Condition, Fence, Must, Outcome, RecordChange, Token, Write};
 use crate::item::Version;
 use crate::name::RecordKey;
 use bytes::Bytes;
 use std::collections::HashSet;
+use std::sync::Arc;
 use tenet_api::store::v1 as api;
 use tonic::Status;
 
@@ -33,8 +34,14 @@ impl StoreService {
             ));
         }
         let change = RecordChange { record: id, conditions: Vec::new(), writes };
-        self.commit(Commit { collection: known.id, token: Some(token), fence: None, changes: vec![change] })
-            .await
+        let commit = Commit {
+            collection: known.id,
+            token: Some(token),
+            fence: None,
+            typed: None,
+            changes: vec![change],
+        };
+        self.commit(&known, commit, typed::of_put).await
     }
 
     pub(super) async fn write_delete(
@@ -46,7 +53,7 @@ impl StoreService {
         let record = RecordKey { collection: known.id, id };
         let token = self.token(asked.token.as_ref()).await?;
         if asked.keys.is_empty() {
-            return self.delete_range(record, asked.range.unwrap_or_default(), token).await;
+            return self.delete_range(&known, record, asked.range.unwrap_or_default(), token).await;
         }
         terms::count(asked.keys.len(), 1, MAX_ITEMS, "keys")?;
         let key = |(index, key)| terms::key(key, &format!("keys[{index}]"));
@@ -54,13 +61,20 @@ impl StoreService {
             asked.keys.into_iter().enumerate().map(key).collect::<Result<_, Status>>()?;
         let writes = keys.into_iter().map(|key| Write { key, action: Action::Delete, ttl: None }).collect();
         let change = RecordChange { record: record.id, conditions: Vec::new(), writes };
-        self.commit(Commit { collection: known.id, token: Some(token), fence: None, changes: vec![change] })
-            .await
+        let commit = Commit {
+            collection: known.id,
+            token: Some(token),
+            fence: None,
+            typed: None,
+            changes: vec![change],
+        };
+        self.commit(&known, commit, typed::of_put).await
     }
 
     /// Removes what is in a range, as it is at one moment: what was read is removed if none of it has changed since.
     async fn delete_range(
         &self,
+        known: &Arc<Known>,
         record: RecordKey,
         range: api::KeyRange,
         token: Token,
@@ -98,9 +112,10 @@ impl StoreService {
                 collection: record.collection,
                 token: Some(token),
                 fence: None,
+                typed: None,
                 changes: vec![change],
             };
-            match self.owner.commit(commit).await.map_err(fault::owner)? {
+            match self.outcome(known, commit, typed::of_put).await?.0 {
                 Outcome::Done { version, replayed } => {
                     return Ok(api::WriteResponse { version: version.0, replayed });
                 }
@@ -134,20 +149,14 @@ impl StoreService {
             }
         };
         let changes = changes(asked.changes, &known)?;
-        self.commit(Commit { collection: known.id, token: Some(token), fence, changes }).await
+        let commit = Commit { collection: known.id, token: Some(token), fence, typed: None, changes };
+        self.commit(&known, commit, typed::of_mutate).await
     }
 
     /// The token, by the engine's clock.
     pub(super) async fn token(&self, asked: Option<&api::WriteToken>) -> Result<Token, Status> {
         let now = self.owner.clock().await.map_err(fault::owner)?;
         terms::token(asked, now)
-    }
-
-    pub(super) async fn commit(&self, commit: Commit) -> Result<api::WriteResponse, Status> {
-        match self.owner.commit(commit).await.map_err(fault::owner)? {
-            Outcome::Done { version, replayed } => Ok(api::WriteResponse { version: version.0, replayed }),
-            Outcome::Refused(refusal) => Err(fault::not_done(refusal)),
-        }
     }
 }
 

@@ -33,6 +33,7 @@ fn transfer(accounts: CollectionId, seed: u64) -> Commit {
         collection: accounts,
         token: None,
         fence: None,
+        typed: None,
         changes: vec![add(from, -amount), add(to, amount)],
     }
 }

@@ -11,7 +11,7 @@ use tenet_store::name::{CollectionId, CollectionName, ItemKey, Name, RecordKey};
 
 pub async fn declare(engine: &dyn Engine, name: &str) -> CollectionId {
     let name = CollectionName { namespace: Name::new("bank").unwrap(), collection: Name::new(name).unwrap() };
-    engine.declare(Collection { name, retention: Duration::from_secs(3600) }).await.unwrap()
+    engine.declare(Collection { name, retention: Duration::from_secs(3600), layout: 0 }).await.unwrap()
 }
 
 pub fn bytes(text: &str) -> Bytes {
@@ -31,7 +31,7 @@ pub fn put(
 ) -> Commit {
     let write = Write { key: bytes(item), action: Action::Put(value), ttl };
     let change = RecordChange { record: bytes(record), conditions: Vec::new(), writes: vec![write] };
-    Commit { collection, token: None, fence: None, changes: vec![change] }
+    Commit { collection, token: None, fence: None, typed: None, changes: vec![change] }
 }
 
 /// The token of a write that every filled engine has.

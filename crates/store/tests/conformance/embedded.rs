@@ -18,14 +18,14 @@ struct Folder {
 impl Bench for InFolders {
     fn place(&self) -> Pending<'_, Box<dyn Place>> {
         Box::pin(async {
-            let folder = tempfile::tempdir().map_err(unavailable)?;
+            let folder = tempfile::tempdir().map_err(|error| unavailable(&error))?;
             Ok(Box::new(Folder { folder, engine: Mutex::default(), turned: Mutex::default() })
                 as Box<dyn Place>)
         })
     }
 }
 
-fn unavailable(error: std::io::Error) -> EngineError {
+fn unavailable(error: &std::io::Error) -> EngineError {
     EngineError::Unavailable(error.to_string())
 }
 
@@ -38,7 +38,7 @@ impl Folder {
     fn corrupt(&self, byte: u64) -> Result<(), EngineError> {
         drop(self.engine().take());
         let file = self.folder.path().join("store.redb");
-        let mut content = std::fs::read(&file).map_err(unavailable)?;
+        let mut content = std::fs::read(&file).map_err(|error| unavailable(&error))?;
         let places: Vec<usize> = content
             .windows(VALUE_LIKE)
             .enumerate()
@@ -48,7 +48,7 @@ impl Folder {
         let chosen = places.get(byte as usize * SPREAD % places.len().max(1));
         let place = chosen.ok_or_else(|| EngineError::Broken("no value in the file".into()))?;
         content[*place] ^= 0xff;
-        std::fs::write(&file, content).map_err(unavailable)
+        std::fs::write(&file, content).map_err(|error| unavailable(&error))
     }
 }
 

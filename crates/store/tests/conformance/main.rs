@@ -6,7 +6,6 @@ mod document;
 mod embedded;
 mod memory;
 mod postgres;
-#[allow(dead_code)] // replicas and promotions are for the engine's own tests
 #[path = "../support/postgres.rs"]
 mod server;
 

@@ -24,6 +24,8 @@ pub enum Fault {
     LosesChanges,
     BeginsLate,
     NeverTooOld,
+    ForgetsIndexes,
+    TakesAnyLayout,
     ReadsItemByItem,
     CopiesWhatIsWritten,
     LeavesOutTokens,

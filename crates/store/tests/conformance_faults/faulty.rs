@@ -14,6 +14,7 @@ use tenet_store::engine::{
 };
 use tenet_store::item::{Item, UnixMs, Value, Version};
 use tenet_store::name::{CollectionId, ItemKey};
+use tenet_store::typed::Typed;
 
 /// The engine.
 pub struct Faulty {
@@ -30,6 +31,13 @@ impl Faulty {
         match self.fault {
             Fault::ForgetsTokens => commit.token = None,
             Fault::IgnoresFences => commit.fence = None,
+            Fault::ForgetsIndexes => {
+                let none = |typed: Arc<Typed>| Arc::new(Typed { indexes: Vec::new(), ..(*typed).clone() });
+                commit.typed = commit.typed.map(none);
+            }
+            Fault::TakesAnyLayout => {
+                commit.typed = commit.typed.map(|typed| Arc::new(Typed { layout: 0, ..(*typed).clone() }));
+            }
             _ => {}
         }
         for change in &mut commit.changes {
@@ -108,7 +116,8 @@ impl Faulty {
     async fn record_by_record(&self, commit: Commit) -> Result<Outcome, EngineError> {
         let mut outcome = Outcome::Done { version: Version(0), replayed: false };
         for (place, change) in commit.changes.into_iter().enumerate() {
-            let part = Commit { token: None, fence: None, changes: vec![change], ..commit };
+            let typed = commit.typed.clone();
+            let part = Commit { token: None, fence: None, typed, changes: vec![change], ..commit };
             match self.memory.commit(vec![part]).await?.remove(0) {
                 Outcome::Refused(Refusal::Condition { condition, found, .. }) => {
                     return Ok(Outcome::Refused(Refusal::Condition { change: place, condition, found }));
@@ -263,7 +272,8 @@ impl Engine for Faulty {
     }
 
     fn declare(&self, collection: Collection) -> Pending<'_, CollectionId> {
-        self.memory.declare(collection)
+        let layout = if self.fault == Fault::TakesAnyLayout { 0 } else { collection.layout };
+        self.memory.declare(Collection { layout, ..collection })
     }
 
     fn collections(&self) -> Pending<'_, Vec<(CollectionId, Collection)>> {

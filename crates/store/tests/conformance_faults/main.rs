@@ -1,5 +1,7 @@
 //! The conformance suite finds what is wrong: the engine in memory with one fault at a time must fail the checks that are there for it.
 
+#![allow(clippy::unwrap_used)] // a panic in a test is its report
+
 mod fault;
 mod faulty;
 mod place;
@@ -55,6 +57,9 @@ async fn every_fault_fails_a_check_that_is_there_for_it() {
         (Fault::LosesChanges, "property", "the feed of"),
         (Fault::BeginsLate, "feed: the end is where", "round 0"),
         (Fault::NeverTooOld, "feed: what is past its retention", "expected that it is too old"),
+        (Fault::ForgetsIndexes, "index: entries follow", "by colour"),
+        (Fault::ForgetsIndexes, "index: a unique index", "expected that the value is taken"),
+        (Fault::TakesAnyLayout, "index: a commit of another layout", "another layout"),
         (Fault::ReadsItemByItem, "concurrent: the histories of many", "the record never was so"),
         (Fault::CopiesWhatIsWritten, "backup: a snapshot under writes", ""),
         (Fault::LeavesOutTokens, "backup: what is loaded", "what does not differ"),
@@ -79,6 +84,7 @@ async fn the_property_alone_finds_wrong_decisions() {
         Fault::GivesNothingAVersion,
         Fault::IgnoresTimes,
         Fault::ReversesBatches,
+        Fault::ForgetsIndexes,
     ] {
         check(fault, false, "property", "after\n  ").await;
     }

@@ -55,7 +55,7 @@ async fn declare(engine: &Postgres, name: &str) -> CollectionId {
 
 async fn declare_for(engine: &Postgres, name: &str, retention: Duration) -> CollectionId {
     let name = CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new(name).unwrap() };
-    engine.declare(Collection { name, retention }).await.unwrap()
+    engine.declare(Collection { name, retention, layout: 0 }).await.unwrap()
 }
 
 fn bytes(text: &str) -> Bytes {
@@ -86,14 +86,14 @@ fn put(collection: CollectionId, records: &[&str], must: Option<Must>, value: &s
         writes: vec![Write { key: Bytes::new(), action: Action::Put(inline(value)), ttl: None }],
     };
     let changes = records.iter().map(change).collect();
-    Commit { collection, token: Some(token()), fence: None, changes }
+    Commit { collection, token: Some(token()), fence: None, typed: None, changes }
 }
 
 /// A commit of one action on the item `key` of a record.
 fn act(collection: CollectionId, record: &str, key: &str, action: Action, ttl: Option<Duration>) -> Commit {
     let writes = vec![Write { key: bytes(key), action, ttl }];
     let changes = vec![RecordChange { record: bytes(record), conditions: Vec::new(), writes }];
-    Commit { collection, token: Some(token()), fence: None, changes }
+    Commit { collection, token: Some(token()), fence: None, typed: None, changes }
 }
 
 /// The version of a commit that was done.

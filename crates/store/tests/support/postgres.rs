@@ -4,6 +4,10 @@
 //! refuses to run as root; as root, it runs as `nobody`. A guard process ends the server and removes its folder when the handle is dropped, and
 //! also when the test's process dies.
 
+#![allow(dead_code)] // each program that starts servers uses its part
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
@@ -119,9 +123,15 @@ impl Server {
         format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", self.port, other.port)
     }
 
-    /// Ends it at once, as a crash of its first process does; the others notice and follow.
+    /// Ends it and all its processes at once, as a crash of the machine would end them.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
+            let first = i32::try_from(process.id()).unwrap();
+            // Stopped, it cannot begin new ones meanwhile.
+            let _ = kill(Pid::from_raw(first), Signal::SIGSTOP);
+            for child in children(first) {
+                let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+            }
             process.kill().unwrap();
             process.wait().unwrap();
         }
@@ -168,6 +178,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The processes that `parent` has begun.
+fn children(parent: i32) -> Vec<i32> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_child = |process: &i32| {
+        // The name stands in parentheses and may hold anything; behind it come state and parent.
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let behind = stat.rsplit_once(") ").map(|(_, behind)| behind.to_owned());
+        behind.and_then(|behind| behind.split(' ').nth(1)?.parse().ok()) == Some(parent)
+    };
+    numbers.filter(is_child).collect()
 }
 
 /// Where the programs are.

@@ -16,7 +16,7 @@
 mod admin;
 pub mod engine;
 pub mod follow;
-mod namespaces;
+pub mod namespaces;
 pub mod operator;
 
 use crate::cli::Failed;
@@ -151,6 +151,8 @@ async fn serve_on(
     let access = args.access.clone().unwrap_or_else(|| args.state_dir.join("run").join(ACCESS));
     let service = service(&owner, &begin, AccessFile::new(access)).await?;
     tokio::spawn(tenet_store::upkeep::keep_up(owner.engine().clone()));
+    let indexes = service.clone();
+    tokio::spawn(async move { indexes.keep_indexes().await });
     tokio::spawn(tenet_store::metrics::measure(owner.engine().clone(), owner.metrics().clone()));
 
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
@@ -159,7 +161,7 @@ async fn serve_on(
         // A port of 0 was chosen by the system: this is where an operator learns which.
         tracing::info!("listening: {door} {}", socket.local_addr().map_err(failed)?);
     }
-    let operator = Operator::new(owner.clone(), &begin.newest().name);
+    let operator = Operator::new(owner.clone(), service.clone(), &begin.newest().name);
     match operator::Door::listen(&args.state_dir.join("run"), &args.name) {
         Ok(door) => drop(tokio::spawn(door.serve(operator))),
         // Those who call are served all the same.

@@ -103,6 +103,10 @@ impl Supervisor {
                 });
             }
         }
+        if self.instances.is_empty() && self.leaving.is_empty() {
+            // Nobody was started yet. A service that is not listed is waited for; one that is listed with nobody has no instance.
+            roster.services.retain(|_, listed| !listed.is_empty());
+        }
         if !self.stores.is_empty() {
             roster.services.entry(STORE.to_owned()).or_default().extend(self.listed_stores());
         }

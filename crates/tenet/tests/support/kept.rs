@@ -22,7 +22,7 @@ pub struct Kept {
 impl Kept {
     /// As the service `web` of this `up`.
     pub fn of(up: &Up) -> Kept {
-        Kept::at(store(up), &secret(up))
+        Kept::at(store(up, 1), &secret(up))
     }
 
     pub fn at(address: SocketAddr, secret: &str) -> Kept {
@@ -90,9 +90,9 @@ impl Kept {
     }
 }
 
-/// Where the store serves.
-pub fn store(up: &Up) -> SocketAddr {
-    up.member("store-1")["address"].as_str().unwrap().parse().unwrap()
+/// Where this process of the store serves.
+pub fn store(up: &Up, number: u32) -> SocketAddr {
+    up.member(&format!("store-{number}"))["address"].as_str().unwrap().parse().unwrap()
 }
 
 /// The secret of the service `web`.

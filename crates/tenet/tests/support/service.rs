@@ -37,7 +37,8 @@ fn secret() -> String {
 }
 
 fn serve(stream: &TcpStream, secret: &str) {
-    let ours = std::env::vars().filter(|(name, _)| name.starts_with("TENET_") || name == "COLOUR");
+    let shown = |name: &str| name.starts_with("TENET_") || matches!(name, "COLOUR" | "DATABASE_URL");
+    let ours = std::env::vars().filter(|(name, _)| shown(name));
     let environment: String = ours.map(|(name, value)| format!("{name}={value}\n")).collect();
     let mut reader = BufReader::new(stream);
     while let Some((line, body)) = request(&mut reader) {

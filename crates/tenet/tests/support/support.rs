@@ -136,9 +136,15 @@ pub struct Up {
 
 impl Up {
     pub fn start(project: &Project, more: &[&str]) -> Up {
+        Up::start_with(project, more, &[])
+    }
+
+    /// With these variables in its environment.
+    pub fn start_with(project: &Project, more: &[&str], env: &[(&str, &str)]) -> Up {
         let mut process =
             command(&["up", project.path(), "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"])
                 .args(more)
+                .envs(env.iter().copied())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()

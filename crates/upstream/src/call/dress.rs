@@ -100,6 +100,19 @@ impl Outbound<'_> {
     }
 }
 
+/// What has another value in each request, of ours and of whoever calls us.
+static OF_ONE_REQUEST: [HeaderName; 4] =
+    [GRPC_TIMEOUT, BAGGAGE, HeaderName::from_static("traceparent"), HeaderName::from_static("x-request-id")];
+
+/// Lets these fields into HPACK's table: later ones need not spell their names.
+pub(crate) fn make_known(headers: &mut HeaderMap) {
+    for name in &OF_ONE_REQUEST {
+        if let Some(value) = headers.get_mut(name) {
+            value.set_sensitive(false);
+        }
+    }
+}
+
 /// A value that no other request has: kept out of HPACK's table (RFC 7541 §6.2.3), where it would push out what does come again and be
 /// compared with every later one of its name.
 fn unlike(mut value: HeaderValue) -> HeaderValue {
@@ -113,4 +126,23 @@ fn small(amount: u32) -> HeaderValue {
     USUAL
         .get(amount as usize)
         .map_or_else(|| HeaderValue::from(amount), |text| HeaderValue::from_static(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_in_each_request_is_made_known_and_secrets_are_not() {
+        let names = ["baggage", "traceparent", "x-request-id", "grpc-timeout", "authorization"];
+        let mut headers: HeaderMap = names
+            .into_iter()
+            .map(|name| (HeaderName::from_static(name), unlike(HeaderValue::from_static("v"))))
+            .collect();
+        assert!(headers.values().all(HeaderValue::is_sensitive));
+        make_known(&mut headers);
+        let kept: Vec<&str> =
+            headers.iter().filter(|(_, v)| v.is_sensitive()).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(kept, ["authorization"]);
+    }
 }

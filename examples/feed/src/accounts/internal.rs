@@ -1,6 +1,7 @@
 //! `feed.accounts.v1.AccountsInternal`: what other services ask.
 
 use super::Accounts;
+use super::users::no_user;
 use crate::api::accounts::v1::accounts_internal_server::AccountsInternal;
 use crate::api::accounts::v1::{
     Account, BatchGetAccountsRequest, BatchGetAccountsResponse, StreamFollowingRequest,
@@ -8,7 +9,7 @@ use crate::api::accounts::v1::{
 };
 use crate::check::wrong;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 /// Most accounts read at once.
 const MAX_BATCH: usize = 1000;
@@ -28,18 +29,13 @@ impl AccountsInternal for Accounts {
                 format!("has {} identities; at most {MAX_BATCH} are allowed", ids.len()),
             ));
         }
-        let mut accounts = Vec::with_capacity(ids.len());
-        for id in ids {
-            match self.users.get(&id) {
-                Ok(user) => accounts.push(Account {
-                    user_id: user.user_id,
-                    handle: user.handle,
-                    display_name: user.display_name,
-                }),
-                Err(status) if status.code() == Code::NotFound => {}
-                Err(status) => return Err(status),
-            }
-        }
+        let users = self.users.known(&ids).await?.into_iter().flatten();
+        let accounts = users.map(|user| Account {
+            user_id: user.user_id,
+            handle: user.handle,
+            display_name: user.display_name,
+        });
+        let accounts = accounts.collect();
         Ok(Response::new(BatchGetAccountsResponse { accounts }))
     }
 
@@ -49,8 +45,9 @@ impl AccountsInternal for Accounts {
         &self,
         request: Request<StreamFollowingRequest>,
     ) -> Result<Response<Self::StreamFollowingStream>, Status> {
-        let user = self.users.get(&request.into_inner().user_id)?;
-        let ids = self.graph.following(&user.user_id)?;
+        let ids = [request.into_inner().user_id];
+        let user = self.users.known(&ids).await?.pop().flatten().ok_or_else(|| no_user(&ids[0]))?;
+        let ids = self.graph.following(&user.user_id).await?;
         let mut rest = ids.into_iter();
         let chunks = std::iter::from_fn(move || {
             let user_ids: Vec<String> = rest.by_ref().take(CHUNK).collect();

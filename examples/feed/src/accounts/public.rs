@@ -31,7 +31,7 @@ impl Contract for Accounts {
             .map_err(|_| wrong("order", format!("is {}, which is no order", request.order)))?;
         let filter = request.filter.unwrap_or_default();
         let mut users: Vec<User> =
-            self.users.all()?.into_iter().filter(|user| matches(user, &filter)).collect();
+            self.users.all().await?.into_iter().filter(|user| matches(user, &filter)).collect();
         if order == UserOrder::NewestFirst {
             users.sort_by_key(|user| Reverse(user.create_time.as_ref().map(nanos)));
         }
@@ -44,14 +44,14 @@ impl Contract for Accounts {
         let request = request.into_inner();
         let user = match (request.user_id.as_str(), request.handle.as_str()) {
             ("", "") => return Err(wrong("user_id", "is empty, and so is handle; expected one of them")),
-            ("", handle) => self.users.by_handle(handle)?,
-            (id, _) => self.users.get(id)?,
+            ("", handle) => self.users.by_handle(handle).await?,
+            (id, _) => self.users.get(id).await?,
         };
-        Ok(Response::new(self.counted(user)?))
+        Ok(Response::new(self.counted(user).await?))
     }
 
     async fn get_me(&self, _: Request<GetMeRequest>) -> Answer<User> {
-        Ok(Response::new(self.counted(self.users.get("u1")?)?))
+        Ok(Response::new(self.counted(self.users.get("u1").await?).await?))
     }
 
     async fn batch_get_users(&self, request: Request<BatchGetUsersRequest>) -> Answer<BatchGetUsersResponse> {
@@ -63,11 +63,11 @@ impl Contract for Accounts {
             ));
         }
         let mut answer = BatchGetUsersResponse::default();
-        for id in ids {
-            match self.users.get(&id) {
-                Ok(user) => answer.users.push(user),
-                Err(status) if status.code() == tonic::Code::NotFound => answer.missing_user_ids.push(id),
-                Err(status) => return Err(status),
+        let users = self.users.get_many(&ids).await?;
+        for (id, user) in ids.into_iter().zip(users) {
+            match user {
+                Some(user) => answer.users.push(user),
+                None => answer.missing_user_ids.push(id),
             }
         }
         Ok(Response::new(answer))
@@ -89,7 +89,7 @@ impl Contract for Accounts {
             .that(user.user_id != "me", "user_id", || "is `me`, which means whoever calls".to_owned())
             .done()?;
         (user.verified, user.following_count) = (None, 0);
-        self.users.create(user, request.validate_only).map(Response::new)
+        self.users.create(user, request.validate_only).await.map(Response::new)
     }
 
     async fn update_user(&self, request: Request<UpdateUserRequest>) -> Answer<User> {
@@ -103,33 +103,34 @@ impl Contract for Accounts {
             let mut faults = Check::default();
             check(user, &mut faults);
             faults.done()
-        })?;
-        Ok(Response::new(self.counted(user)?))
+        });
+        let user = user.await?;
+        Ok(Response::new(self.counted(user).await?))
     }
 
     async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Answer<()> {
-        self.users.remove(&request.into_inner().user_id).map(Response::new)
+        self.users.remove(&request.into_inner().user_id).await.map(Response::new)
     }
 
     async fn follow_user(&self, request: Request<FollowUserRequest>) -> Answer<FollowUserResponse> {
         let request = request.into_inner();
-        let (followed, follower) = self.pair(&request.user_id, &request.follower_id)?;
-        let changed = self.graph.follow(&follower, &followed)?;
-        let following_count = self.graph.following_count(&follower)? as i64;
+        let (followed, follower) = self.pair(&request.user_id, &request.follower_id).await?;
+        let changed = self.graph.follow(&follower, &followed).await?;
+        let following_count = self.graph.following_count(&follower).await? as i64;
         Ok(Response::new(FollowUserResponse { changed, following_count }))
     }
 
     async fn unfollow_user(&self, request: Request<UnfollowUserRequest>) -> Answer<()> {
         let request = request.into_inner();
-        let (followed, follower) = self.pair(&request.user_id, &request.follower_id)?;
-        self.graph.unfollow(&follower, &followed).map(Response::new)
+        let (followed, follower) = self.pair(&request.user_id, &request.follower_id).await?;
+        self.graph.unfollow(&follower, &followed).await.map(Response::new)
     }
 
     async fn list_following(&self, request: Request<ListFollowingRequest>) -> Answer<ListFollowingResponse> {
         let request = request.into_inner();
         let size = page::size(request.page_size.unwrap_or_default(), 50, 1000)?;
-        let user = self.users.get(&request.user_id)?;
-        let mut user_ids = self.graph.following(&user.user_id)?;
+        let user = self.users.get(&request.user_id).await?;
+        let mut user_ids = self.graph.following(&user.user_id).await?;
         user_ids.truncate(size);
         Ok(Response::new(ListFollowingResponse { user_ids }))
     }
@@ -144,20 +145,20 @@ impl Contract for Accounts {
 
 impl Accounts {
     /// Fills in what is counted rather than stored.
-    fn counted(&self, mut user: User) -> Result<User, Status> {
-        user.following_count = self.graph.following_count(&user.user_id)? as i64;
+    async fn counted(&self, mut user: User) -> Result<User, Status> {
+        user.following_count = self.graph.following_count(&user.user_id).await? as i64;
         Ok(user)
     }
 
     /// The two ends of an edge, which must exist and differ.
-    fn pair(&self, followed: &str, follower: &str) -> Result<(String, String), Status> {
+    async fn pair(&self, followed: &str, follower: &str) -> Result<(String, String), Status> {
         let mut faults = Check::default();
         faults.that(!follower.is_empty(), "follower_id", || "is missing".to_owned());
         faults.that(canonical(followed) != canonical(follower), "follower_id", || {
             format!("is {follower:?}, the same as user_id; nobody follows themselves")
         });
         faults.done()?;
-        Ok((self.users.get(followed)?.user_id, self.users.get(follower)?.user_id))
+        Ok((self.users.get(followed).await?.user_id, self.users.get(follower).await?.user_id))
     }
 }
 

@@ -1,6 +1,11 @@
 //! The payments service of the example feed.
 
+use tenet_client::store::Store;
+use tenet_service::PropagateLayer;
+
 #[tokio::main]
-async fn main() -> Result<(), tenet_service::Error> {
-    tenet_example_feed::payments::service(tenet_example_feed::journal().as_deref()).serve().await
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = Store::from_env(PropagateLayer)?;
+    tenet_example_feed::payments::service(&store)?.serve().await?;
+    Ok(())
 }

@@ -2,70 +2,151 @@
 
 use super::money;
 use crate::api::payments::v1::charge::Source;
-use crate::api::payments::v1::{Charge, ChargeState, ChargeStep};
-use crate::check::{missing, nanos, now};
+use crate::api::payments::v1::{Charge, ChargeState, ChargeStep, StoredCharge};
+use crate::check::{is_word, missing, nanos, now};
 use crate::seed::Person;
-use crate::shelf::Shelf;
 use prost_types::Timestamp;
 use std::cmp::Reverse;
+use std::collections::HashSet;
+use tenet_client::store::{Change, Collection, Range};
 use tonic::Status;
 
 /// Charges every user has from the start.
 const SEEDED: u32 = 3;
 
-/// All charges by `{user}/{charge}`, so that those of a user lie together.
+/// What keys of callers begin with, among all that is stored of a user.
+const KEY: &str = "key/";
+
+/// What identities of charges begin with, among all that is stored of a user.
+const CHARGE: &str = "ch_";
+
+/// Most charges of a user that a list looks at, the latest first.
+const MAX_LISTED: u32 = 20_000;
+
+/// Bytes that a list takes from the store at a time: a page of it is some hundred charges.
+const PAGE_BYTES: u32 = 64 << 10;
+
+/// All charges, in the store: those of a user are one record.
 pub(super) struct Charges {
-    pub(super) shelf: Shelf<Charge>,
+    pub(super) stored: Collection<StoredCharge>,
 }
 
 impl Charges {
     /// The charge with this identity.
-    pub(super) fn get(&self, id: &str) -> Result<Charge, Status> {
-        let key = key(id).ok_or_else(|| no_charge(id))?;
-        self.shelf.get(&key)?.or_seed(|| seeded(id)).ok_or_else(|| no_charge(id))
+    pub(super) async fn get(&self, id: &str) -> Result<Charge, Status> {
+        let user = user(id).ok_or_else(|| no_charge(id))?;
+        let stored = self.stored.get((user, id)).await?.map(|kept| kept.value);
+        over_seed(stored, id).ok_or_else(|| no_charge(id))
     }
 
-    /// All charges of a user, the latest first.
-    pub(super) fn of(&self, user: &str) -> Result<Vec<Charge>, Status> {
-        let written = self.shelf.range(&format!("{user}/"))?;
-        let seeded = (0..SEEDED).filter_map(|index| seeded(&format!("ch_{user}_s{index}")));
-        let untouched = seeded.filter(|charge| {
-            let key = key(&charge.charge_id);
-            !written.iter().any(|(written, _)| Some(written) == key.as_ref())
-        });
-        let mut charges: Vec<Charge> = untouched.collect();
-        charges.extend(written.iter().filter_map(|(_, charge)| charge.clone()));
+    /// The latest charges of a user that are wanted, the latest first: at least `count`, if there are so many.
+    pub(super) async fn latest(
+        &self,
+        user: &str,
+        count: usize,
+        wanted: impl Fn(&Charge) -> bool,
+    ) -> Result<Vec<Charge>, Status> {
+        if !is_user(user) {
+            return Ok(Vec::new());
+        }
+        // Identities begin with the time. Only the few that lie over the seed do not: they come first.
+        let enough = count.saturating_add(SEEDED as usize);
+        let range = Range::record(user).starting_at(CHARGE).until(KEY).reverse();
+        let mut stored = self.stored.scan(range.limit(MAX_LISTED).page_bytes(PAGE_BYTES));
+        let mut changed: HashSet<String> = HashSet::new();
+        let mut charges: Vec<Charge> = Vec::new();
+        while charges.len() < enough
+            && let Some(kept) = stored.next().await
+        {
+            let StoredCharge { id, charge, .. } = kept?.value;
+            changed.insert(id);
+            charges.extend(charge.filter(&wanted));
+        }
+        let of_seed = (0..SEEDED).filter_map(|index| seeded(&format!("ch_{user}_s{index}")));
+        charges.extend(of_seed.filter(|charge| !changed.contains(&charge.charge_id) && wanted(charge)));
         charges.sort_by_key(|charge| Reverse(charge.create_time.as_ref().map(nanos)));
         Ok(charges)
     }
 
-    /// Keeps a new charge.
-    pub(super) fn add(&self, mut charge: Charge) -> Result<Charge, Status> {
-        let time = now();
-        charge.charge_id = format!("ch_{}_{:x}{:08x}", charge.user_id, time.seconds, rand::random::<u32>());
-        charge.create_time = Some(time);
-        step(&mut charge, time);
-        let key = format!("{}/{}", charge.user_id, charge.charge_id);
-        self.shelf.update(&key, |_| Ok((Some(charge.clone()), ())))?;
-        Ok(charge)
+    /// The charge that a user's Idempotency-Key has led to.
+    pub(super) async fn by_key(&self, user: &str, key: &str) -> Result<Option<Charge>, Status> {
+        match self.stored.get((user, format!("{KEY}{key}"))).await? {
+            Some(kept) => self.get(&kept.charge_id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// Changes a charge by `change`, which may refuse.
-    pub(super) fn change(
+    /// Keeps a new charge, and which key has led to it. Where another has come first with the same key, it is the other's that is kept
+    /// and returned.
+    pub(super) async fn add(&self, mut charge: Charge, key: Option<&str>) -> Result<Charge, Status> {
+        let time = now();
+        // Time first, so that those of a user lie in its order; random digits, so that instances need not agree.
+        charge.charge_id = format!(
+            "ch_{}_{:09x}{:08x}{:06x}",
+            charge.user_id,
+            time.seconds,
+            time.nanos,
+            rand::random::<u32>() >> 8
+        );
+        charge.create_time = Some(time);
+        step(&mut charge, time);
+        let Some(key) = key else {
+            self.stored.insert(&of_charge(&charge)).await?;
+            return Ok(charge);
+        };
+        let led = StoredCharge {
+            user_id: charge.user_id.clone(),
+            id: format!("{KEY}{key}"),
+            charge: None,
+            charge_id: charge.charge_id.clone(),
+        };
+        match self.stored.changes().insert(&led).insert(&of_charge(&charge)).commit().await {
+            Ok(_) => Ok(charge),
+            Err(error) if error.is_conflict() => {
+                self.by_key(&charge.user_id, key).await?.ok_or_else(|| error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Changes a charge by `change`, which may refuse, and is asked again where another was faster.
+    pub(super) async fn change(
         &self,
         id: &str,
-        change: impl FnOnce(&mut Charge) -> Result<(), Status>,
+        change: impl Fn(&mut Charge) -> Result<(), Status>,
     ) -> Result<Charge, Status> {
-        let key = key(id).ok_or_else(|| no_charge(id))?;
-        self.shelf.update(&key, |known| {
-            let mut charge = known.or_seed(|| seeded(id)).ok_or_else(|| no_charge(id))?;
+        let user = user(id).ok_or_else(|| no_charge(id))?;
+        let mut result = None;
+        let written = self.stored.update((user, id), |stored| {
+            let mut charge = over_seed(stored, id).ok_or_else(|| no_charge(id))?;
             let before = charge.clone();
             change(&mut charge)?;
-            if charge != before {
+            let changed = charge != before;
+            if changed {
                 step(&mut charge, now());
             }
-            Ok((Some(charge.clone()), charge))
-        })
+            result = Some(charge.clone());
+            Ok::<_, Status>(if changed { Change::Put(of_charge(&charge)) } else { Change::Keep })
+        });
+        written.await?;
+        result.ok_or_else(|| no_charge(id))
+    }
+}
+
+/// The charge that is stored, where one is, or the seed's.
+fn over_seed(stored: Option<StoredCharge>, id: &str) -> Option<Charge> {
+    match stored {
+        Some(stored) => stored.charge,
+        None => seeded(id),
+    }
+}
+
+fn of_charge(charge: &Charge) -> StoredCharge {
+    StoredCharge {
+        user_id: charge.user_id.clone(),
+        id: charge.charge_id.clone(),
+        charge: Some(charge.clone()),
+        charge_id: String::new(),
     }
 }
 
@@ -76,10 +157,14 @@ fn step(charge: &mut Charge, time: Timestamp) {
     charge.steps.push(ChargeStep { state: charge.state, time: Some(time), amount });
 }
 
-/// The key of `ch_{user}_{rest}`.
-fn key(id: &str) -> Option<String> {
-    let (user, _) = id.strip_prefix("ch_")?.rsplit_once('_')?;
-    Some(format!("{user}/{id}"))
+/// The user of `ch_{user}_{rest}`; what has not this form is no identity, and the store is not asked for it.
+fn user(id: &str) -> Option<&str> {
+    let (user, rest) = id.strip_prefix(CHARGE)?.rsplit_once('_')?;
+    (is_user(user) && is_word(rest, 1, 32, "")).then_some(user)
+}
+
+pub(super) fn is_user(user: &str) -> bool {
+    is_word(user, 1, 32, "_")
 }
 
 pub(super) fn no_charge(id: &str) -> Status {

@@ -1,17 +1,21 @@
 //! `feed.payments.v1.Payments`, as its contract says.
 
-use super::charges::{Charges, no_charge};
+use super::charges::{Charges, is_user, no_charge};
 use super::{bank, money};
 use crate::api::payments::v1::payments_server::Payments as Contract;
 use crate::api::payments::v1::{
     CaptureChargeRequest, Card, Charge, ChargeFilter, ChargeState, CreateChargeRequest, GetChargeRequest,
     ListChargesRequest, ListChargesResponse, PayRequest, RefundChargeRequest, charge, create_charge_request,
 };
-use crate::check::{Check, DOMAIN, is_word, nanos};
+use crate::check::{Check, DOMAIN, is_word, nanos, wrong};
 use crate::page;
 use std::sync::Arc;
 use tenet_service::Fault;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
+
+/// Longest Idempotency-Key: it is a part of a key in the store.
+const MAX_KEY: usize = 128;
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -24,12 +28,13 @@ pub(super) struct Payments {
 #[tonic::async_trait]
 impl Contract for Payments {
     async fn create_charge(&self, request: Request<CreateChargeRequest>) -> Answer<Charge> {
-        self.create(request.into_inner()).await.map(Response::new)
+        let key = key(request.metadata())?;
+        self.create(request.into_inner(), key.as_deref()).await.map(Response::new)
     }
 
     async fn get_charge(&self, request: Request<GetChargeRequest>) -> Answer<Charge> {
         let GetChargeRequest { charge_id, user_id } = request.into_inner();
-        let charge = self.charges.get(&charge_id)?;
+        let charge = self.charges.get(&charge_id).await?;
         if !user_id.is_empty() && charge.user_id != user_id {
             // The same answer as for one that does not exist: whose it is, is nobody's business.
             return Err(no_charge(&charge_id));
@@ -49,9 +54,10 @@ impl Contract for Payments {
             });
         }
         faults.done()?;
-        let charges = self.charges.of(&request.user_id)?;
-        let matching = charges.into_iter().filter(|charge| matches(charge, &filter));
-        let (charges, next_page_token) = page::cut(matching, offset, size);
+        // One more than is shown says whether there is a next page.
+        let count = offset.saturating_add(size + 1);
+        let latest = self.charges.latest(&request.user_id, count, |charge| matches(charge, &filter));
+        let (charges, next_page_token) = page::cut(latest.await?.into_iter(), offset, size);
         Ok(Response::new(ListChargesResponse { charges, next_page_token }))
     }
 
@@ -65,7 +71,7 @@ impl Contract for Payments {
             ChargeState::Captured => Ok(()),
             _ => Err(state("NOT_CAPTURABLE", &id, "was refunded and cannot be taken any more")),
         });
-        charge.map(Response::new)
+        charge.await.map(Response::new)
     }
 
     async fn refund_charge(&self, request: Request<RefundChargeRequest>) -> Answer<Charge> {
@@ -103,27 +109,27 @@ impl Contract for Payments {
             charge.set_state(if all { ChargeState::Refunded } else { ChargeState::PartlyRefunded });
             Ok(())
         });
-        charge.map(Response::new)
+        charge.await.map(Response::new)
     }
 
     async fn pay(&self, request: Request<PayRequest>) -> Answer<Charge> {
+        let key = key(request.metadata())?;
         let PayRequest { user_id, cents, token } = request.into_inner();
-        self.create(CreateChargeRequest {
+        let asked = CreateChargeRequest {
             user_id,
             amount: Some(money::of(i128::from(cents) * 10_000_000, "EUR")),
             source: Some(create_charge_request::Source::Card(Card { token, last4: String::new() })),
             ..CreateChargeRequest::default()
-        })
-        .await
-        .map(Response::new)
+        };
+        self.create(asked, key.as_deref()).await.map(Response::new)
     }
 }
 
 impl Payments {
-    async fn create(&self, request: CreateChargeRequest) -> Result<Charge, Status> {
+    async fn create(&self, request: CreateChargeRequest, key: Option<&str>) -> Result<Charge, Status> {
         let mut faults = Check::default();
         faults
-            .that(is_word(&request.user_id, 1, 32, "_"), "user_id", || {
+            .that(is_user(&request.user_id), "user_id", || {
                 format!("is {:?}, which is no identity of a user", request.user_id)
             })
             .that(request.amount.is_some(), "amount", || "is missing".to_owned())
@@ -142,25 +148,58 @@ impl Payments {
             }
         }
         faults.done()?;
-        let source = match request.source {
-            Some(create_charge_request::Source::Card(card)) => {
-                bank::charge(&card).await?;
-                Some(charge::Source::CardLast4(card.last4))
-            }
-            Some(create_charge_request::Source::WalletId(id)) => Some(charge::Source::WalletId(id)),
-            None => None,
-        };
         let currency = request.amount.as_ref().map(|amount| amount.currency_code.clone()).unwrap_or_default();
         let state = if request.authorize_only { ChargeState::Authorized } else { ChargeState::Captured };
-        self.charges.add(Charge {
+        let asked = Charge {
             user_id: request.user_id,
             amount: request.amount,
             refunded: Some(money::of(0, &currency)),
             state: state.into(),
             description: request.description,
-            source,
+            source: request.source.as_ref().map(shown),
             ..Charge::default()
-        })
+        };
+        if let Some(key) = key
+            && let Some(made) = self.charges.by_key(&asked.user_id, key).await?
+        {
+            return same(made, &asked, key);
+        }
+        // A bank that is there would be told the key, too: two attempts that come at one moment both get here.
+        if let Some(create_charge_request::Source::Card(card)) = &request.source {
+            bank::charge(card).await?;
+        }
+        let made = self.charges.add(asked.clone(), key).await?;
+        match key {
+            Some(key) => same(made, &asked, key),
+            None => Ok(made),
+        }
+    }
+}
+
+/// The caller's Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), by which it promises that calls with the same are one.
+fn key(metadata: &MetadataMap) -> Result<Option<String>, Status> {
+    let Some(key) = metadata.get("idempotency-key") else { return Ok(None) };
+    match key.to_str() {
+        Ok(key) if (1..=MAX_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => Err(wrong("idempotency-key", format!("expected 1 to {MAX_KEY} visible characters"))),
+    }
+}
+
+/// The charge that a key has led to before, if it is what is asked for now.
+fn same(made: Charge, asked: &Charge, key: &str) -> Result<Charge, Status> {
+    let said = |charge: &Charge| (charge.amount.clone(), charge.source.clone(), charge.description.clone());
+    if said(&made) == said(asked) {
+        return Ok(made);
+    }
+    let fault = Fault::already_exists("The Idempotency-Key has led to another charge.");
+    Err(fault.reason("KEY_USED", DOMAIN).metadata("key", key).metadata("charge", made.charge_id).into())
+}
+
+/// Where the money comes from, without what is secret of it.
+fn shown(source: &create_charge_request::Source) -> charge::Source {
+    match source {
+        create_charge_request::Source::Card(card) => charge::Source::CardLast4(card.last4.clone()),
+        create_charge_request::Source::WalletId(id) => charge::Source::WalletId(id.clone()),
     }
 }
 

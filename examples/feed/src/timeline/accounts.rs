@@ -2,7 +2,7 @@
 
 use crate::DESCRIPTOR_SET;
 use tenet_client::Client;
-use tenet_service::{PropagateLayer, Service};
+use tenet_service::PropagateLayer;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
@@ -17,7 +17,7 @@ pub struct Accounts {
     /// Generated clients are called through this.
     pub(super) calls: BoxCloneSyncService<Request<Body>, Response<Body>, Status>,
     /// What is to be shown on the page of metrics, where there is anything.
-    client: Option<Client>,
+    pub(super) client: Option<Client>,
 }
 
 impl Accounts {
@@ -46,13 +46,5 @@ impl Accounts {
             .map_response(|answer: Response<B>| answer.map(Body::new))
             .map_err(|error: S::Error| Status::from_error(error.into()));
         Accounts { calls: BoxCloneSyncService::new(calls), client: None }
-    }
-
-    /// Puts what is known of the calls onto the service's page of metrics.
-    pub(super) fn show(&self, service: Service) -> Service {
-        match self.client.clone() {
-            Some(client) => service.metrics(move |out| client.write_metrics(out)),
-            None => service,
-        }
     }
 }

@@ -1,13 +1,14 @@
 //! Builds a timeline: looks at every post of everyone followed and keeps the latest few. The cost is that of looking,
 //! so it grows with whom one follows; nothing is made ready beforehand.
 
-use super::posts::{Posts, from_seed, kind, order};
-use crate::api::timeline::v1::{Post, PostKind, TimeWindow};
+use super::posts::{from_seed, kind, order};
+use crate::api::timeline::v1::{Post, PostKind, StoredPost, TimeWindow};
 use crate::check::nanos;
+use crate::replica::Rows;
 use crate::seed::{Person, SeedPost};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
-use tonic::Status;
+use std::sync::Arc;
 
 /// Which posts are wanted.
 #[derive(Debug, Default)]
@@ -57,13 +58,8 @@ pub(super) struct Built {
 }
 
 /// The latest posts of these users that are wanted.
-pub(super) fn build(posts: &Posts, users: &[String], wanted: &Wanted) -> Result<Built, Status> {
-    let followed: HashSet<&str> = users.iter().map(String::as_str).collect();
-    let written: HashMap<String, Option<Post>> = posts.shelf.with(|all| {
-        all.filter(|(name, _)| author(name).is_some_and(|author| followed.contains(author)))
-            .map(|(name, post)| (name.to_owned(), post.cloned()))
-            .collect()
-    })?;
+pub(super) fn build(rows: &Rows<StoredPost>, users: &[String], wanted: &Wanted) -> Built {
+    let written = written_by(rows, users);
     let mut built = Built::default();
     // One more than wanted, to know whether there is a next page; posts that were written over are taken out below.
     let keep = wanted.size + 1 + written.len();
@@ -95,15 +91,28 @@ pub(super) fn build(posts: &Posts, users: &[String], wanted: &Wanted) -> Result<
     built.candidates += written.len() as i64;
     let seeded = latest.into_iter().map(|Reverse((_, key))| from_seed(&key.0));
     let mut found: Vec<Post> = seeded.filter(|post| !written.contains_key(&post.name)).collect();
-    found.extend(written.into_values().flatten().filter(|post| {
+    let posts = written.values().filter_map(|stored| stored.post.as_ref()).filter(|post| {
         let (time, name) = order(post);
         wanted.takes(kind(post), post.like_count, time) && wanted.is_after(time, name)
-    }));
+    });
+    found.extend(posts.cloned());
     found.sort_by(|a, b| order(b).cmp(&order(a)));
     built.more = found.len() > wanted.size;
     found.truncate(wanted.size);
     built.posts = found;
-    Ok(built)
+    built
+}
+
+/// What was written of these users' posts, by name.
+fn written_by(rows: &Rows<StoredPost>, users: &[String]) -> HashMap<String, Arc<StoredPost>> {
+    // Whichever is less to do: to look for those of each user, or at all there are.
+    let found: Vec<Arc<StoredPost>> = if users.len() < rows.len() {
+        users.iter().flat_map(|user| rows.beginning(&format!("{user}/"))).collect()
+    } else {
+        let followed: HashSet<&str> = users.iter().map(String::as_str).collect();
+        rows.filter(|post| followed.contains(post.user_id.as_str()))
+    };
+    found.into_iter().map(|stored| (stored.name(), stored)).collect()
 }
 
 /// The author in a post's name.

@@ -1,7 +1,8 @@
 //! Taking many posts at once.
 
 use super::Timelines;
-use super::posts::{check, parent};
+use super::posts::parent;
+use super::rules::check;
 use crate::api::timeline::v1::{ImportPostsRequest, ImportPostsResponse};
 use crate::check::{Check, wrong};
 use std::collections::HashMap;
@@ -38,7 +39,7 @@ impl Timelines {
                 }
             };
             let time = post.create_time;
-            answer.last_name = self.posts.add(&user, post, time)?.name;
+            answer.last_name = self.posts.add(&user, post, time).await?.name;
             if answer.imported_count == 0 {
                 answer.first_name.clone_from(&answer.last_name);
             }

@@ -2,30 +2,28 @@
 
 use super::Timelines;
 use super::build::{Wanted, author, build};
-use super::posts::Posts;
 use crate::api::timeline::v1::{
-    Post, SyncReadsRequest, SyncReadsResponse, TimelineEvent, WatchTimelineRequest,
+    Post, StoredPost, SyncReadsRequest, SyncReadsResponse, TimelineEvent, WatchTimelineRequest,
 };
-use crate::check::wrong;
+use crate::check::{DOMAIN, wrong};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use tenet_service::Fault;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tonic::{Status, Streaming};
 
-/// How often a watch looks for new posts: instances share a journal, which tells nobody.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Marks kept of one stream of reads.
 const MAX_MARKS: usize = 10_000;
 
 /// A watch that runs.
 struct Watch {
-    posts: Arc<Posts>,
     followed: HashSet<String>,
-    /// Posts to send before looking again.
-    ready: VecDeque<(Post, bool)>,
-    /// Writes on the shelf that were looked at.
-    seen: u64,
+    /// Posts to send before what is new.
+    ready: VecDeque<Post>,
+    /// What is written, here and elsewhere.
+    news: Receiver<Arc<StoredPost>>,
     sequence: i64,
     /// Events still to send; `None`: without end.
     left: Option<i64>,
@@ -36,32 +34,40 @@ impl Watch {
         if self.left == Some(0) {
             return None;
         }
-        loop {
-            if let Some((post, live)) = self.ready.pop_front() {
-                self.sequence += 1;
-                self.left = self.left.map(|left| left - 1);
-                return Some((Ok(TimelineEvent { sequence: self.sequence, post: Some(post), live }), self));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-            if let Err(status) = self.look() {
-                self.left = Some(0);
-                return Some((Err(status), self));
-            }
-        }
+        let (post, live) = match self.ready.pop_front() {
+            Some(post) => (post, false),
+            None => match self.live().await? {
+                Ok(post) => (post, true),
+                Err(status) => {
+                    self.left = Some(0);
+                    return Some((Err(status), self));
+                }
+            },
+        };
+        self.sequence += 1;
+        self.left = self.left.map(|left| left - 1);
+        Some((Ok(TimelineEvent { sequence: self.sequence, post: Some(post), live }), self))
     }
 
-    fn look(&mut self) -> Result<(), Status> {
-        let (names, seen) = self.posts.shelf.since(self.seen)?;
-        self.seen = seen;
-        for name in
-            names.iter().filter(|name| author(name).is_some_and(|author| self.followed.contains(author)))
-        {
-            // What was removed meanwhile is not shown; what was changed is shown again.
-            if let Ok(post) = self.posts.get(name) {
-                self.ready.push_back((post, true));
+    /// The next post of somebody followed; what is changed is shown again.
+    async fn live(&mut self) -> Option<Result<Post, Status>> {
+        loop {
+            match self.news.recv().await {
+                Ok(stored) if self.followed.contains(&stored.user_id) => {
+                    // What is removed is not shown.
+                    let Some(post) = stored.post.clone() else { continue };
+                    return Some(Ok(post));
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(missed)) => {
+                    let fault = Fault::aborted("Posts come faster than they are read; watch anew.");
+                    let fault = fault.reason("FELL_BEHIND", DOMAIN);
+                    return Some(Err(fault.metadata("missed", missed.to_string()).into()));
+                }
+                // The service ends.
+                Err(RecvError::Closed) => return None,
             }
         }
-        Ok(())
     }
 }
 
@@ -77,14 +83,14 @@ impl Timelines {
         };
         let limit = u32::try_from(request.limit).map_err(|_| wrong("limit", "is less than nothing"))?;
         let followed = self.followed_by(&request.user_id).await?;
-        let (_, seen) = self.posts.shelf.since(u64::MAX)?;
-        let mut built = build(&self.posts, &followed, &Wanted { size: backlog, ..Wanted::default() })?;
+        let written = self.posts.written().await?;
+        let news = written.news();
+        let mut built = build(written, &followed, &Wanted { size: backlog, ..Wanted::default() });
         self.name_authors(&mut built.posts).await?;
         let watch = Watch {
-            posts: self.posts.clone(),
             followed: followed.into_iter().collect(),
-            ready: built.posts.into_iter().rev().map(|post| (post, false)).collect(),
-            seen,
+            ready: built.posts.into_iter().rev().collect(),
+            news,
             sequence: 0,
             left: (limit > 0).then_some(i64::from(limit)),
         };

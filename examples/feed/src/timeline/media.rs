@@ -1,12 +1,11 @@
 //! `feed.timeline.v1.Media`: files as bytes with a media type.
 
 use crate::api::timeline::v1::media_server::Media as Contract;
-use crate::api::timeline::v1::{GetMediaRequest, MediaInfo, PutMediaRequest};
+use crate::api::timeline::v1::{GetMediaRequest, MediaInfo, PutMediaRequest, StoredMedia};
 use crate::check::{Check, missing, now};
 use crate::google::api::HttpBody;
 use crate::seed::Person;
-use crate::shelf::Shelf;
-use std::sync::Arc;
+use tenet_client::store::Collection;
 use tonic::{Request, Response, Status};
 
 /// Largest file that is stored.
@@ -14,20 +13,28 @@ const MAX_BYTES: usize = 1 << 20;
 /// Longest path.
 const MAX_PATH: usize = 200;
 
-/// All media, by path.
+/// All media, by path. What is longer than an item of the store goes there and comes back in pieces, which nobody here has to know.
 #[derive(Clone)]
 pub(super) struct Media {
-    pub(super) shelf: Arc<Shelf<HttpBody>>,
+    pub(super) stored: Collection<StoredMedia>,
 }
 
 #[tonic::async_trait]
 impl Contract for Media {
     async fn get_media(&self, request: Request<GetMediaRequest>) -> Result<Response<HttpBody>, Status> {
         let path = request.into_inner().path;
-        let found = self.shelf.get(&path)?.or_seed(|| avatar(&path));
-        let found = found
-            .ok_or_else(|| missing("MEDIA_NOT_FOUND", "feed.timeline.v1.Media", &format!("media/{path}")));
-        found.map(Response::new)
+        let nothing = || missing("MEDIA_NOT_FOUND", "feed.timeline.v1.Media", &format!("media/{path}"));
+        if !is_path(&path) {
+            return Err(nothing());
+        }
+        let found = match self.stored.get(&path).await? {
+            Some(kept) => {
+                let StoredMedia { content_type, data, .. } = kept.value;
+                Some(HttpBody { content_type, data, extensions: Vec::new() })
+            }
+            None => avatar(&path),
+        };
+        found.ok_or_else(nothing).map(Response::new)
     }
 
     async fn put_media(&self, request: Request<PutMediaRequest>) -> Result<Response<MediaInfo>, Status> {
@@ -57,8 +64,9 @@ impl Contract for Media {
             update_time: Some(now()),
             crc32: crc32(&body.data),
         };
-        body.extensions.clear();
-        self.shelf.update(&path, |_| Ok((Some(body), ())))?;
+        let HttpBody { content_type, data, .. } = body;
+        let update_time = info.update_time;
+        self.stored.put(&StoredMedia { path, content_type, data, update_time }).await?;
         Ok(Response::new(info))
     }
 }

@@ -1,7 +1,8 @@
 //! `feed.timeline.v1.Timelines`, as its contract says.
 
 use super::build::{Wanted, build};
-use super::posts::{check, order, parent};
+use super::posts::{order, parent};
+use super::rules::check;
 use super::{Timelines, live, read_mask, search, stats};
 use crate::api::timeline::v1::post::Content;
 use crate::api::timeline::v1::timelines_server::Timelines as Contract;
@@ -31,7 +32,7 @@ impl Contract for Timelines {
         let wanted = wanted(&request)?;
         read_mask::apply(request.read_mask.as_ref(), &mut [])?;
         let followed = self.followed_by(&request.user_id).await?;
-        let mut built = build(&self.posts, &followed, &wanted)?;
+        let mut built = build(self.posts.written().await?, &followed, &wanted);
         let next_page_token = match built.posts.last() {
             Some(last) if built.more => token(last),
             _ => String::new(),
@@ -82,7 +83,8 @@ impl Contract for Timelines {
 
     async fn get_stats(&self, request: Request<GetStatsRequest>) -> Answer<Stats> {
         let user = self.existing(&request.into_inner().user_id).await?;
-        Ok(Response::new(stats::stats(&user, &self.posts.of(&user)?)))
+        let posts = self.posts.latest(&user, usize::MAX).await?;
+        Ok(Response::new(stats::stats(&user, &posts)))
     }
 
     async fn list_posts(&self, request: Request<ListPostsRequest>) -> Answer<ListPostsResponse> {
@@ -90,12 +92,14 @@ impl Contract for Timelines {
         let size = page::size(request.page_size, 20, 200)?;
         let offset = page::offset(&request.page_token)?;
         let user = self.existing(parent(&request.parent)?).await?;
-        let (posts, next_page_token) = page::cut(self.posts.of(&user)?.into_iter(), offset, size);
+        // One more than is shown says whether there is a next page.
+        let latest = self.posts.latest(&user, offset.saturating_add(size + 1)).await?;
+        let (posts, next_page_token) = page::cut(latest.into_iter(), offset, size);
         Ok(Response::new(ListPostsResponse { posts, next_page_token }))
     }
 
     async fn get_post(&self, request: Request<GetPostRequest>) -> Answer<Post> {
-        self.posts.get(&request.into_inner().name).map(Response::new)
+        self.posts.get(&request.into_inner().name).await.map(Response::new)
     }
 
     async fn create_post(&self, request: Request<CreatePostRequest>) -> Answer<Post> {
@@ -105,7 +109,7 @@ impl Contract for Timelines {
         check(&post, &mut faults);
         faults.done()?;
         let user = self.existing(parent(&request.parent)?).await?;
-        self.posts.add(&user, post, None).map(Response::new)
+        self.posts.add(&user, post, None).await.map(Response::new)
     }
 
     async fn update_post(&self, request: Request<UpdatePostRequest>) -> Answer<Post> {
@@ -126,11 +130,11 @@ impl Contract for Timelines {
             check(post, &mut faults);
             faults.done()
         });
-        post.map(Response::new)
+        post.await.map(Response::new)
     }
 
     async fn delete_post(&self, request: Request<DeletePostRequest>) -> Answer<()> {
-        self.posts.remove(&request.into_inner().name).map(Response::new)
+        self.posts.remove(&request.into_inner().name).await.map(Response::new)
     }
 
     async fn like_post(&self, request: Request<LikePostRequest>) -> Answer<LikePostResponse> {
@@ -141,12 +145,12 @@ impl Contract for Timelines {
         let post = self.posts.change(&name, |post| {
             post.like_count += i64::from(times.max(1));
             Ok(())
-        })?;
-        Ok(Response::new(LikePostResponse { like_count: post.like_count }))
+        });
+        Ok(Response::new(LikePostResponse { like_count: post.await?.like_count }))
     }
 
     async fn search_posts(&self, request: Request<SearchPostsRequest>) -> Answer<SearchPostsResponse> {
-        search::search(&self.posts, request.get_ref()).map(Response::new)
+        search::search(self.posts.written().await?, request.get_ref()).map(Response::new)
     }
 
     async fn import_posts(

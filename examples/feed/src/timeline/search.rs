@@ -1,11 +1,13 @@
 //! Search: looks at every post of the numbered users, which is what a thousand users allow.
 
-use super::posts::{Posts, check_place, from_seed, kind};
+use super::posts::{from_seed, kind};
+use super::rules::check_place;
 use crate::api::timeline::v1::post::Content;
-use crate::api::timeline::v1::{Post, PostKind, SearchPostsRequest, SearchPostsResponse};
+use crate::api::timeline::v1::{Post, PostKind, SearchPostsRequest, SearchPostsResponse, StoredPost};
 use crate::check::{Check, nanos, wrong};
 use crate::google::r#type::LatLng;
 use crate::page;
+use crate::replica::Rows;
 use crate::seed::Person;
 use std::collections::HashSet;
 use tonic::Status;
@@ -13,8 +15,11 @@ use tonic::Status;
 /// Radius of the earth in kilometres.
 const EARTH_KM: f64 = 6371.0;
 
-/// The posts that match everything that is given.
-pub(super) fn search(posts: &Posts, request: &SearchPostsRequest) -> Result<SearchPostsResponse, Status> {
+/// The posts that match everything that is given: those that were written, and the seeded ones that were not written over.
+pub(super) fn search(
+    written: &Rows<StoredPost>,
+    request: &SearchPostsRequest,
+) -> Result<SearchPostsResponse, Status> {
     let size = page::size(request.page_size, 20, 200)?;
     let wanted_kind = PostKind::try_from(request.kind)
         .map_err(|_| wrong("kind", format!("is {}, which is no kind", request.kind)))?;
@@ -51,17 +56,15 @@ pub(super) fn search(posts: &Posts, request: &SearchPostsRequest) -> Result<Sear
             })
     };
 
-    let mut candidate_count = 0;
-    let mut found: Vec<Post> = Vec::new();
-    let changed: HashSet<String> = posts.shelf.with(|all| {
-        let mut changed = HashSet::new();
-        for (name, post) in all {
-            changed.insert(name.to_owned());
-            candidate_count += 1;
-            found.extend(post.filter(|post| matches(post)).cloned());
-        }
-        changed
-    })?;
+    let written = written.filter(|_| true);
+    let mut candidate_count = written.len() as i64;
+    let mut found: Vec<Post> = written
+        .iter()
+        .filter_map(|stored| stored.post.as_ref())
+        .filter(|post| matches(post))
+        .cloned()
+        .collect();
+    let changed: HashSet<String> = written.iter().map(|stored| stored.name()).collect();
     for seed in Person::users().flat_map(Person::posts) {
         candidate_count += 1;
         let post = from_seed(&seed);

@@ -34,6 +34,18 @@ pub struct Counter {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub struct Member {
+    #[prost(string, tag = "1")]
+    pub id: String,
+    #[prost(string, tag = "2")]
+    pub team: String,
+    #[prost(int64, tag = "3")]
+    pub rank: i64,
+    #[prost(string, tag = "4")]
+    pub email: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct Session {
     #[prost(string, tag = "1")]
     pub id: String,
@@ -92,7 +104,7 @@ macro_rules! names {
     )*};
 }
 
-names! { Note Counter Session Account Reading StoredUser Plain }
+names! { Member Note Counter Session Account Reading StoredUser Plain }
 
 pub fn note(user_id: &str, number: i64, text: &str) -> Note {
     Note { user_id: user_id.into(), number, text: text.into() }

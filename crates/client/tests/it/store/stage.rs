@@ -6,6 +6,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame};
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,8 @@ use tower_layer::Layer;
 
 /// What the service `notes` is known by.
 pub const SECRET: &str = "of notes";
+/// Another secret of it, as the runner makes them.
+pub const MADE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// What `payments` is.
 pub const OTHER: &str = "of payments";
 
@@ -61,6 +64,7 @@ impl Faults {
 pub struct Stage {
     pub memory: Arc<Memory>,
     pub faults: Arc<Faults>,
+    pub addresses: Vec<SocketAddr>,
     pub client: Client,
     pub store: Store,
 }
@@ -86,14 +90,14 @@ impl Stage {
             tokio::spawn(service.serve_on(listener, facts, std::future::pending()));
         }
         let client = Client::builder("store")
-            .addresses(addresses)
+            .addresses(addresses.clone())
             .zone("")
             .descriptor_set(FILE_DESCRIPTOR_SET)
             .answer_max((8 << 20) + 5)
             .build()
             .unwrap();
         let store = Store::over(PropagateLayer.layer(client.clone()), "notes", SECRET).unwrap();
-        Stage { memory, faults, client, store }
+        Stage { memory, faults, addresses, client, store }
     }
 
     /// With one instance.
@@ -115,21 +119,16 @@ impl Stage {
 fn namespaces() -> Vec<Namespace> {
     let pool = prost_reflect::DescriptorPool::decode(&SET[..]).unwrap();
     let schemas = pool.all_messages().filter_map(|message| Schema::of(&message)).map(Result::unwrap);
-    let declared = |schema: Schema| Declared {
-        name: Name::new(&schema.name).unwrap(),
-        atomic_across_records: schema.atomic_across_records,
-        ttl: schema.ttl,
-        retention: schema.retention,
-    };
-    let namespace = |name: &str, secret: &str, collections| Namespace {
+    let declared = |schema: Schema| Declared::of(Arc::new(schema)).unwrap();
+    let namespace = |name: &str, secrets: &[&str], collections| Namespace {
         name: Name::new(name).unwrap(),
         owner: name.into(),
-        secrets: vec![SecretHash::of(secret.as_bytes())],
+        secrets: secrets.iter().map(|secret| SecretHash::of(secret.as_bytes())).collect(),
         collections,
     };
     let notes: Vec<Declared> = schemas.map(declared).collect();
     let theirs = notes.iter().filter(|one| one.name.as_str() == "note").cloned().collect();
-    vec![namespace("notes", SECRET, notes), namespace("payments", OTHER, theirs)]
+    vec![namespace("notes", &[SECRET, MADE], notes), namespace("payments", &[OTHER], theirs)]
 }
 
 /// The store's server, with faults around it.

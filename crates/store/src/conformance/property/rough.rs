@@ -176,7 +176,7 @@ impl Resolver {
             let token = if right { held } else { Version(held.0 + 1) };
             Fence { lease: record_key(self.collection, RECORDS[LEASE]), token }
         });
-        Commit { collection: self.collection, token: self.token(&rough.token), fence, changes }
+        Commit { collection: self.collection, token: self.token(&rough.token), fence, typed: None, changes }
     }
 
     fn token(&mut self, rough: &RoughToken) -> Option<Token> {

@@ -174,7 +174,7 @@ async fn a_batch_is_its_commits_one_after_the_other(site: &mut Site) -> Checked 
         (vec![("a", Must::BeAbsent), ("b", Must::BePresent)], vec![put("a", "5")]),
     ] {
         let (token, changes) = (Some(site.token().await?), vec![change_if("r", &conditions, writes)]);
-        batch.push(Commit { collection: site.collection, token, fence: None, changes });
+        batch.push(Commit { collection: site.collection, token, fence: None, typed: None, changes });
     }
     let outcomes = site.engine.commit(batch).await?;
     same("outcomes", &outcomes.len(), &5)?;
@@ -200,6 +200,7 @@ async fn an_empty_batch_is_nothing_and_the_largest_is_carried_out(site: &mut Sit
         collection: site.collection,
         token: Some(site.token_of(crate::item::UnixMs(place as i64))),
         fence: None,
+        typed: None,
         changes: vec![change(format!("r{}", place % 7), vec![put(format!("k{place}"), "x")])],
     };
     let batch = (0..MAX_BATCH).map(|place| commit(site, place)).collect();

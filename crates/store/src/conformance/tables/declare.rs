@@ -35,7 +35,8 @@ async fn many_at_once_agree(site: &mut Site) -> Checked {
     for turn in 0..24 {
         let (engine, name) = (site.engine.clone(), collection_name(&format!("c{}", turn % 6))?);
         asked.push(tokio::spawn(async move {
-            let id = engine.declare(Collection { name: name.clone(), retention: Duration::ZERO }).await;
+            let id =
+                engine.declare(Collection { name: name.clone(), retention: Duration::ZERO, layout: 0 }).await;
             id.map(|id| (name, id))
         }));
     }
@@ -61,7 +62,7 @@ async fn all_are_listed_as_they_are_now(site: &mut Site) -> Checked {
         let retention = Duration::from_secs(seconds);
         let id = site.declare(name, retention).await?;
         expected.retain(|(known, _)| *known != id);
-        expected.push((id, Collection { name: collection_name(name)?, retention }));
+        expected.push((id, Collection { name: collection_name(name)?, retention, layout: 0 }));
         expected.sort_by_key(|(id, _)| *id);
         same(format!("after {name} for {seconds} s"), &listed(site).await?, &expected)?;
     }
@@ -74,6 +75,7 @@ async fn collections_do_not_see_each_other(site: &mut Site) -> Checked {
         collection,
         token: Some(token),
         fence: None,
+        typed: None,
         changes: vec![change("r", vec![put("k", value)])],
     };
     let tokens = [site.token().await?, site.token().await?];
@@ -101,6 +103,7 @@ async fn nothing_is_written_to_one_that_was_never_declared(site: &mut Site) -> C
         collection,
         token: Some(token),
         fence: None,
+        typed: None,
         changes: vec![change("r", vec![put("k", "x")])],
     };
     // The batch as a whole is wrong: nothing of it happens.

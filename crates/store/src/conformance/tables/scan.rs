@@ -94,7 +94,7 @@ async fn compare_in(
     };
     let record = |key: &&ItemKey| match of {
         ScanOf::Record { record, .. } => *record == key.record.id,
-        ScanOf::Collection(_) => true,
+        ScanOf::Collection(_) | ScanOf::Index { .. } => true,
     };
     let mut expected: Vec<ItemKey> = all.iter().filter(record).filter(inside).cloned().collect();
     for reverse in [false, true] {

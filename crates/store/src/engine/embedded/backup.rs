@@ -128,8 +128,8 @@ impl Inner {
                     logged: writer.logged.max(begin.logged.0),
                 };
             }
-            for (from, to, new) in &assigned {
-                if let Some((_, of)) = begin.collections.iter().find(|(id, _)| *new && id == from) {
+            for (from, to, _) in &assigned {
+                if let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) {
                     let name = of.name.to_string();
                     put(
                         &mut tables.collections,
@@ -149,8 +149,8 @@ impl Inner {
         })?;
         if let Loaded::Parts { .. } = &loaded {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            for (from, to, new) in &assigned {
-                if let Some((_, of)) = begin.collections.iter().find(|(id, _)| *new && id == from) {
+            for (from, to, _) in &assigned {
+                if let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) {
                     known.insert(*to, of.clone());
                 }
             }

@@ -145,24 +145,26 @@ pub(super) fn read_change(place: &[u8], row: &[u8]) -> Result<(UnixMs, Change), 
     Ok((made, Change { item, version: now.version, now: Some(now) }))
 }
 
-/// Number and retention of a collection, under its name.
+/// Number, retention and layout of a collection, under its name.
 pub(super) fn collection(key: &[u8], id: CollectionId, of: &Collection) -> Vec<u8> {
     let retention = u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX);
-    seal(key, [&id.0.to_be_bytes()[..], &retention.to_be_bytes()].concat())
+    seal(key, [&id.0.to_be_bytes()[..], &retention.to_be_bytes(), &of.layout.to_be_bytes()].concat())
 }
 
 /// See [`collection`].
 pub(super) fn read_collection(key: &[u8], row: &[u8]) -> Result<(CollectionId, Collection), EngineError> {
     let mut row = Row { place: "collections", rest: open("collections", key, row)? };
     let (id, retention) = (CollectionId(row.u32()?), Duration::from_millis(row.u64()?));
+    // Rows of before there were indexes have none.
+    let layout = if row.rest.is_empty() { 0 } else { row.u64()? };
     let name = std::str::from_utf8(key).ok().and_then(|key| key.split_once('/'));
     let name = name.and_then(|(namespace, collection)| {
         Some(CollectionName {
             namespace: Name::new(namespace).ok()?,
-            collection: Name::new(collection).ok()?,
+            collection: Name::stored(collection).ok()?,
         })
     });
-    Ok((id, Collection { name: name.ok_or_else(|| row.bad("its key is no name"))?, retention }))
+    Ok((id, Collection { name: name.ok_or_else(|| row.bad("its key is no name"))?, retention, layout }))
 }
 
 /// An owner.

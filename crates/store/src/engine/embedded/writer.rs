@@ -7,6 +7,7 @@ use crate::decide::{Decider, Effects, needs};
 use crate::engine::{EngineError, MAX_BATCH, Stamp};
 use crate::item::{Item, UnixMs, Value, Version};
 use redb::ReadableTable;
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -112,7 +113,12 @@ impl Inner {
                     tokens.push((token, Version(rows::read_number("tokens", &key, row.value())?)));
                 }
             }
-            let mut decider = Decider::new(now, items, tokens);
+            // Under the writer's lock, which who declares takes, too.
+            let layouts: HashMap<_, _> = commits
+                .iter()
+                .map(|commit| Ok((commit.collection, self.collection(commit.collection)?.layout)))
+                .collect::<Result<_, EngineError>>()?;
+            let mut decider = Decider::new(now, items, tokens).in_force(layouts);
             let outcomes: Vec<Outcome> =
                 commits.iter().map(|commit| decider.take(commit, writer.next())).collect();
             let effects = decider.finish();
@@ -148,6 +154,15 @@ impl Inner {
             }
             if let Value::Chunked { blob, .. } = item.value {
                 tables.loose.remove(&blob.to_be_bytes()[..]).map_err(|error| at("loose", error))?;
+            }
+        }
+        for (item_key, value) in effects.released {
+            let key = keys::item(&item_key);
+            let row = tables.items.get(&key[..]).map_err(|error| at("items", error))?;
+            let item = row.map(|row| rows::read_item(&key, row.value())).transpose()?;
+            if let Some(item) = item.filter(|item| item.value == Value::Inline(value)) {
+                tables.items.remove(&key[..]).map_err(|error| at("items", error))?;
+                leave(tables, &key, &item)?;
             }
         }
         for change in effects.changes {

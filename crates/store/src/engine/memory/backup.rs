@@ -94,8 +94,8 @@ impl State {
         }
         let known: Vec<_> = self.collections.iter().map(|(id, of)| (*id, of.clone())).collect();
         let assigned = assign(&known, &begin.collections);
-        for (from, to, new) in &assigned {
-            if let Some((_, of)) = begin.collections.iter().find(|(id, _)| *new && id == from) {
+        for (from, to, _) in &assigned {
+            if let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) {
                 self.collections.insert(*to, of.clone());
             }
         }

@@ -11,10 +11,11 @@ use super::session::{Session, Work};
 use super::{Postgres, collections, read};
 use crate::commit::Token;
 use crate::engine::{
-    Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan, SharedSnapshot, Snapshot,
-    assign,
+    Collection, Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan,
+    SharedSnapshot, Snapshot, assign,
 };
 use crate::item::{UnixMs, Version};
+use crate::name::CollectionId;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,13 +177,9 @@ async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Lo
     }
     let known = collections::all_on(&session).await?;
     let assigned = assign(&known, &begin.collections);
-    for (from, to, new) in &assigned {
-        let Some((_, of)) = begin.collections.iter().find(|(id, _)| *new && id == from) else { continue };
-        let retention = i64::try_from(of.retention.as_millis()).unwrap_or(i64::MAX);
-        let insert = "INSERT INTO collection (id, namespace, name, retention_ms) VALUES ($1::int4, $2::text, $3::text, $4::int8)";
-        let (id, namespace, name) =
-            (super::rows::collection(*to)?, of.name.namespace.as_str(), of.name.collection.as_str());
-        session.within(client.execute(insert, &[&id, &namespace, &name, &retention])).await?;
+    for (from, to, _) in &assigned {
+        let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) else { continue };
+        declare(&session, *to, of).await?;
     }
     if goes_on.is_none() {
         empty(&session, begin).await?;
@@ -190,6 +187,17 @@ async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Lo
     session.within(client.batch_execute("COMMIT")).await?;
     let ids = assigned.into_iter().map(|(from, to, _)| (from, to)).collect();
     Ok(Loaded::Parts { next: goes_on.map_or(0, |(_, next)| next), ids })
+}
+
+/// Declares a collection as it is in the backup: its entries of indexes are of the layout that it had there.
+async fn declare(session: &Work, id: CollectionId, of: &Collection) -> Result<(), Failure> {
+    let declare = "INSERT INTO collection (id, namespace, name, retention_ms, layout) VALUES ($1::int4, $2::text, $3::text, $4::int8, $5::int8)
+        ON CONFLICT (id) DO UPDATE SET retention_ms = EXCLUDED.retention_ms, layout = EXCLUDED.layout";
+    let (namespace, name) = (of.name.namespace.as_str(), of.name.collection.as_str());
+    let retention = i64::try_from(of.retention.as_millis()).unwrap_or(i64::MAX);
+    let (id, layout) = (super::rows::collection(id)?, of.layout.cast_signed());
+    session.within(session.client.execute(declare, &[&id, &namespace, &name, &retention, &layout])).await?;
+    Ok(())
 }
 
 /// Removes what is there, and moves versions and the log on.

@@ -21,10 +21,10 @@ pub(super) async fn claim(session: Work, stamp: &Stamp) -> Result<Stamp, Failure
     Ok(Stamp { owner: column(&row, 0)?, id: u128::from_be_bytes(id) })
 }
 
-/// Makes a collection known, or changes its retention.
+/// Makes a collection known, or changes its retention or its layout.
 ///
-/// A commit looks at the retention while it holds the collection's gate, shared. Who changes the retention has the gate alone: when it
-/// is done, no commit is under way that still thinks that nobody watches.
+/// A commit looks at both while it holds the collection's gate, shared. Who changes one of them has the gate alone: when it is done, no
+/// commit is under way that still thinks that nobody watches, or that there is no index.
 pub(super) async fn declare(
     session: Work,
     space: Space,
@@ -42,21 +42,22 @@ pub(super) async fn declare(
     );
     let (namespace, name) = (collection.name.namespace.as_str(), collection.name.collection.as_str());
     let retention = i64::try_from(collection.retention.as_millis()).unwrap_or(i64::MAX);
-    let find = "SELECT id, retention_ms FROM collection WHERE namespace = $1 AND name = $2";
+    let layout = collection.layout.cast_signed();
+    let find = "SELECT id, retention_ms, layout FROM collection WHERE namespace = $1 AND name = $2";
     let work = async {
         client.batch_execute(&begin).await?;
         let id = match client.query_opt(find, &[&namespace, &name]).await? {
             None => {
-                let insert = "INSERT INTO collection (id, namespace, name, retention_ms)
-                    SELECT coalesce(max(id), 0) + 1, $1::text, $2::text, $3::int8 FROM collection RETURNING id";
-                column(&client.query_one(insert, &[&namespace, &name, &retention]).await?, 0)?
+                let insert = "INSERT INTO collection (id, namespace, name, retention_ms, layout)
+                    SELECT coalesce(max(id), 0) + 1, $1::text, $2::text, $3::int8, $4::int8 FROM collection RETURNING id";
+                column(&client.query_one(insert, &[&namespace, &name, &retention, &layout]).await?, 0)?
             }
             Some(row) => {
                 let id: i32 = column(&row, 0)?;
-                if column::<i64>(&row, 1)? != retention {
+                if column::<i64>(&row, 1)? != retention || column::<i64>(&row, 2)? != layout {
                     client.query_one("SELECT pg_advisory_xact_lock($1, $2)", &[&space.gates(), &id]).await?;
-                    let update = "UPDATE collection SET retention_ms = $2 WHERE id = $1";
-                    client.execute(update, &[&id, &retention]).await?;
+                    let update = "UPDATE collection SET retention_ms = $2, layout = $3 WHERE id = $1";
+                    client.execute(update, &[&id, &retention, &layout]).await?;
                 }
                 id
             }
@@ -74,17 +75,18 @@ pub(super) async fn all(session: Work) -> Result<Vec<(CollectionId, Collection)>
 
 /// The same in the middle of something.
 pub(super) async fn all_on(session: &Work) -> Result<Vec<(CollectionId, Collection)>, Failure> {
-    let all = "SELECT id, namespace, name, retention_ms FROM collection ORDER BY id";
+    let all = "SELECT id, namespace, name, retention_ms, layout FROM collection ORDER BY id";
     let rows = session.within(session.client.query(all, &[])).await?;
     rows.iter().map(known).collect()
 }
 
 fn known(row: &Row) -> Result<(CollectionId, Collection), Failure> {
-    let name = |place| Name::new(column(row, place)?).map_err(|_| damaged("collection"));
+    let name = |place| Name::stored(column(row, place)?).map_err(|_| damaged("collection"));
     let retention = u64::try_from(column::<i64>(row, 3)?).unwrap_or(0);
     let collection = Collection {
         name: CollectionName { namespace: name(1)?, collection: name(2)? },
         retention: Duration::from_millis(retention),
+        layout: column::<i64>(row, 4)?.cast_unsigned(),
     };
     Ok((CollectionId(column::<i32>(row, 0)?.cast_unsigned()), collection))
 }

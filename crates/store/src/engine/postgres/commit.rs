@@ -22,7 +22,7 @@ use crate::decide::{Decider, Effects, Needs, needs};
 use crate::engine::EngineError;
 use crate::item::{Item, UnixMs, Value, Version};
 use crate::name::{CollectionId, ItemKey};
-use futures_util::future::{join, try_join5};
+use futures_util::future::{join, try_join, try_join5};
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
 use tokio_postgres::{Error, Row};
@@ -33,6 +33,7 @@ struct Seen {
     /// The first of the versions.
     first: i64,
     watched: HashSet<i32>,
+    layouts: Vec<(CollectionId, u64)>,
     items: Vec<(ItemKey, Item)>,
     tokens: Vec<(Token, Version)>,
     /// Blobs whose chunks are there, of those that are to be referred to.
@@ -48,13 +49,14 @@ pub(super) async fn transaction(
     let needs = needs(commits);
     let collections: BTreeSet<CollectionId> = commits.iter().map(|commit| commit.collection).collect();
     let seen = look(&session, space, &needs, &collections, &blobs(commits)).await?;
-    let mut decider = Decider::new(seen.now, seen.items, seen.tokens);
+    let mut decider = Decider::new(seen.now, seen.items, seen.tokens).in_force(seen.layouts);
     let versions = (seen.first.cast_unsigned()..).map(Version);
     let outcomes =
         commits.iter().zip(versions).map(|(commit, version)| decider.take(commit, version)).collect();
     let mut effects = decider.finish();
     effects.changes.retain(|change| seen.watched.contains(&change.item.record.collection.0.cast_signed()));
-    write(&session, seen.now, &effects, &seen.blobs).await?;
+    // The futures of its statements are of some kilobytes each.
+    Box::pin(write(&session, seen.now, &effects, &seen.blobs)).await?;
     Ok(outcomes)
 }
 
@@ -105,7 +107,11 @@ async fn look(
         return Err(Failure::refused(EngineError::NoCollection(CollectionId(missing.cast_unsigned()))));
     }
     let wanted: Vec<&ItemKey> = needs.items.iter().collect();
+    let layouts = known.iter().zip(column::<Vec<i64>>(&seen, 4)?);
     Ok(Seen {
+        layouts: layouts
+            .map(|(id, layout)| (CollectionId(id.cast_unsigned()), layout.cast_unsigned()))
+            .collect(),
         now: UnixMs(column(&seen, 0)?),
         first: column(&seen, 1)?,
         watched: column::<Vec<i32>>(&seen, 3)?.into_iter().collect(),
@@ -160,6 +166,11 @@ async fn store(session: &Work, now: UnixMs, rows: &Rows<'_>) -> Result<(), Error
     let remove = if_any(!remove.keys.is_empty(), async {
         client.execute(&s.remove, &[&remove.collections, &remove.records, &remove.keys]).await
     });
+    let released = &rows.released;
+    let release = if_any(!released.keys.keys.is_empty(), async {
+        let (k, values) = (&released.keys, &released.values);
+        client.execute(&s.release, &[&k.collections, &k.records, &k.keys, values]).await
+    });
     let log = if_any(!rows.log.versions.is_empty(), async {
         let (l, k, v) = (&rows.log, &rows.log.keys, &rows.log.values);
         let (keys, values) = ((&k.collections, &k.records, &k.keys), (&v.values, &v.blobs, &v.sizes));
@@ -186,7 +197,7 @@ async fn store(session: &Work, now: UnixMs, rows: &Rows<'_>) -> Result<(), Error
     let keep = if_any(!nonces.is_empty(), async {
         client.execute(&s.keep_tokens, &[&tokens.times, &nonces, &tokens.versions, &now.0]).await
     });
-    try_join5(attach, put, remove, log, keep).await?;
+    try_join(try_join5(attach, put, remove, release, log), keep).await?;
     Ok(())
 }
 

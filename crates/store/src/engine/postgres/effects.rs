@@ -14,6 +14,7 @@ pub(super) struct Rows<'a> {
     pub attached: Vec<i64>,
     pub put: Put<'a>,
     pub remove: Keys<'a>,
+    pub released: Released<'a>,
     pub log: Log<'a>,
     pub tokens: Tokens,
 }
@@ -25,6 +26,13 @@ pub(super) struct Put<'a> {
     pub values: Values<'a>,
     pub versions: Vec<i64>,
     pub updated: Vec<i64>,
+}
+
+/// Rows that go if they have these values.
+#[derive(Default)]
+pub(super) struct Released<'a> {
+    pub keys: Keys<'a>,
+    pub values: Vec<&'a [u8]>,
 }
 
 /// Changes for those who follow.
@@ -57,13 +65,16 @@ impl<'a> Rows<'a> {
         for change in &effects.changes {
             rows.log(change)?;
         }
+        for (key, value) in &effects.released {
+            rows.released.keys.push(key)?;
+            rows.released.values.push(value);
+        }
         for (token, given) in &effects.tokens {
             rows.tokens.times.push(token.time.0);
             rows.tokens.nonces.push(token.nonce.to_be_bytes());
             rows.tokens.versions.push(version(*given));
         }
-        let nothing = effects.items.is_empty() && effects.changes.is_empty() && effects.tokens.is_empty();
-        Ok((!nothing).then_some(rows))
+        Ok((!effects.is_empty()).then_some(rows))
     }
 
     fn put(&mut self, key: &'a ItemKey, item: &'a Item, blobs: &HashSet<u64>) -> Result<(), Failure> {

@@ -49,8 +49,13 @@ impl Weight {
             }
             _ => 0,
         });
+        // The values of unique indexes are locked, too.
+        let unique = commit
+            .typed
+            .as_ref()
+            .map_or(0, |typed| typed.indexes.iter().filter(|index| index.unique).count());
         Weight {
-            records: commit.changes.len() + usize::from(commit.fence.is_some()),
+            records: commit.changes.len() + usize::from(commit.fence.is_some()) + unique * writes().count(),
             bytes: bytes.sum(),
             changes: writes().count(),
         }
@@ -78,7 +83,13 @@ mod tests {
         let write = Write { key: Bytes::new(), action: put, ttl: None };
         let change =
             RecordChange { record: Bytes::from_static(b"r"), conditions: Vec::new(), writes: vec![write] };
-        Commit { collection: CollectionId(1), token: None, fence: None, changes: vec![change; records] }
+        Commit {
+            collection: CollectionId(1),
+            token: None,
+            fence: None,
+            typed: None,
+            changes: vec![change; records],
+        }
     }
 
     #[test]

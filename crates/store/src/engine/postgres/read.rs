@@ -43,11 +43,27 @@ pub(super) async fn scan(session: Work, scan: &Scan) -> Result<Page, Failure> {
     // The first item comes whatever its size, so a page of none asks for one to know whether there is more.
     let most = i64::try_from(scan.items.clamp(1, PAGE_ITEMS)).unwrap_or(i64::MAX);
     let room = i64::try_from(scan.bytes).unwrap_or(i64::MAX);
-    let rows = session
-        .within(
-            session.client.query(statement, &[&from.0, &from.1, &from.2, &to.0, &to.1, &to.2, &most, &room]),
-        )
-        .await?;
+    let client = &session.client;
+    let (rows, id) = match scan.of {
+        ScanOf::Index { collection: items, .. } => {
+            let statement = if scan.reverse { &statements.by_index_back } else { &statements.by_index };
+            let number = collection(items)?;
+            let (from, to) = ((&from.0, &from.1, &from.2), (&to.0, &to.1, &to.2));
+            let asked = async {
+                client
+                    .query(statement, &[from.0, from.1, from.2, to.0, to.1, to.2, &most, &room, &number])
+                    .await
+            };
+            (session.within(asked).await?, items)
+        }
+        _ => {
+            let (from, to) = ((&from.0, &from.1, &from.2), (&to.0, &to.1, &to.2));
+            let asked = async {
+                client.query(statement, &[from.0, from.1, from.2, to.0, to.1, to.2, &most, &room]).await
+            };
+            (session.within(asked).await?, id)
+        }
+    };
     let mut page = Page::default();
     for row in rows.iter().take(scan.items) {
         let record = RecordKey { collection: id, id: bytes(row, 0)? };
@@ -62,7 +78,7 @@ pub(super) async fn scan(session: Work, scan: &Scan) -> Result<Page, Failure> {
 fn range(scan: &Scan) -> Result<(CollectionId, Place, Place), Failure> {
     let (id, record) = match &scan.of {
         ScanOf::Record { collection, record } => (*collection, Some(record)),
-        ScanOf::Collection(collection) => (*collection, None),
+        ScanOf::Collection(collection) | ScanOf::Index { entries: collection, .. } => (*collection, None),
     };
     let number = collection(id)?;
     let place = |bound: &Bound| (number, bound.record.to_vec(), bound.key.to_vec());

@@ -9,7 +9,7 @@ use crate::engine::EngineError;
 use tokio_postgres::{Client, Row};
 
 /// The steps; the first makes everything. A step that was released never changes.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
 /// Longest that a start waits for another process that changes the schema, and that one step takes.
 const STEP_MS: u32 = 300_000;

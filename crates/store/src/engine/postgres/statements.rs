@@ -46,13 +46,14 @@ statements! {
     /// Takes those of the locks that nobody holds, and says which.
     try_lock(INT8_ARRAY) =
         "SELECT record FROM unnest($1) AS record WHERE pg_try_advisory_xact_lock(record)";
-    /// The time, a block of versions, which collections there are, and which of them are watched.
+    /// The time, a block of versions, which collections there are, which of them are watched, and the layouts of all of them in the order of the first.
     look(INT4_ARRAY) = concat!("SELECT ", now!(), ", nextval('version'),
-        ARRAY(SELECT id FROM collection WHERE id = ANY($1)),
-        ARRAY(SELECT id FROM collection WHERE id = ANY($1) AND retention_ms > 0)");
-    /// Items by their keys, each with its place among them and the time.
+        ARRAY(SELECT id FROM collection WHERE id = ANY($1) ORDER BY id),
+        ARRAY(SELECT id FROM collection WHERE id = ANY($1) AND retention_ms > 0),
+        ARRAY(SELECT layout FROM collection WHERE id = ANY($1) ORDER BY id)");
+    /// Items by their keys, each with its place among them and the time, which is reckoned once and not for each row.
     items(INT4_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY) =
-        "SELECT k.n, (extract(epoch FROM statement_timestamp()) * 1000)::int8,
+        "SELECT k.n, (SELECT (extract(epoch FROM statement_timestamp()) * 1000)::int8),
                 i.value, i.blob, i.size, i.version, i.updated, i.expires
            FROM unnest($1, $2, $3) WITH ORDINALITY AS k (collection, record, key, n)
            JOIN item i USING (collection, record, key)";
@@ -72,6 +73,10 @@ statements! {
     remove(INT4_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY) =
         "DELETE FROM item i USING unnest($1, $2, $3) AS k (collection, record, key)
           WHERE i.collection = k.collection AND i.record = k.record AND i.key = k.key";
+    /// Rows that are removed if they have this value.
+    release(INT4_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY) =
+        "DELETE FROM item i USING unnest($1, $2, $3, $4) AS k (collection, record, key, value)
+          WHERE i.collection = k.collection AND i.record = k.record AND i.key = k.key AND i.value = k.value";
     /// The transaction has its id only from here on, after its locks: so ids grow with each record's changes.
     log(INT8, INT8, INT4_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, INT8_ARRAY, BOOL_ARRAY, BYTEA_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY) =
         "INSERT INTO change (place, made, collection, record, key, version, gone, value, blob, size, expires)
@@ -109,6 +114,50 @@ statements! {
                        AND (expires IS NULL OR expires > (extract(epoch FROM statement_timestamp()) * 1000)::int8)
                      ORDER BY collection DESC, record DESC, key DESC LIMIT $7 + 1) AS range) AS weighed
           WHERE n = 1 OR (n <= $7 AND before < $8) ORDER BY collection DESC, record DESC, key DESC";
+
+    /// A page by an index, forwards: of the entries of the range as many as were asked for and one more, and the item that each is of. An entry
+    /// ends with the length of the record's id.
+    by_index(INT4, BYTEA, BYTEA, INT4, BYTEA, BYTEA, INT8, INT8, INT4) =
+        "SELECT record, key, value, blob, size, version, updated, expires, found FROM (
+            SELECT *, count(*) OVER () AS found, row_number() OVER (ORDER BY entry_record, entry_key) AS n,
+                   sum(weight) OVER (ORDER BY entry_record, entry_key) - weight AS before
+              FROM (SELECT e.entry_record, e.entry_key, i.*
+                      FROM (SELECT record AS entry_record, key AS entry_key, value AS place,
+                                   get_byte(value, octet_length(value) - 2) * 256 + get_byte(value, octet_length(value) - 1) AS length
+                              FROM item
+                             WHERE (collection, record, key) >= ($1, $2, $3) AND (collection, record, key) < ($4, $5, $6)
+                               AND (expires IS NULL OR expires > (extract(epoch FROM statement_timestamp()) * 1000)::int8)
+                             ORDER BY collection, record, key LIMIT $7 + 1) AS e
+                     CROSS JOIN LATERAL (
+                           SELECT record, key, value, blob, size, version, updated, expires,
+                                  octet_length(record) + octet_length(key) + coalesce(octet_length(value), 0) AS weight
+                             FROM item
+                            WHERE collection = $9 AND record = substr(e.place, 1, e.length)
+                              AND key = substr(e.place, e.length + 1, octet_length(e.place) - 2 - e.length)
+                              AND (expires IS NULL OR expires > (extract(epoch FROM statement_timestamp()) * 1000)::int8)
+                            LIMIT 1) AS i) AS range) AS weighed
+          WHERE n = 1 OR (n <= $7 AND before < $8) ORDER BY entry_record, entry_key";
+    /// The same backwards.
+    by_index_back(INT4, BYTEA, BYTEA, INT4, BYTEA, BYTEA, INT8, INT8, INT4) =
+        "SELECT record, key, value, blob, size, version, updated, expires, found FROM (
+            SELECT *, count(*) OVER () AS found, row_number() OVER (ORDER BY entry_record DESC, entry_key DESC) AS n,
+                   sum(weight) OVER (ORDER BY entry_record DESC, entry_key DESC) - weight AS before
+              FROM (SELECT e.entry_record, e.entry_key, i.*
+                      FROM (SELECT record AS entry_record, key AS entry_key, value AS place,
+                                   get_byte(value, octet_length(value) - 2) * 256 + get_byte(value, octet_length(value) - 1) AS length
+                              FROM item
+                             WHERE (collection, record, key) >= ($1, $2, $3) AND (collection, record, key) < ($4, $5, $6)
+                               AND (expires IS NULL OR expires > (extract(epoch FROM statement_timestamp()) * 1000)::int8)
+                             ORDER BY collection DESC, record DESC, key DESC LIMIT $7 + 1) AS e
+                     CROSS JOIN LATERAL (
+                           SELECT record, key, value, blob, size, version, updated, expires,
+                                  octet_length(record) + octet_length(key) + coalesce(octet_length(value), 0) AS weight
+                             FROM item
+                            WHERE collection = $9 AND record = substr(e.place, 1, e.length)
+                              AND key = substr(e.place, e.length + 1, octet_length(e.place) - 2 - e.length)
+                              AND (expires IS NULL OR expires > (extract(epoch FROM statement_timestamp()) * 1000)::int8)
+                            LIMIT 1) AS i) AS range) AS weighed
+          WHERE n = 1 OR (n <= $7 AND before < $8) ORDER BY entry_record DESC, entry_key DESC";
 
     /// Changes after a place and below the oldest transaction that is still open, so that none can come in between later. One row at least where
     /// there is the collection: how far the log is settled, what was forgotten, how many transactions hold it back.

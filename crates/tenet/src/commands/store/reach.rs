@@ -6,13 +6,15 @@ use crate::cli::Failed;
 use crate::lock::Lock;
 use crate::project;
 use crate::roles::store_release::Begin;
-use crate::roles::{STORE_FOLDER, store_engine, store_operator, store_release};
+use crate::roles::{STORE_FOLDER, store_engine, store_namespaces, store_operator, store_release};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tenet_release::{Release, ReleaseDir};
-use tenet_store::operator::{Order, Wire};
+use tenet_store::catalogue::Catalogue;
+use tenet_store::operator::{Operator, Order, Wire};
 use tenet_store::owner::Owner;
+use tenet_store::service::StoreService;
 use tokio::net::UnixStream;
 
 /// Where uses are noted that no process of the store could note.
@@ -28,7 +30,7 @@ pub struct Reached {
 
 /// Opened by this process.
 struct Opened {
-    operator: tenet_store::operator::Operator,
+    operator: Operator,
     _lock: Option<Lock>,
 }
 
@@ -103,7 +105,12 @@ async fn open(state: &Path, begin: &Begin) -> Result<Opened, Failed> {
     let lock = store_engine::lock(begin, &folder)?;
     let opened = store_engine::open(begin, folder).await?;
     let owner = Owner::start(opened.engine, opened.width);
-    let operator = tenet_store::operator::Operator::new(owner, &begin.newest().name);
+    // As it would serve: what comes in is looked at, and entered in its indexes.
+    let catalogue = Catalogue::declare(owner.engine().as_ref(), store_namespaces::of(&begin.serving)?)
+        .await
+        .map_err(|error| Failed::while_doing("what is kept cannot be declared", &error))?;
+    let service = StoreService::new(owner.clone(), catalogue);
+    let operator = Operator::new(owner, service, &begin.newest().name);
     Ok(Opened { operator, _lock: lock })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::Failed;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use tenet_collection::{Kind, show};
 use tenet_release::Release;
 use tenet_store::catalogue::{Declared, Namespace};
@@ -18,12 +19,10 @@ pub fn of(release: &Release) -> Result<Vec<Namespace>, Failed> {
     };
     let mut by_service: BTreeMap<&str, Vec<Declared>> = BTreeMap::new();
     for (service, schema) in release.collections() {
-        by_service.entry(service).or_default().push(Declared {
-            name: name(&schema.name)?,
-            atomic_across_records: schema.atomic_across_records,
-            ttl: schema.ttl,
-            retention: schema.retention,
-        });
+        let declared = Declared::of(Arc::new(schema.clone()));
+        let declared = declared
+            .map_err(|error| Failed::while_doing("what is kept has no name for the store", &error))?;
+        by_service.entry(service).or_default().push(declared);
     }
     let namespace = |(service, collections): (&str, Vec<Declared>)| {
         let owner = service.to_owned();

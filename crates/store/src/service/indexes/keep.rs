@@ -1,0 +1,71 @@
+//! The work on indexes, in the background, as long as the store is served.
+
+use super::fill::{Filling, fill, remove};
+use crate::engine::EngineError;
+use crate::service::StoreService;
+use crate::typed::{Phase, States};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Between two looks at what there is to do.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Between two steps: those who write get their turn.
+const BREATH: Duration = Duration::from_millis(5);
+/// After a step that found what cannot be entered: a service must change its data first.
+const STUCK_PAUSE: Duration = Duration::from_secs(5);
+/// After a look that failed.
+const FAILED_PAUSE: Duration = Duration::from_secs(5);
+
+impl StoreService {
+    /// Enters what was there before an index was, and removes what is left of indexes that are no longer, in steps of bounded size, until it is
+    /// dropped. Each step says durably how far it is, so that another process goes on there; several may do it at once.
+    pub async fn keep_indexes(&self) {
+        let mut failed = false;
+        loop {
+            let pause = match self.index_step().await {
+                Ok(Filling::More) => BREATH,
+                // Processes that began together must not go on together.
+                Ok(Filling::Done) => PAUSE.mul_f64(rand::random_range(0.5..1.5)),
+                Ok(Filling::Stuck) => STUCK_PAUSE,
+                Err(error) => {
+                    // Said once: an engine that is away says so to every call.
+                    if !failed {
+                        tracing::warn!("indexes stay as they are for now: {error}");
+                    }
+                    failed = true;
+                    sleep(FAILED_PAUSE).await;
+                    continue;
+                }
+            };
+            failed = false;
+            sleep(pause).await;
+        }
+    }
+
+    /// Does one step on each index that is not as it should be; whether there is more to do.
+    ///
+    /// # Errors
+    /// The engine did not answer: what was not done is done with a later step.
+    pub async fn index_step(&self) -> Result<Filling, EngineError> {
+        let catalogue = self.catalogue_kept();
+        let engine = self.owner.engine().as_ref();
+        let mut left = Filling::Done;
+        for collection in catalogue.states() {
+            let states = States { engine, collection };
+            for (rows, state, version) in states.all().await? {
+                let known = catalogue.indexed(rows);
+                let done = match (state.phase(), known) {
+                    (Phase::Ready, _) => Filling::Done,
+                    (Phase::Building, Some((known, place))) => {
+                        fill(states, known, place, state, version).await?
+                    }
+                    // Another process knows the collection it is of, or nobody does any more.
+                    (Phase::Building, None) => Filling::Done,
+                    (Phase::Removing, known) => remove(states, rows, known.is_some(), state, version).await?,
+                };
+                left = left.max(done);
+            }
+        }
+        Ok(left)
+    }
+}
