@@ -18,6 +18,8 @@ pub struct Restore<'a> {
     reader: Reader,
     backup: u128,
     ids: HashMap<CollectionId, CollectionId>,
+    /// The collections of the backup.
+    names: HashMap<CollectionId, String>,
     /// Parts before it are in the engine.
     next: u64,
 }
@@ -35,12 +37,13 @@ impl<'a> Restore<'a> {
     ) -> Result<Restore<'a>, BackupError> {
         let head = reader.head();
         let (backup, collections) = (head.number()?, head.collections()?);
+        let names = collections.iter().map(|(id, of)| (*id, of.name.to_string())).collect();
         let version = Version(head.version.max(least.0.0).saturating_add(VERSION_LEAP));
         let logged = Cursor(head.logged.max(least.1.0).saturating_add(LOG_LEAP));
         let begin = LoadBegin { backup, replace, collections, version, logged };
         match engine.load(Load::Begin(begin)).await? {
             Loaded::Parts { next, ids } => {
-                Ok(Restore { engine, reader, backup, ids: ids.into_iter().collect(), next })
+                Ok(Restore { engine, reader, backup, ids: ids.into_iter().collect(), names, next })
             }
             Loaded::Taken { items, unfinished: None } => Err(BackupError::Refused(format!(
                 "there are data already ({items} items or more); --replace removes them"
@@ -95,20 +98,22 @@ impl<'a> Restore<'a> {
         }
     }
 
+    /// A row with the engine's numbers of collections.
     fn here(&self, row: Row) -> Result<Row, BackupError> {
-        match row {
-            Row::Item(mut key, item) => {
-                let id = self.ids.get(&key.record.collection).ok_or_else(|| {
-                    BackupError::Refused(format!(
-                        "the engine has no number for the collection {}",
-                        key.record.collection.0
-                    ))
-                })?;
-                key.record.collection = *id;
-                Ok(Row::Item(key, item))
+        let Row::Item(mut key, item) = row else { return Ok(row) };
+        let number = |id: CollectionId| {
+            let missing = || format!("the engine has no number for the collection {}", id.0);
+            self.ids.get(&id).copied().ok_or_else(|| BackupError::Refused(missing()))
+        };
+        let name = self.names.get(&key.record.collection).map_or("", String::as_str);
+        if let Some(of) = crate::typed::state_of(name, &key.record.id) {
+            // Of an index whose entries are nowhere, nothing is found either way.
+            if let Ok(here) = number(of) {
+                key.record.id = here.0.to_be_bytes().to_vec().into();
             }
-            other => Ok(other),
         }
+        key.record.collection = number(key.record.collection)?;
+        Ok(Row::Item(key, item))
     }
 }
 

@@ -78,7 +78,7 @@ impl Tally {
                 self.bytes += (key.record.id.len() + key.key.len()) as u64 + item.value.size();
                 self.mortal += u64::from(item.expires.is_some());
                 if item.expires.is_none() {
-                    self.add(name, row);
+                    self.add(name, row, names);
                 }
                 if let Value::Chunked { blob, size } = item.value {
                     let of = size.div_ceil(MAX_VALUE as u64);
@@ -104,7 +104,7 @@ impl Tally {
                 }
                 self.chunks += 1;
                 if stays {
-                    self.add("", row);
+                    self.add("", row, names);
                 }
                 self.last.chunks = (!last).then_some((of_blob, next + 1, of, size, stays));
             }
@@ -120,8 +120,8 @@ impl Tally {
         Ok(())
     }
 
-    /// Adds the hash of a row, of which the number of the collection is no part.
-    fn add(&mut self, name: &str, row: &Row) {
+    /// Adds the hash of a row, of which numbers of collections are no part.
+    fn add(&mut self, name: &str, row: &Row, names: &HashMap<CollectionId, String>) {
         let mut hash = Sha256::new();
         hash.update(name.as_bytes());
         hash.update([0]);
@@ -129,6 +129,11 @@ impl Tally {
             Row::Item(key, item) => {
                 let mut key = key.clone();
                 key.record.collection = CollectionId(0);
+                // The state of an index is found by a collection's number, which is another in another engine.
+                let of = crate::typed::state_of(name, &key.record.id).and_then(|id| names.get(&id));
+                if let Some(of) = of {
+                    key.record.id = of.clone().into();
+                }
                 hash.update(super::row::encode(&[Row::Item(key, item.clone())]));
             }
             other => hash.update(super::row::encode(std::slice::from_ref(other))),
