@@ -44,6 +44,8 @@ impl Operator {
         let mut wire = Wire::new(stream);
         let order = match wire.order().await {
             Ok(order) => order,
+            // Somebody looked whether anybody serves.
+            Err(WireError::Ended) => return,
             Err(error) => {
                 tracing::warn!(user, "an operator's order cannot be read: {error}");
                 return;

@@ -72,7 +72,7 @@ async fn a_snapshot_under_writes_is_of_one_moment(site: &mut Site) -> Checked {
         Ok::<u32, Problem>(place)
     });
     let mut versions = Vec::new();
-    let mut seen = Ok(());
+    let mut seen: Checked = Ok(());
     for _ in 0..SNAPSHOTS {
         let one = async {
             let snapshot = site.engine.snapshot().await?;
@@ -88,7 +88,7 @@ async fn a_snapshot_under_writes_is_of_one_moment(site: &mut Site) -> Checked {
             holds("an item is newer than the snapshot says", greatest.max() <= Some(version))?;
             let (again, _) = rows(snapshot).await?;
             holds("a snapshot shows the same when it is read again", first == again)?;
-            Ok(version)
+            Ok::<Version, Problem>(version)
         };
         match one.await {
             Ok(version) => versions.push(version),

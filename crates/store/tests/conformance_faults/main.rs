@@ -120,7 +120,7 @@ async fn an_engine_that_keeps_what_it_holds_conforms_whatever_is_done_to_it() {
     assert!(report.failures().is_empty(), "{}", report.failures().join("\n"));
     assert!(report.not_tried().is_empty(), "{:?}", report.not_tried());
     let unseen = report.rows.iter().filter(|row| row.seen != Seen::Yes).map(|row| row.guarantee);
-    assert_eq!(unseen.collect::<Vec<_>>(), [], "{report}");
+    assert_eq!(unseen.collect::<Vec<Guarantee>>(), Vec::new(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
