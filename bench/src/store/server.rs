@@ -3,7 +3,7 @@
 use crate::{Outcome, machine};
 
 // One way to start a server, for tests and here; what goes wrong in it ends the bench with its own words.
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, dead_code)]
 #[path = "../../../crates/store/tests/support/postgres.rs"]
 mod support;
 

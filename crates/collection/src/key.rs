@@ -22,7 +22,8 @@ pub use read::{KeyError, decode};
 
 use crate::KeyValue;
 
-/// Longest id of a record and longest key of an item that the store takes (`tenet/store/v1/store.proto`), in bytes.
+/// Longest id of a record and longest key of an item that the store takes (`tenet/store/v1/store.proto`), in bytes. Both together with their
+/// prefixes fit into an index row of every engine that is thought of: PostgreSQL takes 2,704 bytes, MySQL 3,072, DynamoDB 2,048 + 1,024.
 pub const MAX_KEY: usize = 512;
 
 /// What an integer's first byte is moved by, so that the negative ones come before.

@@ -24,7 +24,7 @@ mod value;
 pub use address::{Address, AddressError, Mismatch};
 pub use gather::Gather;
 pub use key::{KeyBuilder, KeyError, MAX_KEY, decode, prefix_end};
-pub use name::{MAX_NAME, default_name};
+pub use name::{MAX_NAME, default_name, is_name};
 pub use schema::{DEFAULT_RETENTION, Index, KeyField, OPTION, Schema, SchemaProblem};
 pub use show::{KeyTextError, parse, show};
 pub use value::{KeyValue, Kind};

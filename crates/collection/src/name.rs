@@ -1,7 +1,14 @@
 //! Names of collections and indexes: what may be said, the nearest that could have been meant, and the one a message has by itself.
 
-/// Longest name of a collection or index: a label of DNS, as the store has it.
+/// Longest name of a namespace, collection or index: a label of DNS, so that one can become a host name, a table name or a metric label.
 pub const MAX_NAME: usize = 63;
+
+/// Whether a namespace, collection or index can be called so: 1 to [`MAX_NAME`] lower-case letters, digits and hyphens, a letter first.
+pub fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let first = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+    first && name.len() <= MAX_NAME && name.bytes().all(good)
+}
 
 /// The name of the collection whose schema is the message of this full name, where its option does not say another: `stored-user` for
 /// `feed.accounts.v1.StoredUser`.
@@ -11,9 +18,7 @@ pub fn default_name(message: &str) -> String {
 
 /// Why `name` is none, and the nearest that is one.
 pub(crate) fn check(name: &str) -> Result<(), (String, String)> {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let first = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
-    if first && name.len() <= MAX_NAME && name.bytes().all(good) {
+    if is_name(name) {
         return Ok(());
     }
     let near = label(name);

@@ -3,13 +3,9 @@
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
+use tenet_collection::is_name;
 
-/// Longest name of a namespace or collection: a label of DNS, so that one can become a host name, a table name or a metric label.
-pub const MAX_NAME: usize = 63;
-
-/// Longest id of a record and longest key of an item, in bytes. Both together with their prefixes fit into an index row of every engine that is
-/// thought of: PostgreSQL takes 2,704 bytes, MySQL 3,072, DynamoDB 2,048 + 1,024.
-pub const MAX_KEY: usize = 512;
+pub use tenet_collection::{MAX_KEY, MAX_NAME};
 
 /// Why a name or key is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,9 +47,7 @@ pub struct Name(Arc<str>);
 impl Name {
     /// Checks it.
     pub fn new(name: &str) -> Result<Name, BadName> {
-        let good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-        let first = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
-        if first && name.len() <= MAX_NAME && name.bytes().all(good) {
+        if is_name(name) {
             Ok(Name(name.into()))
         } else {
             Err(BadName::Name { found: name.chars().take(MAX_NAME + 1).collect() })

@@ -14,8 +14,9 @@ const BREATH: Duration = Duration::from_millis(20);
 const LIMIT: usize = 500;
 /// After a round that failed.
 const FAILED_PAUSE: Duration = Duration::from_secs(5);
-/// A write whose token was good when it was looked at may wait for its turn this long before it is carried out.
-const TOKEN_MARGIN: Duration = Duration::from_secs(300);
+/// How much longer than it is taken a token is known: it may have been made by a clock that is 300 s ahead, and is then taken for that much longer; and a
+/// write whose token was good when it was looked at may wait for its turn.
+const TOKEN_MARGIN: Duration = Duration::from_secs(600);
 
 /// Does it until it is dropped. Several processes over one engine may do it at once.
 pub async fn keep_up(engine: Arc<dyn Engine>) {

@@ -71,7 +71,7 @@ fn nothing_is_lost(project: &Project, mut blow: impl FnMut(&Up)) {
             blow(&up);
             flows();
         }
-        ends.store(true, Ordering::Relaxed);
+        drop(end);
         writers
             .into_iter()
             .map(|writer| writer.join().unwrap_or_else(|_| panic!("a writer failed")))

@@ -20,12 +20,12 @@ fn a_fleet_says_where_it_listens_and_ends_whole() {
         assert!(curls.iter().all(|line| line.contains(&up.public.to_string())), "{curls:?}");
         assert_eq!(http1::get(up.console(), "/").status, 200);
 
-        // Three services, two gateways, the console: each a process of its own.
+        // The store, three services, two gateways, the console: each a process of its own.
         let named = children(&up.state);
-        assert_eq!(named.len(), 5, "{}", up.state);
+        assert_eq!(named.len(), 6, "{}", up.state);
         let all = descendants(up.process.pid());
         assert!(
-            all.len() >= 6 && named.iter().all(|pid| all.contains(pid)),
+            all.len() >= 7 && named.iter().all(|pid| all.contains(pid)),
             "{named:?} are not among {all:?}"
         );
 

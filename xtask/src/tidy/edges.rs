@@ -96,7 +96,10 @@ pub fn check(tree: &Tree) -> Vec<String> {
             if let (Some(from), Some(to)) = (tier, self::tier(dependency)) {
                 if to > from {
                     problems.push(format!("{place}: {name} (tier {from}) may not depend on {dependency} (tier {to}): arrows never point up"));
-                } else if to == from && to == ROLES && (SDK.contains(&name) || !SDK.contains(&dependency.as_str())) {
+                } else if to == from
+                    && to == ROLES
+                    && (SDK.contains(&name) || !SDK.contains(&dependency.as_str()))
+                {
                     problems.push(format!(
                         "{place}: {name} may not depend on {dependency}: roles do not depend on each other"
                     ));

@@ -85,7 +85,11 @@ fn end_to_end(exchange: &mut Exchange) -> HeaderMap {
 fn forwarded(exchange: &Exchange, headers: &mut HeaderMap) {
     let peer = &exchange.peer;
     if !peer.trusted {
+        // After it there are none to be looked for.
         drop_claims(headers);
+        headers.insert(X_FORWARDED_FOR, peer.ip_value.clone());
+        headers.insert(X_FORWARDED_PROTO, scheme(exchange));
+        return name_host(exchange, headers);
     }
     let client = match chain(headers, &X_FORWARDED_FOR) {
         Some(chain) => {
@@ -95,13 +99,10 @@ fn forwarded(exchange: &Exchange, headers: &mut HeaderMap) {
     };
     headers.insert(X_FORWARDED_FOR, client);
     if !headers.contains_key(X_FORWARDED_PROTO) {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if peer.tls { "https" } else { "http" }));
+        headers.insert(X_FORWARDED_PROTO, scheme(exchange));
     }
     if !headers.contains_key(X_FORWARDED_HOST) {
-        let host = exchange.head.authority.as_ref().map(|authority| authority.as_str());
-        if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
-            headers.insert(X_FORWARDED_HOST, host);
-        }
+        name_host(exchange, headers);
     }
     if let Some(before) = chain(headers, &FORWARDED) {
         let hop = if peer.ip.is_ipv6() {
@@ -112,6 +113,19 @@ fn forwarded(exchange: &Exchange, headers: &mut HeaderMap) {
         if let Ok(value) = HeaderValue::try_from(hop) {
             headers.insert(FORWARDED, value);
         }
+    }
+}
+
+/// What the caller spoke to us.
+fn scheme(exchange: &Exchange) -> HeaderValue {
+    HeaderValue::from_static(if exchange.peer.tls { "https" } else { "http" })
+}
+
+/// Says whom the caller asked, where that can stand in a field.
+fn name_host(exchange: &Exchange, headers: &mut HeaderMap) {
+    let host = exchange.head.authority.as_ref().map(|authority| authority.as_str());
+    if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
+        headers.insert(X_FORWARDED_HOST, host);
     }
 }
 

@@ -7,6 +7,9 @@ use crate::model::{EntryOf, Model, Open};
 /// found costs time, never truth.
 const SOUGHT: usize = 256;
 
+/// Whether one operation can stand for another.
+type Alike<'m, M> = dyn Fn(&Open<EntryOf<M>>, &Open<EntryOf<M>>) -> bool + 'm;
+
 /// The operations of unknown outcome, sorted by call.
 pub struct Unknown<'a, M: Model> {
     open: &'a [Open<EntryOf<M>>],
@@ -20,7 +23,7 @@ pub struct Unknown<'a, M: Model> {
 impl<'a, M: Model> Unknown<'a, M> {
     /// Gathers them; pruned, those that are alike wait for each other.
     pub fn new(model: &M, open: &'a [Open<EntryOf<M>>], pruned: bool) -> Unknown<'a, M> {
-        let before = |index: usize, alike: &dyn Fn(&Open<EntryOf<M>>, &Open<EntryOf<M>>) -> bool| {
+        let before = |index: usize, alike: &Alike<M>| {
             let alike = |before: &usize| alike(&open[*before], &open[index]);
             if pruned { (0..index).rev().take(SOUGHT).find(alike) } else { None }
         };

@@ -63,11 +63,10 @@ impl Demands {
                     }
                 }
             }
-            Some(RecordAnswer::Refused { found }) => {
-                if let Some((key, Some(version))) = found {
-                    self.add(*version, key, None, return_ns);
-                }
+            Some(RecordAnswer::Refused { found: Some((key, Some(version))) }) => {
+                self.add(*version, key, None, return_ns);
             }
+            Some(RecordAnswer::Refused { .. }) => {}
             Some(answer) => {
                 for (key, seen) in answer.shown(action) {
                     self.add(seen.version, key, Some(seen.value), return_ns);

@@ -105,10 +105,10 @@ impl<'a> Uses<'a> {
                 });
                 self.removal.extend(hidden);
             }
-            (Action::Write(write), Some(RecordAnswer::Refused { found: None })) => {
-                if write.conditions.iter().all(|condition| state.holds(condition) == Holds::Yes) {
-                    self.any.extend(write.conditions.iter().map(|condition| &condition.key));
-                }
+            (Action::Write(write), Some(RecordAnswer::Refused { found: None }))
+                if write.conditions.iter().all(|condition| state.holds(condition) == Holds::Yes) =>
+            {
+                self.any.extend(write.conditions.iter().map(|condition| &condition.key));
             }
             (Action::Write(_), Some(RecordAnswer::Refused { found: Some((key, None)) })) if there(key) => {
                 self.removal.insert(key);

@@ -28,7 +28,7 @@ struct Record {
 /// Whether the history of one record has an order.
 pub fn record_has_order(entries: &[RecordEntry]) -> bool {
     let named = named_versions(entries);
-    has_order(entries, Record::default(), &|record, entry| record.next(entry, &named))
+    has_order(entries, &Record::default(), &|record, entry| record.next(entry, &named))
 }
 
 fn named_versions(entries: &[RecordEntry]) -> BTreeSet<u64> {
@@ -159,7 +159,7 @@ struct Lease {
 
 /// Whether the history of one lease has an order, by trying every moment up to `end_ns`.
 pub fn lease_has_order(entries: &[LeaseEntry], late_ns: u64, end_ns: u64) -> bool {
-    has_order(entries, Lease::default(), &|lease, entry| {
+    has_order(entries, &Lease::default(), &|lease, entry| {
         let return_ns = match entry.outcome {
             Outcome::Answered { return_ns, .. } => return_ns,
             Outcome::Unknown => end_ns,

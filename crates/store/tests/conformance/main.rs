@@ -6,6 +6,7 @@ mod document;
 mod embedded;
 mod memory;
 mod postgres;
+#[allow(dead_code)] // other tests copy, stop and promote servers
 #[path = "../support/postgres.rs"]
 mod server;
 

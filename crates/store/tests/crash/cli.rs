@@ -128,7 +128,7 @@ fn faulty(options: &Options) -> Result<Vec<u64>, String> {
                 found.push(seed);
             }
         }
-        if (seed + 1 - options.from) % 100 == 0 {
+        if (seed + 1 - options.from).is_multiple_of(100) {
             println!("{} seeds, {:?}", seed + 1 - options.from, began.elapsed());
         }
     }

@@ -45,7 +45,7 @@ pub fn run(folder: Folder, program: &Program, place: &Path) -> Ran {
     for number in 0..=folder.lives {
         let last = number == folder.lives;
         let repeat: Vec<&Operation> = account.open().filter(|_| last || dice.below(LEFT) > 0).collect();
-        let lines: Vec<String> = repeat.iter().flat_map(|asked| serde_json::to_string(asked)).collect();
+        let lines: Vec<String> = repeat.iter().flat_map(serde_json::to_string).collect();
         let file = place.join("repeat");
         if let Err(error) = std::fs::write(&file, lines.join("\n")) {
             ran.problems.push(error.to_string());

@@ -100,7 +100,10 @@ async fn run(life: &Life, log: &Arc<Log>) -> Result<(), String> {
 pub async fn declare(engine: &dyn Engine) -> Result<CollectionId, String> {
     let name = |name| Name::new(name).map_err(|error| error.to_string());
     let name = CollectionName { namespace: name("crash")?, collection: name("records")? };
-    engine.declare(Collection { name, retention: RETENTION }).await.map_err(|error| error.to_string())
+    engine
+        .declare(Collection { name, retention: RETENTION, layout: 0 })
+        .await
+        .map_err(|error| error.to_string())
 }
 
 fn read(life: &Life) -> Result<Vec<Operation>, String> {

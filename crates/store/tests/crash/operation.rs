@@ -18,6 +18,9 @@ use tenet_store::item::{UnixMs, Version};
 use tenet_store::lease::Lease;
 use tenet_store::name::{CollectionId, ItemKey, RecordKey};
 
+/// A piece of a long value: its blob, its number and its bytes.
+pub type Chunk = (u64, u32, Bytes);
+
 /// Records of the histories; `fenced` is written under a lease.
 pub const RECORDS: [&str; 8] = ["r0", "r1", "r2", "r3", "r4", "r5", "pair", "fenced"];
 /// Their items.
@@ -101,7 +104,7 @@ impl Operation {
     }
 
     /// What is sent, and the chunks that are staged before; none for what only reads.
-    pub fn commit(&self, collection: CollectionId, attempt: u64) -> Option<(Commit, Vec<(u64, u32, Bytes)>)> {
+    pub fn commit(&self, collection: CollectionId, attempt: u64) -> Option<(Commit, Vec<Chunk>)> {
         let mut chunks = Vec::new();
         let changes = match &self.what {
             What::Record(RecordOperation { record, action: Asked::Write(write) }) => {
@@ -137,7 +140,7 @@ impl Operation {
             lease: item_key(collection, lease, "").record,
             token: Version(*token),
         });
-        Some((Commit { collection, token, fence, changes }, chunks))
+        Some((Commit { collection, token, fence, typed: None, changes }, chunks))
     }
 
     /// What the outcome of its commit means to the one who asked.

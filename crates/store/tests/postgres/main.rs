@@ -10,6 +10,7 @@ mod feed;
 mod foreign;
 mod kept;
 mod promotion;
+#[allow(dead_code)] // other tests kill servers
 #[path = "../support/postgres.rs"]
 mod server;
 

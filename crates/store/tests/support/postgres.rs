@@ -4,8 +4,6 @@
 //! refuses to run as root; as root, it runs as `nobody`. A guard process ends the server and removes its folder when the handle is dropped, and
 //! also when the test's process dies.
 
-#![allow(dead_code)] // each program that starts servers uses its part
-
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Write as _;

@@ -43,7 +43,7 @@ pub struct Supervisor {
 
 /// From the first line to the last.
 pub async fn run(args: UpArgs) -> Result<(), Failed> {
-    LocalSet::new().run_until(up(args)).await
+    LocalSet::new().run_until(Box::pin(up(args))).await
 }
 
 async fn up(args: UpArgs) -> Result<(), Failed> {

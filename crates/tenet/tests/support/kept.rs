@@ -1,15 +1,26 @@
 //! A caller of the store: its contract over the wire, with a service's secret.
 
 use super::{Up, eventually, get};
+use prost::Message as _;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 use tenet_api::store::v1::store_client::StoreClient;
 use tenet_api::store::v1::{self as api, write::Change};
+use tenet_collection::KeyBuilder;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What all messages of the tests look like: a name, and what is kept under it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Kind {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(string, tag = "2")]
+    text: String,
+}
 
 /// A connection to the store, or to the gateways' private door before it.
 pub struct Kept {
@@ -51,7 +62,7 @@ impl Kept {
 
     fn record(&self, collection: &str, id: &str) -> Option<api::Record> {
         let collection = api::Collection { namespace: self.namespace.into(), name: collection.into() };
-        Some(api::Record { collection: Some(collection), id: id.into() })
+        Some(api::Record { collection: Some(collection), id: KeyBuilder::new().text(id).finish() })
     }
 
     pub fn put(&self, collection: &str, id: &str, value: &str) -> Result<u64, Status> {
@@ -60,7 +71,8 @@ impl Kept {
             time_unix_ms: i64::try_from(since.as_millis()).unwrap(),
             nonce: rand::random::<[u8; 16]>().into(),
         };
-        let write = api::Write { key: Vec::new(), change: Some(Change::Put(value.into())), ttl: None };
+        let kept = Kind { id: id.into(), text: value.into() }.encode_to_vec();
+        let write = api::Write { key: Vec::new(), change: Some(Change::Put(kept)), ttl: None };
         let asked =
             api::PutRequest { record: self.record(collection, id), writes: vec![write], token: Some(token) };
         let mut client = self.client.clone();
@@ -72,7 +84,7 @@ impl Kept {
         let asked = api::GetRequest { record: self.record(collection, id), ..Default::default() };
         let mut client = self.client.clone();
         let answer = self.runtime.block_on(client.get(self.request(asked)))?.into_inner();
-        Ok(answer.items.into_iter().next().map(|item| String::from_utf8(item.value).unwrap()))
+        Ok(answer.items.first().map(|item| Kind::decode(&item.value[..]).unwrap().text))
     }
 
     /// The same, as often as it takes while the store is away.

@@ -26,12 +26,8 @@ static COLLECTIONS: LazyLock<BTreeMap<String, Vec<Declared>>> = LazyLock::new(||
     let release = Release::load(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap_or_else(|why| panic!("{why}"));
     let mut collections: BTreeMap<String, Vec<Declared>> = BTreeMap::new();
     for (service, schema) in release.collections() {
-        collections.entry(service.to_owned()).or_default().push(Declared {
-            name: Name::new(&schema.name).unwrap(),
-            atomic_across_records: schema.atomic_across_records,
-            ttl: schema.ttl,
-            retention: schema.retention,
-        });
+        let declared = Declared::of(Arc::new(schema.clone())).unwrap();
+        collections.entry(service.to_owned()).or_default().push(declared);
     }
     collections
 });

@@ -162,7 +162,10 @@ async fn the_store_tells_what_it_has() {
     stage.of::<Note>().put(&note("ann", 1, "one")).await.unwrap();
     let described = stage.store.describe().await.unwrap();
     let names: Vec<&str> = described.collections.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names, ["account", "counter", "leases", "member", "note", "reading", "session", "stored-user"]);
+    assert_eq!(
+        names,
+        ["account", "counter", "leases", "member", "note", "reading", "session", "stored-user"]
+    );
     let notes = &described.collections[4];
     assert_eq!((notes.records, notes.items), (1, 1));
     assert!(notes.guarantees.contains(&("linearizable".into(), "per record".into())));

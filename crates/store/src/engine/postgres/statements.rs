@@ -51,9 +51,9 @@ statements! {
         ARRAY(SELECT id FROM collection WHERE id = ANY($1) ORDER BY id),
         ARRAY(SELECT id FROM collection WHERE id = ANY($1) AND retention_ms > 0),
         ARRAY(SELECT layout FROM collection WHERE id = ANY($1) ORDER BY id)");
-    /// Items by their keys, each with its place among them and the time, which is reckoned once and not for each row.
+    /// Items by their keys, each with its place among them and the time.
     items(INT4_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY) =
-        "SELECT k.n, (SELECT (extract(epoch FROM statement_timestamp()) * 1000)::int8),
+        "SELECT k.n, (extract(epoch FROM statement_timestamp()) * 1000)::int8,
                 i.value, i.blob, i.size, i.version, i.updated, i.expires
            FROM unnest($1, $2, $3) WITH ORDINALITY AS k (collection, record, key, n)
            JOIN item i USING (collection, record, key)";
