@@ -30,7 +30,7 @@ pub use head::{CollectionHead, Foot, Head};
 pub use read::{Part, Reader};
 pub use restore::{Restore, VERSION_LEAP, compare};
 pub use row::{decode as decode_rows, encode as encode_rows};
-pub use tally::Tally;
+pub use tally::{Names, Tally};
 pub use walk::{Filter, Place, Range, Walk};
 pub use write::{Begun, Writer};
 

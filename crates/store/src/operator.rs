@@ -14,7 +14,9 @@ mod read;
 mod wire;
 mod write;
 
-pub use order::{CollectionSize, Described, Order, RangeOrder, ReadOrder, Refusal, Resume, Written};
+pub use order::{
+    CollectionSize, CopyOrder, Described, Order, RangeOrder, ReadOrder, Refusal, Resume, Written,
+};
 pub use wire::{Wire, WireError};
 
 use crate::owner::Owner;
@@ -54,6 +56,7 @@ impl Operator {
         tracing::info!(user, purpose = order.purpose(), what = order.what(), "an operator uses the store");
         let done = match order {
             Order::Describe => self.describe(&mut wire).await,
+            Order::Copy(order) => self.copy(&mut wire, order).await,
             Order::Read(order) => self.read(&mut wire, order).await,
             Order::Write => self.write(&mut wire, user).await,
         };

@@ -29,6 +29,9 @@ pub enum BackupError {
         /// How many there are.
         frames: u64,
     },
+    /// What an engine holds cannot be so, or is not what was restored.
+    #[error("what is kept is damaged: {0}")]
+    Kept(String),
     /// The engine did not answer as asked.
     #[error(transparent)]
     Engine(#[from] EngineError),

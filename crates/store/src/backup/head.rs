@@ -1,6 +1,6 @@
 //! What stands at both ends of a backup, as JSON, so that people can read it.
 
-use super::{BackupError, Tally};
+use super::{BackupError, Names, Tally};
 use crate::engine::{Collection, Cursor, Moment};
 use crate::item::{UnixMs, Version};
 use crate::name::{CollectionId, CollectionName, Name};
@@ -52,16 +52,22 @@ pub struct CollectionHead {
     pub layout: u64,
 }
 
-impl Head {
-    /// Of a snapshot, for a new backup.
-    pub fn of(moment: &Moment, engine: &str, project: &str, id: u128, snapshot: &str) -> Head {
-        let collection = |(id, of): &(CollectionId, Collection)| CollectionHead {
+impl CollectionHead {
+    /// Of a collection.
+    pub fn of(id: CollectionId, of: &Collection) -> CollectionHead {
+        CollectionHead {
             id: id.0,
             namespace: of.name.namespace.to_string(),
             name: of.name.collection.to_string(),
             retention_ms: u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX),
             layout: of.layout,
-        };
+        }
+    }
+}
+
+impl Head {
+    /// Of a snapshot, for a new backup.
+    pub fn of(moment: &Moment, engine: &str, project: &str, id: u128, snapshot: &str) -> Head {
         Head {
             format: FORMAT,
             id: format!("{id:032x}"),
@@ -73,7 +79,7 @@ impl Head {
             rows: moment.rows,
             state: moment.state.clone(),
             snapshot: snapshot.to_owned(),
-            collections: moment.collections.iter().map(collection).collect(),
+            collections: moment.collections.iter().map(|(id, of)| CollectionHead::of(*id, of)).collect(),
         }
     }
 
@@ -96,6 +102,12 @@ impl Head {
     /// See [`Moment::logged`].
     pub fn logged(&self) -> Cursor {
         Cursor(self.logged)
+    }
+
+    /// What rows are counted by.
+    pub fn names(&self) -> Names {
+        let name = |of: &CollectionHead| (CollectionId(of.id), format!("{}/{}", of.namespace, of.name));
+        self.collections.iter().map(name).collect()
     }
 
     /// The collections as engines have them.

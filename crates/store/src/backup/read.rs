@@ -2,11 +2,9 @@
 
 use super::frame::Place as FramePlace;
 use super::head::FORMAT;
-use super::{BackupError, Foot, FrameReader, Head, Kind, MAGIC, Tally, row};
+use super::{BackupError, Foot, FrameReader, Head, Kind, MAGIC, Names, Tally, row};
 use crate::engine::Row;
-use crate::name::CollectionId;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -28,7 +26,7 @@ pub struct Reader {
     path: PathBuf,
     frames: FrameReader<BufReader<File>>,
     head: Head,
-    names: HashMap<CollectionId, String>,
+    names: Names,
     tally: Tally,
     digest: Sha256,
     parts: u64,
@@ -73,7 +71,9 @@ impl Reader {
             let text = format!("{} is of format {}, this build reads {FORMAT}", path.display(), head.format);
             return Err(BackupError::Refused(text));
         }
-        let names = head.collections()?.into_iter().map(|(id, of)| (id, of.name.to_string())).collect();
+        // Names that are none are found before anything is read.
+        head.collections()?;
+        let names = head.names();
         let (path, whole) = (path.to_owned(), frames.place);
         let tally = Tally::default();
         Ok(Reader { path, frames, head, names, tally, digest, parts: 0, foot: None, whole, size })
@@ -167,7 +167,7 @@ impl Reader {
     }
 
     /// What a writer has to know to go on behind what was read so far.
-    pub(super) fn into_state(self) -> (Head, HashMap<CollectionId, String>, Tally, Sha256, u64) {
+    pub(super) fn into_state(self) -> (Head, Names, Tally, Sha256, u64) {
         (self.head, self.names, self.tally, self.digest, self.parts)
     }
 

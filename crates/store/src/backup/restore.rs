@@ -1,6 +1,6 @@
 //! From a backup into an engine: part by part, on from where it was, and compared at the end.
 
-use super::{BackupError, Part, Reader, Tally, Walk};
+use super::{BackupError, Names, Part, Reader, Tally};
 use crate::engine::{Cursor, Engine, Load, LoadBegin, Loaded, Row};
 use crate::item::Version;
 use crate::name::CollectionId;
@@ -19,7 +19,7 @@ pub struct Restore<'a> {
     backup: u128,
     ids: HashMap<CollectionId, CollectionId>,
     /// The collections of the backup.
-    names: HashMap<CollectionId, String>,
+    names: Names,
     /// Parts before it are in the engine.
     next: u64,
 }
@@ -37,7 +37,7 @@ impl<'a> Restore<'a> {
     ) -> Result<Restore<'a>, BackupError> {
         let head = reader.head();
         let (backup, collections) = (head.number()?, head.collections()?);
-        let names = collections.iter().map(|(id, of)| (*id, of.name.to_string())).collect();
+        let names = head.names();
         let version = Version(head.version.max(least.0.0).saturating_add(VERSION_LEAP));
         let logged = Cursor(head.logged.max(least.1.0).saturating_add(LOG_LEAP));
         let begin = LoadBegin { backup, replace, collections, version, logged };
@@ -79,22 +79,10 @@ impl<'a> Restore<'a> {
 
     /// Reads all of it again from the engine, and compares.
     pub async fn verify(&self) -> Result<Tally, BackupError> {
-        let snapshot = self.engine.snapshot().await?;
-        let moment = snapshot.moment();
-        let names = moment.collections.iter().map(|(id, of)| (*id, of.name.to_string())).collect();
-        let mut found = Tally::default();
-        let mut walk = Walk::all(snapshot.clone(), None)?;
-        loop {
-            let rows = walk.next().await?;
-            if rows.is_empty() {
-                break;
-            }
-            found.count(&rows, &names).map_err(different)?;
-        }
-        found.end().map_err(different)?;
+        let found = Tally::of(self.engine.snapshot().await?, |_| ()).await?;
         match compare(self.reader.tally(), &found) {
             None => Ok(found),
-            Some(what) => Err(different(what)),
+            Some(what) => Err(BackupError::Kept(what)),
         }
     }
 
@@ -115,10 +103,6 @@ impl<'a> Restore<'a> {
         key.record.collection = number(key.record.collection)?;
         Ok(Row::Item(key, item))
     }
-}
-
-fn different(what: String) -> BackupError {
-    BackupError::Damaged { place: "what was restored".into(), what }
 }
 
 /// What of a backup is not there any more, or there without being of it. What has an end may have come to it meanwhile.

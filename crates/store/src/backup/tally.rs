@@ -2,12 +2,16 @@
 //!
 //! Also where what must be so of rows is looked at: that a long value's chunks follow it, all of them, and that each row is once and in order.
 
-use crate::engine::Row;
+use super::{BackupError, Walk};
+use crate::engine::{Row, SharedSnapshot};
 use crate::item::{MAX_VALUE, Value};
 use crate::name::{CollectionId, ItemKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+
+/// Collections by their numbers.
+pub type Names = HashMap<CollectionId, String>;
 
 /// Counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +43,27 @@ struct Last {
 }
 
 impl Tally {
+    /// Of all that a snapshot shows. `at` is told how far it is.
+    ///
+    /// # Errors
+    /// It cannot be read, or something of it cannot be so.
+    pub async fn of(snapshot: SharedSnapshot, mut at: impl FnMut(&Tally)) -> Result<Tally, BackupError> {
+        let names = snapshot.moment().collections.iter().map(|(id, of)| (*id, of.name.to_string())).collect();
+        let mut tally = Tally::default();
+        let mut walk = Walk::all(snapshot, None)?;
+        loop {
+            let rows = walk.next().await?;
+            if rows.is_empty() {
+                tally.end().map_err(BackupError::Kept)?;
+                return Ok(tally);
+            }
+            tally.count(&rows, &names).map_err(BackupError::Kept)?;
+            at(&tally);
+        }
+    }
+
     /// Counts rows. `names` are the collections by their numbers. The error is what cannot be so.
-    pub fn count(&mut self, rows: &[Row], names: &HashMap<CollectionId, String>) -> Result<(), String> {
+    pub fn count(&mut self, rows: &[Row], names: &Names) -> Result<(), String> {
         rows.iter().try_for_each(|row| self.one(row, names))
     }
 
@@ -63,7 +86,7 @@ impl Tally {
         }
     }
 
-    fn one(&mut self, row: &Row, names: &HashMap<CollectionId, String>) -> Result<(), String> {
+    fn one(&mut self, row: &Row, names: &Names) -> Result<(), String> {
         match row {
             Row::Item(key, item) => {
                 self.no_chunks_missing()?;
@@ -121,7 +144,7 @@ impl Tally {
     }
 
     /// Adds the hash of a row, of which numbers of collections are no part.
-    fn add(&mut self, name: &str, row: &Row, names: &HashMap<CollectionId, String>) {
+    fn add(&mut self, name: &str, row: &Row, names: &Names) {
         let mut hash = Sha256::new();
         hash.update(name.as_bytes());
         hash.update([0]);

@@ -32,8 +32,6 @@ pub struct Range {
 pub struct Filter {
     /// Items, in the order of collections.
     pub ranges: Vec<Range>,
-    /// Chunks of long values as well.
-    pub chunks: bool,
     /// Tokens as well.
     pub tokens: bool,
     /// At most so many items. None: all.
@@ -153,7 +151,7 @@ impl Walk {
             .map(|(collection, _)| Range { collection: *collection, from: None, to: None })
             .collect();
         ranges.sort_by_key(|range| range.collection);
-        Walk::new(snapshot, Filter { ranges, chunks: true, tokens: true, limit: None }, after)
+        Walk::new(snapshot, Filter { ranges, tokens: true, limit: None }, after)
     }
 
     /// The next rows; none at the end.
@@ -171,9 +169,8 @@ impl Walk {
     async fn row(&mut self, empty: bool, tokens: &mut Vec<Row>) -> Result<Option<Row>, BackupError> {
         loop {
             if let Some((blob, number, of)) = self.chunks {
-                let data = self.snapshot.chunk(blob, number).await?.ok_or_else(|| BackupError::Damaged {
-                    place: "the engine".into(),
-                    what: format!("the chunk {number} of the value {blob:016x} is missing"),
+                let data = self.snapshot.chunk(blob, number).await?.ok_or_else(|| {
+                    BackupError::Kept(format!("the chunk {number} of the value {blob:016x} is missing"))
                 })?;
                 let next = number + 1;
                 self.chunks = (u64::from(next) < of).then_some((blob, next, of));
@@ -185,7 +182,7 @@ impl Walk {
             }
             if let Some((key, item)) = self.page.pop_front() {
                 let skip = self.skip.take().filter(|(skip, _)| *skip == key).map(|(_, chunks)| chunks);
-                if let (Value::Chunked { blob, size }, true) = (&item.value, self.filter.chunks) {
+                if let Value::Chunked { blob, size } = &item.value {
                     let of = size.div_ceil(MAX_VALUE as u64);
                     let first = skip.unwrap_or(0);
                     self.chunks = (u64::from(first) < of).then_some((*blob, first, of));

@@ -2,17 +2,19 @@
 
 use super::frame::Place as FramePlace;
 use super::read::hex;
-use super::{BackupError, Foot, Frame, Head, Kind, MAGIC, PARTIAL, Place, Reader, Tally, row};
+use super::{BackupError, Foot, Frame, Head, Kind, MAGIC, Names, PARTIAL, Place, Reader, Tally, row};
 use crate::engine::Row;
-use crate::name::CollectionId;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A part is on the disk at the latest when so many bytes were written behind it: what is lost with the machine's power is done again.
 const SYNC_BYTES: u64 = 64 << 20;
+
+/// It has everything that is kept: its owner alone may read it.
+const MODE: u32 = 0o600;
 
 /// What was found where a backup is to be written.
 pub enum Begun {
@@ -32,7 +34,7 @@ pub struct Writer {
     file: File,
     place: FramePlace,
     head: Head,
-    names: HashMap<CollectionId, String>,
+    names: Names,
     tally: Tally,
     digest: Sha256,
     parts: u64,
@@ -100,14 +102,19 @@ impl Writer {
     pub fn create(path: &Path, head: Head) -> Result<Writer, BackupError> {
         let partial = Writer::partial(path);
         let io = |error| BackupError::io(&partial, error);
-        let file = OpenOptions::new().create(true).truncate(true).write(true).open(&partial).map_err(io)?;
-        let names = head.collections()?.into_iter().map(|(id, of)| (id, of.name.to_string())).collect();
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(MODE)
+            .open(&partial)
+            .map_err(io)?;
         let mut writer = Writer {
             path: path.to_owned(),
             partial,
             file,
             place: FramePlace { frame: 0, byte: MAGIC.len() as u64 },
-            names,
+            names: head.names(),
             tally: Tally::default(),
             digest: Sha256::new(),
             parts: 0,

@@ -9,29 +9,37 @@ use serde::{Deserialize, Serialize};
 pub enum Order {
     /// Which collections there are. Answered by [`Described`].
     Describe,
-    /// Items. Answered by a head and parts.
+    /// All that a backup has. Answered by a head and parts; the moment is held until the other end says that it has all of it, so that it can be
+    /// gone on with.
+    Copy(CopyOrder),
+    /// Items of services. Answered by a head and parts.
     Read(ReadOrder),
     /// Parts follow, whose items are written. Each is answered by [`Written`].
     Write,
 }
 
+/// See [`Order::Copy`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyOrder {
+    /// What for: `backup`, `verify`. For the log.
+    pub purpose: String,
+    /// Where to, as people say it. For the log.
+    pub what: String,
+    /// Goes on with a snapshot.
+    pub resume: Option<Resume>,
+}
+
 /// Which items.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadOrder {
-    /// What for: `backup`, `export`, `get`, `scan`, `verify`. For the log.
+    /// What for: `export`, `get`, `scan`. For the log.
     pub purpose: String,
     /// What is read, as people say it. For the log.
     pub what: String,
-    /// None: everything.
+    /// None: all collections of services.
     pub ranges: Option<Vec<RangeOrder>>,
-    /// Chunks of long values as well.
-    pub chunks: bool,
-    /// Tokens as well.
-    pub tokens: bool,
     /// At most so many items.
     pub limit: Option<u64>,
-    /// Goes on with a snapshot.
-    pub resume: Option<Resume>,
 }
 
 /// Items of one collection.
@@ -62,6 +70,7 @@ impl Order {
     pub(super) fn purpose(&self) -> &str {
         match self {
             Order::Describe => "describe",
+            Order::Copy(order) => &order.purpose,
             Order::Read(order) => &order.purpose,
             Order::Write => "import",
         }
@@ -69,6 +78,7 @@ impl Order {
 
     pub(super) fn what(&self) -> &str {
         match self {
+            Order::Copy(order) => &order.what,
             Order::Read(order) => &order.what,
             Order::Describe | Order::Write => "",
         }
@@ -111,6 +121,15 @@ pub struct Written {
     pub unchanged: u64,
     /// Items that are over by now, and were left out.
     pub over: u64,
+}
+
+impl Written {
+    /// Adds what became of another part.
+    pub fn add(&mut self, other: Written) {
+        self.written += other.written;
+        self.unchanged += other.unchanged;
+        self.over += other.over;
+    }
 }
 
 /// Why something is not done.

@@ -1,9 +1,9 @@
 //! Reading for an operator, of one moment.
 
 use super::order::CollectionSize;
-use super::{Described, Operator, RangeOrder, ReadOrder, Refusal, Resume, Wire, WireError};
-use crate::backup::{BackupError, Filter, Head, Kind, Range, Walk, encode_rows};
-use crate::engine::{Bound, Collection, SharedSnapshot};
+use super::{CopyOrder, Described, Operator, RangeOrder, ReadOrder, Refusal, Resume, Wire, WireError};
+use crate::backup::{BackupError, CollectionHead, Filter, Head, Kind, Range, Walk, encode_rows};
+use crate::engine::{Bound, Collection, SharedSnapshot, Size};
 use crate::name::CollectionId;
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -26,20 +26,8 @@ impl Operator {
         let engine = self.owner.engine();
         let mut collections = Vec::new();
         for (id, of) in engine.collections().await?.into_iter().filter(|(_, of)| !is_own(of)) {
-            let size = engine.size(id).await?;
-            let of = crate::backup::CollectionHead {
-                id: id.0,
-                namespace: of.name.namespace.to_string(),
-                name: of.name.collection.to_string(),
-                retention_ms: u64::try_from(of.retention.as_millis()).unwrap_or(u64::MAX),
-                layout: of.layout,
-            };
-            collections.push(CollectionSize {
-                of,
-                records: size.records,
-                items: size.items,
-                bytes: size.bytes,
-            });
+            let (of, Size { records, items, bytes }) = (CollectionHead::of(id, &of), engine.size(id).await?);
+            collections.push(CollectionSize { of, records, items, bytes });
         }
         let described = Described {
             engine: engine.name().to_owned(),
@@ -50,7 +38,8 @@ impl Operator {
         wire.send_json(Kind::Json, &described).await
     }
 
-    pub(super) async fn read(&self, wire: &mut Wire, order: ReadOrder) -> Result<(), WireError> {
+    /// Sends everything. The snapshot is held until the other end has it all.
+    pub(super) async fn copy(&self, wire: &mut Wire, order: CopyOrder) -> Result<(), WireError> {
         let (snapshot, name) = match &order.resume {
             None => (self.owner.engine().snapshot().await?, format!("{:032x}", rand::random::<u128>())),
             Some(resume) => match self.again(resume).await? {
@@ -64,30 +53,48 @@ impl Operator {
                 }
             },
         };
-        // Only a whole copy is large enough that it is worth while to come back.
-        let whole = order.ranges.is_none() && order.tokens;
-        if whole {
-            self.hold(&name, &snapshot);
-        }
-        let head =
-            Head::of(snapshot.moment(), self.owner.engine().name(), &self.project, rand::random(), &name);
-        wire.send_json(Kind::Head, &head).await?;
+        self.hold(&name, &snapshot);
+        self.send_head(wire, &snapshot, &name).await?;
         let after = order.resume.as_ref().and_then(|resume| resume.after.as_ref());
-        let mut walk = match &order.ranges {
-            None if order.tokens => Walk::all(snapshot.clone(), after)?,
-            _ => Walk::new(snapshot.clone(), filter(&order, &snapshot)?, after)?,
-        };
+        let mut walk = Walk::all(snapshot.clone(), after)?;
         loop {
             let rows = walk.next().await?;
             if rows.is_empty() {
                 break;
             }
             wire.send(Kind::Part, &encode_rows(&rows)).await?;
-            if whole {
-                self.hold(&name, &snapshot);
-            }
+            self.hold(&name, &snapshot);
         }
-        wire.send(Kind::End, b"").await
+        wire.send(Kind::End, b"").await?;
+        // Who is gone without a word may come back for what was on its way.
+        if wire.receive().await.is_ok() {
+            self.held().remove(&name);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read(&self, wire: &mut Wire, order: ReadOrder) -> Result<(), WireError> {
+        let snapshot = self.owner.engine().snapshot().await?;
+        self.send_head(wire, &snapshot, "").await?;
+        let mut walk = Walk::new(snapshot.clone(), filter(&order, &snapshot)?, None)?;
+        loop {
+            let rows = walk.next().await?;
+            if rows.is_empty() {
+                return wire.send(Kind::End, b"").await;
+            }
+            wire.send(Kind::Part, &encode_rows(&rows)).await?;
+        }
+    }
+
+    async fn send_head(
+        &self,
+        wire: &mut Wire,
+        snapshot: &SharedSnapshot,
+        name: &str,
+    ) -> Result<(), WireError> {
+        let engine = self.owner.engine().name();
+        let head = Head::of(snapshot.moment(), engine, &self.project, rand::random(), name);
+        wire.send_json(Kind::Head, &head).await
     }
 
     /// The snapshot that was read before, or one that shows the same.
@@ -148,7 +155,7 @@ fn filter(order: &ReadOrder, snapshot: &SharedSnapshot) -> Result<Filter, Backup
         Some(asked) => asked.iter().map(|range| of(range, known)).collect::<Result<Vec<_>, _>>()?,
     };
     ranges.sort_by(|a: &Range, b| (a.collection, &a.from).cmp(&(b.collection, &b.from)));
-    Ok(Filter { ranges, chunks: order.chunks, tokens: order.tokens, limit: order.limit })
+    Ok(Filter { ranges, tokens: false, limit: order.limit })
 }
 
 fn of(range: &RangeOrder, known: &[(CollectionId, Collection)]) -> Result<Range, BackupError> {

@@ -5,6 +5,7 @@
 mod damage;
 mod killed;
 mod moment;
+mod operator;
 mod postgres;
 mod round;
 #[path = "../support/postgres.rs"]

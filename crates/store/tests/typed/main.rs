@@ -5,6 +5,8 @@
 mod comes_and_goes;
 mod contract;
 mod filling;
+mod imported;
+mod restored;
 mod scans;
 mod stage;
 mod writes;

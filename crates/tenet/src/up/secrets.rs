@@ -11,6 +11,7 @@ use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tenet_release::replace_private;
 use tenet_store::access::Access;
 use tenet_store::catalogue::SecretHash;
 
@@ -72,8 +73,7 @@ impl Secrets {
         let hash = |secret: &Secret| vec![SecretHash::of(secret.0.as_bytes())];
         let access =
             Access(self.of.iter().map(|(service, secret)| (service.clone(), hash(secret))).collect());
-        access
-            .write(&self.path)
+        replace_private(&self.path, access.to_json().as_bytes())
             .map_err(|error| Failed::while_doing("the store cannot be told who may call it", &error))
     }
 }
@@ -83,6 +83,7 @@ mod tests {
     use super::*;
     use std::fs::File;
     use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_secret_stays_the_same_and_the_store_knows_only_its_hash() {
@@ -101,8 +102,10 @@ mod tests {
         assert_ne!(read(&secrets, "payments"), first);
         assert!(secrets.get("timeline").is_none());
         assert_eq!(format!("{:?}", secrets.get("accounts")), "Some(Secret)");
-        let known = Access::read(&folder.path().join(STORE_ACCESS)).unwrap();
+        let path = folder.path().join(STORE_ACCESS);
+        let known = Access::read(&path).unwrap();
         assert_eq!(known.0["accounts"], [SecretHash::of(first.as_bytes())]);
-        assert!(!std::fs::read_to_string(folder.path().join(STORE_ACCESS)).unwrap().contains(&first));
+        assert!(!std::fs::read_to_string(&path).unwrap().contains(&first));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

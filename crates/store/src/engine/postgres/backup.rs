@@ -20,6 +20,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_postgres::types::ToSql;
 
 /// Longest that a snapshot is open without being read, by the server; longer than operators' snapshots are held.
 const LONGEST: Duration = Duration::from_secs(900);
@@ -29,6 +30,10 @@ const PAGE: Duration = Duration::from_secs(30);
 const PLACE_BITS: u32 = 20;
 /// Items that are counted before something is said to be there.
 const COUNTED: i64 = 1000;
+/// For how long sessions of a process that was killed may still be there when a restore begins: the server looks after them every few seconds.
+const LEAVING: Duration = Duration::from_secs(10);
+/// Between two looks whether they are gone.
+const LOOK: Duration = Duration::from_millis(100);
 
 struct Kept {
     session: Arc<Session>,
@@ -132,6 +137,9 @@ fn loading(row: &tokio_postgres::Row) -> Result<(u128, u64), Failure> {
 impl Postgres {
     pub(super) async fn load_step(&self, step: Load) -> Result<Loaded, EngineError> {
         let begins = matches!(step, Load::Begin(_));
+        if begins {
+            self.alone().await?;
+        }
         let step = Arc::new(step);
         let space = self.space;
         let work = |session: Work| {
@@ -151,6 +159,35 @@ impl Postgres {
         }
         done
     }
+
+    /// Waits until no session of the store is left but ours. Another process would go on serving what is replaced under it.
+    async fn alone(&self) -> Result<(), EngineError> {
+        let until = Instant::now() + LEAVING;
+        loop {
+            // Ours count as well.
+            self.pool.forget_idle();
+            let space = self.space;
+            let others = self.call(super::Purpose::Read, move |session| others(session, space)).await?;
+            if others == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(EngineError::Unavailable(format!(
+                    "another process of the store has {others} sessions on it; all are to be ended before"
+                )));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Sessions of stores beside this one.
+async fn others(session: Work, space: Space) -> Result<i64, Failure> {
+    let (high, low) = space.sessions_halves();
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = $1::oid AND objid = $2::oid
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()";
+    let row = session.within(session.client.query_one(held, &[&high, &low])).await?;
+    column(&row, 0)
 }
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS loading (
@@ -269,21 +306,18 @@ async fn insert(session: &Work, rows: &[Row]) -> Result<(), Failure> {
     }
     if !versions.is_empty() {
         let (k, v) = (&keys, &values);
-        let put = client.execute(
-            &s.put,
-            &[
-                &k.collections,
-                &k.records,
-                &k.keys,
-                &v.values,
-                &v.blobs,
-                &v.sizes,
-                &versions,
-                &updated,
-                &v.expires,
-            ],
-        );
-        session.within(put).await?;
+        let row: [&(dyn ToSql + Sync); 9] = [
+            &k.collections,
+            &k.records,
+            &k.keys,
+            &v.values,
+            &v.blobs,
+            &v.sizes,
+            &versions,
+            &updated,
+            &v.expires,
+        ];
+        session.within(client.execute(&s.put, &row)).await?;
     }
     if !times.is_empty() {
         let nonces: Vec<&[u8]> = nonces.iter().map(|nonce| &nonce[..]).collect();

@@ -5,9 +5,10 @@ use super::progress::Progress;
 use super::reach::Reached;
 use super::{bad, failed};
 use crate::cli::Failed;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use tenet_store::backup::{Begun, EXTENSION, Head, Kind, PARTIAL, Writer, decode_rows};
-use tenet_store::operator::{Order, ReadOrder, Resume, Wire, WireError};
+use tenet_store::operator::{CopyOrder, Order, Resume, Wire, WireError};
 
 /// Does it.
 pub async fn run(args: &BackupArgs) -> Result<(), Failed> {
@@ -69,7 +70,7 @@ pub(super) async fn head(wire: &mut Wire) -> Result<Head, Failed> {
 
 fn order(resume: Option<Resume>, path: &Path) -> Order {
     let (purpose, what) = ("backup".into(), format!("everything, to {}", path.display()));
-    Order::Read(ReadOrder { purpose, what, ranges: None, chunks: true, tokens: true, limit: None, resume })
+    Order::Copy(CopyOrder { purpose, what, resume })
 }
 
 async fn copy(mut writer: Writer, mut wire: Wire, path: &Path) -> Result<(), Failed> {
@@ -92,6 +93,8 @@ async fn copy(mut writer: Writer, mut wire: Wire, path: &Path) -> Result<(), Fai
     }
     let (id, bytes) = (writer.head().id.clone(), writer.bytes());
     let foot = writer.finish().map_err(|error| bad(&error))?;
+    // The store may let go of the moment; one that is not told does so by itself after a while.
+    let _ = wire.send(Kind::End, b"").await;
     progress.end(foot.tally.items, bytes);
     println!("{}", path.display());
     eprintln!(
@@ -101,8 +104,12 @@ async fn copy(mut writer: Writer, mut wire: Wire, path: &Path) -> Result<(), Fai
     Ok(())
 }
 
-/// The file to write. In a folder, the one that was interrupted there, else a new name.
+/// The file to write. In a folder, the one that was interrupted there, else a new name; a folder that is not there ends with `/`.
 fn target(to: &Path, project: &str, anew: bool) -> Result<PathBuf, Failed> {
+    if to.as_os_str().as_bytes().ends_with(b"/") {
+        std::fs::create_dir_all(to)
+            .map_err(|error| Failed::while_doing("the folder cannot be made", &error))?;
+    }
     if !to.is_dir() {
         if to.exists() {
             let text =
@@ -139,6 +146,8 @@ mod tests {
     #[test]
     fn a_folder_gives_a_name_and_what_was_interrupted_in_it_goes_on() {
         let folder = tempfile::tempdir().unwrap();
+        let fresh = target(&folder.path().join("new/"), "feed", false).unwrap();
+        assert!(fresh.starts_with(folder.path().join("new")) && folder.path().join("new").is_dir());
         let fresh = target(folder.path(), "feed", false).unwrap();
         let name = fresh.file_name().unwrap().to_str().unwrap().to_owned();
         assert!(name.starts_with("feed-2") && name.ends_with("Z.tenet-backup"), "{name}");

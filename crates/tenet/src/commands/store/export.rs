@@ -9,13 +9,17 @@ use super::schemas::{MOST_JSON, Schemas, beginning, behind};
 use super::{bad, failed};
 use crate::cli::Failed;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use tenet_store::backup::{Kind, decode_rows};
 use tenet_store::engine::Row;
 use tenet_store::item::{Item, Value};
 use tenet_store::name::{CollectionId, ItemKey};
 use tenet_store::operator::{Order, RangeOrder, ReadOrder, Wire};
+
+/// What is kept is for whoever may read the store: a file that is made is its owner's.
+const MODE: u32 = 0o600;
 
 /// Does it.
 pub async fn run(args: &ExportArgs) -> Result<(), Failed> {
@@ -30,7 +34,8 @@ pub async fn run(args: &ExportArgs) -> Result<(), Failed> {
             let failed = |error: std::io::Error| {
                 Failed::while_doing(&format!("cannot write {}", path.display()), &error)
             };
-            let file = File::create(path).map_err(failed)?;
+            let options = OpenOptions::new().create(true).truncate(true).write(true).mode(MODE);
+            let file = options.open(path).map_err(failed)?;
             let out = BufWriter::new(file.try_clone().map_err(failed)?);
             lines(&mut wire, &schemas, out, true).await?;
             file.sync_all().map_err(failed)
@@ -45,8 +50,7 @@ pub(super) fn read(
     ranges: Option<Vec<RangeOrder>>,
     limit: Option<u64>,
 ) -> Order {
-    let purpose = purpose.to_owned();
-    Order::Read(ReadOrder { purpose, what, ranges, chunks: true, tokens: false, limit, resume: None })
+    Order::Read(ReadOrder { purpose: purpose.to_owned(), what, ranges, limit })
 }
 
 /// What was asked for. None: everything.

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use tenet_release::replace_file;
 use tenet_store::backup::{Kind, encode_rows};
 use tenet_store::engine::Row;
 use tenet_store::item::{Item, MAX_VALUE, UnixMs, Value, Version};
@@ -151,26 +152,26 @@ impl Import {
         };
         self.bytes += said.value.len() as u64;
         self.step.lines += 1;
-        self.step.bytes += said.value.len();
+        self.step.bytes += said.record.len() + said.key.len() + said.value.len();
         self.add(id, said).await?;
         Ok(Ok(()))
     }
 
     async fn add(&mut self, collection: CollectionId, said: Said) -> Result<(), Failed> {
-        let value = if said.value.len() <= MAX_VALUE {
-            Value::Inline(said.value.into())
-        } else {
-            let (blob, size) = (rand::random(), said.value.len() as u64);
-            for (number, chunk) in (0u32..).zip(said.value.chunks(MAX_VALUE)) {
-                self.step.rows.push(Row::Chunk { blob, number, data: chunk.to_vec().into() });
-                // A frame holds no two of them.
-                self.rows().await?;
-            }
-            Value::Chunked { blob, size }
-        };
         let record = RecordKey { collection, id: said.record.into() };
-        let item = Item { value, version: Version(0), updated: UnixMs(0), expires: said.expires };
-        self.step.rows.push(Row::Item(ItemKey { record, key: said.key.into() }, item));
+        let key = ItemKey { record, key: said.key.into() };
+        let item = |value| Item { value, version: Version(0), updated: UnixMs(0), expires: said.expires };
+        if said.value.len() <= MAX_VALUE {
+            self.step.rows.push(Row::Item(key, item(Value::Inline(said.value.into()))));
+            return Ok(());
+        }
+        let (blob, size) = (rand::random(), said.value.len() as u64);
+        self.step.rows.push(Row::Item(key, item(Value::Chunked { blob, size })));
+        for (number, chunk) in (0u32..).zip(said.value.chunks(MAX_VALUE)) {
+            self.step.rows.push(Row::Chunk { blob, number, data: chunk.to_vec().into() });
+            // A frame holds no two of them.
+            self.rows().await?;
+        }
         Ok(())
     }
 
@@ -182,9 +183,7 @@ impl Import {
         let frame = wire.receive().await.map_err(|error| failed(&error))?;
         let done: Written = serde_json::from_slice(&frame.payload)
             .map_err(|error| Failed::while_doing("the answer", &error))?;
-        self.done.written += done.written;
-        self.done.unchanged += done.unchanged;
-        self.done.over += done.over;
+        self.done.add(done);
         Ok(())
     }
 
@@ -245,7 +244,7 @@ impl Note {
         let Some(place) = &self.place else { return Ok(()) };
         self.noted.lines = lines;
         let text = serde_json::to_vec(&self.noted).map_err(Failed::new)?;
-        std::fs::write(place, text)
+        replace_file(place, &text)
             .map_err(|error| Failed::while_doing(&format!("cannot write {}", place.display()), &error))
     }
 

@@ -10,19 +10,12 @@ use super::{backup, bad};
 use crate::cli::Failed;
 use crate::lock::{self, Lock};
 use crate::roles::{STORE_FOLDER, store_engine, store_release};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tenet_release::ReleaseDir;
 use tenet_release::config::Engine as Kind;
 use tenet_store::backup::{Reader, Restore};
 use tenet_store::engine::{Cursor, Engine};
 use tenet_store::item::Version;
-
-/// The name of a folder while it is restored into.
-const RESTORING: &str = "restoring";
-/// The lock in a folder of the embedded engine, as the store takes it.
-const LOCK: &str = "store.lock";
-/// The engine's file there.
-const FILE: &str = "store.redb";
 
 /// Does it.
 pub async fn run(args: &RestoreArgs) -> Result<(), Failed> {
@@ -62,7 +55,7 @@ fn look_through(path: &Path) -> Result<(), Failed> {
 }
 
 async fn embedded(reader: Reader, folder: &Path, replace: bool) -> Result<(), Failed> {
-    let there = folder.join(FILE).exists();
+    let there = folder.join(store_engine::FILE).exists();
     if there && !replace {
         return Err(Failed(format!(
             "error: {} holds data already\n  hint: --replace puts the backup in their place; they are kept beside it",
@@ -71,7 +64,7 @@ async fn embedded(reader: Reader, folder: &Path, replace: bool) -> Result<(), Fa
     }
     let _lock = if there { Some(lock(folder)?) } else { None };
     let least = if there { last_of(folder).await } else { (Version(0), Cursor(0)) };
-    let beside = beside(folder, RESTORING);
+    let beside = store_engine::beside(folder, store_engine::RESTORING);
     {
         let _lock = lock(&beside)?;
         let engine = store_engine::embedded(beside.clone()).await?;
@@ -81,7 +74,7 @@ async fn embedded(reader: Reader, folder: &Path, replace: bool) -> Result<(), Fa
     let failed =
         |error: std::io::Error| Failed::while_doing("what was restored cannot be put in place", &error);
     if folder.exists() {
-        let kept = self::beside(folder, &format!("before-{}", backup::now()));
+        let kept = store_engine::beside(folder, &format!("before-{}", backup::now()));
         std::fs::rename(folder, &kept).map_err(failed)?;
         eprintln!("what was there is kept in {}", kept.display());
     }
@@ -92,7 +85,7 @@ async fn embedded(reader: Reader, folder: &Path, replace: bool) -> Result<(), Fa
 
 fn lock(folder: &Path) -> Result<Lock, Failed> {
     let held = |pid: &str| format!("error: {} is open in another process ({pid})", folder.display());
-    lock::take(&folder.join(LOCK), held)
+    lock::take(&folder.join(store_engine::LOCK), held)
 }
 
 /// The last version and the last place in the log that were given where something is replaced. Where it cannot be read any more, which is why it
@@ -107,11 +100,6 @@ async fn last_of(folder: &Path) -> (Version, Cursor) {
         eprintln!("what is replaced cannot be read");
         (Version(0), Cursor(0))
     })
-}
-
-fn beside(folder: &Path, suffix: &str) -> PathBuf {
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    folder.with_file_name(format!("{name}.{suffix}"))
 }
 
 async fn bring(

@@ -7,11 +7,12 @@ use super::reach::Reached;
 use super::{bad, failed};
 use crate::cli::Failed;
 use crate::lock;
+use crate::roles::store_engine;
 use std::path::Path;
-use tenet_store::backup::{Head, Kind, Reader, Tally, Walk, decode_rows};
+use tenet_store::backup::{BackupError, Kind, Reader, Tally, decode_rows};
 use tenet_store::engine::Engine as _;
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
-use tenet_store::operator::{Order, ReadOrder};
+use tenet_store::operator::{CopyOrder, Order};
 
 /// Does it.
 pub async fn run(args: &VerifyArgs) -> Result<(), Failed> {
@@ -39,7 +40,7 @@ fn file(path: &Path) -> Result<(), Failed> {
 
 /// A folder that nobody has open; also its pages are looked at.
 async fn folder(path: &Path) -> Result<(), Failed> {
-    if !path.join("store.redb").exists() {
+    if !path.join(store_engine::FILE).exists() {
         return Err(Failed(format!("error: {} is no folder of the embedded engine", path.display())));
     }
     let held = |pid: &str| {
@@ -48,7 +49,7 @@ async fn folder(path: &Path) -> Result<(), Failed> {
             path.display()
         )
     };
-    let _lock = lock::take(&path.join("store.lock"), held)?;
+    let _lock = lock::take(&path.join(store_engine::LOCK), held)?;
     let place = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         Embedded::open(&place, EmbeddedOptions { check: true, ..EmbeddedOptions::default() })
@@ -58,20 +59,9 @@ async fn folder(path: &Path) -> Result<(), Failed> {
     };
     let engine = opened.await.map_err(|error| doing(&error))?.map_err(|error| doing(&error))?;
     let snapshot = engine.snapshot().await.map_err(|error| doing(&error))?;
-    let moment = snapshot.moment().clone();
-    let mut progress = Progress::new("verified", moment.rows, 0);
-    let mut walk = Walk::all(snapshot, None).map_err(|error| bad(&error))?;
-    let names = moment.collections.iter().map(|(id, of)| (*id, of.name.to_string())).collect();
-    let mut tally = Tally::default();
-    loop {
-        let rows = walk.next().await.map_err(|error| bad(&error))?;
-        if rows.is_empty() {
-            break;
-        }
-        tally.count(&rows, &names).map_err(damaged)?;
-        progress.at(tally.items + tally.tokens, tally.items, tally.bytes);
-    }
-    tally.end().map_err(damaged)?;
+    let mut progress = Progress::new("verified", snapshot.moment().rows, 0);
+    let at = |tally: &Tally| progress.at(tally.items + tally.tokens, tally.items, tally.bytes);
+    let tally = Tally::of(snapshot, at).await.map_err(|error| bad(&error))?;
     if let Some(backup) = engine.unfinished_load().await.map_err(|error| doing(&error))? {
         return Err(Failed(format!(
             "error: the restore of the backup {backup:032x} did not end: half of it is there"
@@ -84,23 +74,10 @@ async fn folder(path: &Path) -> Result<(), Failed> {
 /// What is kept, also while it is served.
 async fn kept(args: &VerifyArgs) -> Result<(), Failed> {
     let reached = Reached::at(&args.at).await?;
-    let order = ReadOrder {
-        purpose: "verify".into(),
-        what: "everything".into(),
-        ranges: None,
-        chunks: true,
-        tokens: true,
-        limit: None,
-        resume: None,
-    };
-    let mut wire = reached.ask(&Order::Read(order)).await?;
-    let head: Head = head(&mut wire).await?;
-    let names = head
-        .collections()
-        .map_err(|error| bad(&error))?
-        .into_iter()
-        .map(|(id, of)| (id, of.name.to_string()))
-        .collect();
+    let order = CopyOrder { purpose: "verify".into(), what: "everything".into(), resume: None };
+    let mut wire = reached.ask(&Order::Copy(order)).await?;
+    let head = head(&mut wire).await?;
+    let names = head.names();
     let mut progress = Progress::new("verified", head.rows, 0);
     let mut tally = Tally::default();
     loop {
@@ -112,6 +89,7 @@ async fn kept(args: &VerifyArgs) -> Result<(), Failed> {
         progress.at(tally.items + tally.tokens, tally.items, tally.bytes);
     }
     tally.end().map_err(damaged)?;
+    let _ = wire.send(Kind::End, b"").await;
     whole(&tally);
     Ok(())
 }
@@ -124,5 +102,5 @@ fn whole(tally: &Tally) {
 }
 
 fn damaged(what: String) -> Failed {
-    Failed(format!("error: it is damaged: {what}"))
+    bad(&BackupError::Kept(what))
 }

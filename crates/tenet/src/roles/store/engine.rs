@@ -12,7 +12,12 @@ use tenet_store::engine::{Engine, EngineError, Sharing, Stamp};
 use tenet_store::owner::Width;
 
 /// The lock in the folder of an embedded engine.
-const LOCK: &str = "store.lock";
+pub const LOCK: &str = "store.lock";
+/// The embedded engine's file beside it.
+pub const FILE: &str = "store.redb";
+/// What the name of a folder ends with while a backup is restored into it.
+pub const RESTORING: &str = "restoring";
+
 /// An engine that is ours.
 pub struct Opened {
     /// The engine.
@@ -35,8 +40,23 @@ pub fn lock(begin: &Begin, folder: &Path) -> Result<Option<Lock>, Failed> {
     lock::take(&folder.join(LOCK), held).map(Some)
 }
 
+/// The folder beside `folder` whose name ends so.
+pub fn beside(folder: &Path, suffix: &str) -> PathBuf {
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    folder.with_file_name(format!("{name}.{suffix}"))
+}
+
 /// Opens it, and makes sure that it is this fleet's and whole.
 pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
+    let restoring = beside(&folder, RESTORING);
+    if store(begin).engine == Kind::Embedded && !folder.join(FILE).exists() && restoring.exists() {
+        // It died before what it restored got its name: nothing here would look like nothing was ever kept.
+        return Err(Failed(format!(
+            "error: {} is empty, and a restore into it did not end: {} is there\n  hint: `tenet store restore --from` the backup again, or remove that folder",
+            folder.display(),
+            restoring.display()
+        )));
+    }
     let opened = open_to_restore(begin, folder).await?;
     let unfinished = opened.engine.unfinished_load().await;
     match unfinished
