@@ -149,7 +149,7 @@ impl<R: Read> FrameReader<R> {
     }
 
     /// The next frame and all its bytes; `None` where there is nothing, or less than a frame.
-    pub fn next(&mut self) -> Result<Option<(Frame, Vec<u8>)>, BackupError> {
+    pub fn frame(&mut self) -> Result<Option<(Frame, Vec<u8>)>, BackupError> {
         let mut head = [0; HEAD];
         if !self.fill(&mut head)? {
             return Ok(None);

@@ -58,7 +58,7 @@ impl Reader {
         digest.update(magic);
         let place = FramePlace { frame: 0, byte: MAGIC.len() as u64 };
         let mut frames = FrameReader::new(input, place);
-        let Some((frame, bytes)) = frames.next()? else {
+        let Some((frame, bytes)) = frames.frame()? else {
             return Err(BackupError::Half { at: place.byte, frames: 0 });
         };
         digest.update(&bytes);
@@ -103,12 +103,12 @@ impl Reader {
     ///
     /// # Errors
     /// [`BackupError::Damaged`] with the place, [`BackupError::Half`] where there is no foot.
-    pub fn next(&mut self) -> Result<Option<Part>, BackupError> {
+    pub fn part(&mut self) -> Result<Option<Part>, BackupError> {
         if self.foot.is_some() {
             return Ok(None);
         }
         let place = self.frames.place;
-        let Some((frame, bytes)) = self.frames.next()? else {
+        let Some((frame, bytes)) = self.frames.frame()? else {
             return Err(BackupError::Half { at: place.byte, frames: place.frame });
         };
         match frame.kind {
@@ -161,7 +161,7 @@ impl Reader {
 
     /// Reads the rest.
     pub fn read_all(&mut self) -> Result<&Foot, BackupError> {
-        while self.next()?.is_some() {}
+        while self.part()?.is_some() {}
         let path = self.path.display();
         self.foot.as_ref().ok_or_else(|| BackupError::Refused(format!("{path} has no foot")))
     }

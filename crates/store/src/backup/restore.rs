@@ -28,7 +28,7 @@ impl<'a> Restore<'a> {
     /// Begins, or goes on. `least` are versions and places that were given by what is replaced, where that is known.
     ///
     /// # Errors
-    /// Something else is there and may not be replaced; as of [`Reader::next`] and [`Engine::load`].
+    /// Something else is there and may not be replaced; as of [`Reader::part`] and [`Engine::load`].
     pub async fn begin(
         engine: &'a dyn Engine,
         reader: Reader,
@@ -66,7 +66,7 @@ impl<'a> Restore<'a> {
 
     /// Takes the next part; false at the end, when everything is in it.
     pub async fn step(&mut self) -> Result<bool, BackupError> {
-        let Some(Part { number, rows }) = self.reader.next()? else {
+        let Some(Part { number, rows }) = self.reader.part()? else {
             self.engine.load(Load::End { backup: self.backup }).await?;
             return Ok(false);
         };

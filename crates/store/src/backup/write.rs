@@ -65,7 +65,7 @@ impl Writer {
         let mut after = None;
         loop {
             // Where it is torn or damaged, all before it is whole: so many frames are taken, the rest is done again.
-            match reader.next() {
+            match reader.part() {
                 Ok(Some(part)) => {
                     after = part.rows.iter().fold(after, |before, row| Place::after(row, before))
                 }

@@ -10,7 +10,7 @@ fn frames(file: &[u8]) -> Vec<usize> {
     let first = MAGIC.len();
     let mut reader = FrameReader::new(&file[first..], FramePlace { frame: 0, byte: first as u64 });
     let mut places = vec![first];
-    while reader.next().unwrap().is_some() {
+    while reader.frame().unwrap().is_some() {
         places.push(reader.place.byte as usize);
     }
     places

@@ -41,7 +41,7 @@ fn transfer(accounts: CollectionId, seed: u64) -> Commit {
 fn sum(path: &Path) -> (u64, i64) {
     let mut reader = Reader::open(path).unwrap();
     let (mut items, mut sum) = (0, 0);
-    while let Some(part) = reader.next().unwrap() {
+    while let Some(part) = reader.part().unwrap() {
         for row in part.rows {
             if let Row::Item(key, item) = row
                 && key.record.id.starts_with(b"account-")

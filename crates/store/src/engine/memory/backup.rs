@@ -53,7 +53,7 @@ impl Snapshot for Copied {
 impl State {
     pub(super) fn load(&mut self, step: Load, now: UnixMs) -> Result<Loaded, EngineError> {
         match step {
-            Load::Begin(begin) => self.begin_load(begin),
+            Load::Begin(begin) => self.begin_load(&begin),
             Load::Rows { backup, part, rows } => {
                 let next = self.loading_of(backup)?;
                 if part == next {
@@ -77,7 +77,7 @@ impl State {
             .ok_or_else(|| EngineError::Broken("no restore of this backup was begun".into()))
     }
 
-    fn begin_load(&mut self, begin: LoadBegin) -> Result<Loaded, EngineError> {
+    fn begin_load(&mut self, begin: &LoadBegin) -> Result<Loaded, EngineError> {
         let goes_on = self.loading.is_some_and(|(of, _)| of == begin.backup);
         let unfinished = self.loading.map(|(of, _)| of);
         if !goes_on {

@@ -34,7 +34,8 @@ pub async fn run(args: &ExportArgs) -> Result<(), Failed> {
             let failed = |error: std::io::Error| {
                 Failed::while_doing(&format!("cannot write {}", path.display()), &error)
             };
-            let options = OpenOptions::new().create(true).truncate(true).write(true).mode(MODE);
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(true).write(true).mode(MODE);
             let file = options.open(path).map_err(failed)?;
             let out = BufWriter::new(file.try_clone().map_err(failed)?);
             lines(&mut wire, &schemas, out, true).await?;

@@ -26,7 +26,7 @@ pub async fn run(args: &VerifyArgs) -> Result<(), Failed> {
 fn file(path: &Path) -> Result<(), Failed> {
     let mut reader = Reader::open(path).map_err(|error| bad(&error))?;
     let mut progress = Progress::new("verified", Some(reader.progress().1), 0);
-    while reader.next().map_err(|error| bad(&error))?.is_some() {
+    while reader.part().map_err(|error| bad(&error))?.is_some() {
         let (read, _) = reader.progress();
         progress.at(read, reader.tally().items, read);
     }
