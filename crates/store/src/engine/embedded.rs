@@ -18,6 +18,7 @@
 //! 2020), so nothing more is written until the folder is opened anew; neither is after a panic of the tree, which means damage.
 
 mod backup;
+mod create;
 mod keys;
 mod log;
 mod rows;
@@ -47,7 +48,7 @@ use writer::Writer;
 /// The layout of the tables. A folder of another one is refused.
 const FORMAT: u32 = 1;
 /// The file in the folder.
-const FILE: &str = "store.redb";
+pub const FILE: &str = "store.redb";
 
 /// How it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,7 @@ impl Embedded {
         std::fs::create_dir_all(folder)
             .map_err(|error| EngineError::Unavailable(format!("{place}: {error}")))?;
         guarded(|| {
+            create::create(folder, options)?;
             let opened = builder(options).create(folder.join(FILE));
             Embedded::over(opened.map_err(|error| at(&place, error))?, &place)
         })

@@ -14,6 +14,7 @@ use std::path::Path;
 use tenet_release::ReleaseDir;
 use tenet_release::config::Engine as Kind;
 use tenet_store::backup::{Reader, Restore};
+use tenet_store::engine::embedded::FILE;
 use tenet_store::engine::{Cursor, Engine};
 use tenet_store::item::Version;
 
@@ -55,7 +56,7 @@ fn look_through(path: &Path) -> Result<(), Failed> {
 }
 
 async fn embedded(reader: Reader, folder: &Path, replace: bool) -> Result<(), Failed> {
-    let there = folder.join(store_engine::FILE).exists();
+    let there = folder.join(FILE).exists();
     if there && !replace {
         return Err(Failed(format!(
             "error: {} holds data already\n  hint: --replace puts the backup in their place; they are kept beside it",

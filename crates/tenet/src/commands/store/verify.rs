@@ -11,7 +11,7 @@ use crate::roles::store_engine;
 use std::path::Path;
 use tenet_store::backup::{BackupError, Kind, Reader, Tally, decode_rows};
 use tenet_store::engine::Engine as _;
-use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
+use tenet_store::engine::embedded::{Embedded, EmbeddedOptions, FILE};
 use tenet_store::operator::{CopyOrder, Order};
 
 /// Does it.
@@ -40,7 +40,7 @@ fn file(path: &Path) -> Result<(), Failed> {
 
 /// A folder that nobody has open; also its pages are looked at.
 async fn folder(path: &Path) -> Result<(), Failed> {
-    if !path.join(store_engine::FILE).exists() {
+    if !path.join(FILE).exists() {
         return Err(Failed(format!("error: {} is no folder of the embedded engine", path.display())));
     }
     let held = |pid: &str| {

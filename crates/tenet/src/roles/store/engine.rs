@@ -6,15 +6,13 @@ use crate::lock::{self, Lock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenet_release::config::{Engine as Kind, Store};
-use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
+use tenet_store::engine::embedded::{Embedded, EmbeddedOptions, FILE};
 use tenet_store::engine::postgres::{Postgres, PostgresConfig};
 use tenet_store::engine::{Engine, EngineError, Sharing, Stamp};
 use tenet_store::owner::Width;
 
 /// The lock in the folder of an embedded engine.
 pub const LOCK: &str = "store.lock";
-/// The embedded engine's file beside it.
-pub const FILE: &str = "store.redb";
 /// What the name of a folder ends with while a backup is restored into it.
 pub const RESTORING: &str = "restoring";
 
