@@ -32,3 +32,22 @@ async fn from_embedded_to_postgres_and_back() {
     super::round::check(open(&server, "c").await, open(&server, "d").await).await;
     super::moment::check(open(&server, "e").await).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_restored_under_another_process() {
+    let Some(server) = Server::start("nothing_is_restored_under_another_process", &[]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("backup");
+    let engine = open(&server, "one").await;
+    super::site::fill(&*engine, super::site::token(&*engine).await).await;
+    super::site::back_up(&*engine, &path).await;
+    let other = open(&server, "one").await;
+    other.clock().await.unwrap();
+    let refused = super::site::restore(&*engine, &path, true).await.unwrap_err().to_string();
+    assert!(refused.contains("another process of the store"), "{refused}");
+    assert_eq!(engine.unfinished_load().await.unwrap(), None);
+    drop(other);
+    let elsewhere = open(&server, "two").await;
+    elsewhere.clock().await.unwrap();
+    super::site::restore(&*engine, &path, true).await.unwrap();
+}
