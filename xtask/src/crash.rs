@@ -12,6 +12,9 @@ pub struct Arguments {
     /// Whose processes are killed: `embedded` or `postgres`.
     #[arg(long, default_value = "embedded")]
     engine: String,
+    /// What is done to PostgreSQL: `kill`, `promote`, `partition`, `slow` or `crowd`.
+    #[arg(long, default_value = "kill")]
+    injury: String,
     /// Let the disk below the embedded engine fail instead: power cuts, syncs and writes that fail, no room, turned bytes.
     #[arg(long, conflicts_with = "engine")]
     faults: bool,
@@ -43,6 +46,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         crash.arg("--faults");
     } else {
         crash.args(["--engine", &arguments.engine]);
+    }
+    if arguments.engine == "postgres" {
+        crash.args(["--injury", &arguments.injury]);
     }
     for (name, number) in
         [("--from", arguments.from), ("--seeds", arguments.seeds), ("--kills", arguments.kills)]

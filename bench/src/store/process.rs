@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_api::store::v1::store_server::StoreServer;
-use tenet_service::{Facts, Limits, Service};
+use tenet_service::{Facts, Service};
 use tenet_store::catalogue::{Catalogue, Declared, Namespace, SecretHash};
 use tenet_store::commit::{Action, Commit, RecordChange, Write};
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
@@ -96,16 +96,10 @@ async fn serve(arguments: &Arguments) -> Outcome {
     Service::new("store")
         .descriptor_set(tenet_store::service::FILE_DESCRIPTOR_SET)
         .add(StoreServer::new(service))
-        .limits(limits())
+        .limits(tenet_store::service::limits())
         .serve_on(listener, facts, std::future::pending())
         .await
         .map_err(|error| error.to_string())
-}
-
-/// A closed loop has no more calls under way than it has clients, and waits for each: refusing some of them would count refusals. The owner's
-/// queues keep their bounds.
-fn limits() -> Limits {
-    Limits { admission: false, ..Limits::default() }
 }
 
 async fn engine(arguments: &Arguments) -> Outcome<Arc<dyn Engine>> {

@@ -6,13 +6,17 @@
 //!   expired()      ◀── those whose time is over: long in normal times, short under overload
 //! ```
 //!
-//! In normal times a queue is a burst that is over at once: everybody is served in the order of arrival. A queue that has not been empty
-//! for an `interval` is a standing one (CoDel's signal: Nichols and Jacobson, "Controlling Queue Delay", 2012), and waiting in it helps
-//! nobody: those at its front have callers that are about to give up. Then the newest goes first, because its caller is still there,
-//! and nobody waits longer than `target` (adaptive LIFO and controlled delay: Maurer, "Fail at Scale", 2015).
+//! In normal times a queue is a burst that is over at once: everybody is served in the order of arrival. A queue in which somebody has always
+//! been waiting for longer than is `acceptable`, for an `interval`, is a standing one (CoDel's signal: Nichols and Jacobson, "Controlling Queue
+//! Delay", 2012), and waiting in it helps nobody: those at its front have callers that are about to give up. Then the newest goes first, because its
+//! caller is still there, and nobody waits longer than `target` (adaptive LIFO and controlled delay: Maurer, "Fail at Scale", 2015).
+//!
+//! That it was not empty for an interval, which Maurer's queue asks, says less: where a few more callers than places come back as soon as they were
+//! served, two wait at any time and each for a tenth of a millisecond, and with the newest first two would wait in vain.
+//! So an overload is also over when those who wait would be served in an acceptable time, in order, at the rate at which others just were.
 //!
 //! Behind a limit (`tests/admission/queue.rs`: 4, 16 and 64 slots, three times their capacity for 30 s, of which 10 % CRITICAL and 60 % NORMAL):
-//! goodput ≥ 95 % of capacity, CRITICAL refused ≤ 0.05 %, nobody waits longer than `interval`, and 5 s after it at a load of 0.7 at
+//! goodput ≥ 95 % of capacity, CRITICAL refused ≤ 0.05 %, nobody waits longer than `interval` and what is acceptable, and 5 s after it at a load of 0.7 at
 //! most one in two hundred is refused.
 //!
 //! The structure belongs to one thread, or is held behind a lock for a few instructions.
@@ -37,7 +41,9 @@ pub struct QueueRules {
     pub longest: Duration,
     /// The longest anybody waits under overload. Default: 20 ms: what a burst needs, and what no caller notices.
     pub target: Duration,
-    /// A queue that was not empty for so long is an overload. Default: 100 ms.
+    /// A wait that is no sign of anything. Default: 5 ms, CoDel's own.
+    pub acceptable: Duration,
+    /// A queue in which somebody has waited longer than that, for so long, is an overload. Default: 100 ms.
     pub interval: Duration,
 }
 
@@ -47,6 +53,7 @@ impl Default for QueueRules {
             capacity: 1024,
             longest: Duration::from_secs(1),
             target: Duration::from_millis(20),
+            acceptable: Duration::from_millis(5),
             interval: Duration::from_millis(100),
         }
     }
@@ -89,14 +96,31 @@ pub struct WaitQueue<T> {
     lanes: [VecDeque<Waiter<T>>; LANES],
     waiting: usize,
     next: u64,
-    /// Since when somebody has been waiting without a break.
-    busy_since: Option<Moment>,
+    /// Since when somebody has always been waiting for longer than is acceptable, as far as it was looked at.
+    standing_since: Option<Moment>,
+    /// Whether it was an overload when it was last looked at.
+    overloaded: bool,
+    /// When somebody was last served while others waited, and the mean time between two of them.
+    served: Option<Moment>,
+    pace: Option<Duration>,
 }
+
+/// The share of one service in the mean time between them: the last dozen count.
+const PACE_STEP: u32 = 8;
 
 impl<T> WaitQueue<T> {
     /// An empty room.
     pub fn new(rules: QueueRules) -> WaitQueue<T> {
-        WaitQueue { rules, lanes: Default::default(), waiting: 0, next: 0, busy_since: None }
+        WaitQueue {
+            rules,
+            lanes: Default::default(),
+            waiting: 0,
+            next: 0,
+            standing_since: None,
+            overloaded: false,
+            served: None,
+            pace: None,
+        }
     }
 
     /// Changes the rules for those who wait already, too; a smaller room empties by itself.
@@ -120,7 +144,6 @@ impl<T> WaitQueue<T> {
         self.next += 1;
         self.lanes[lane].push_back(Waiter { number, since: now, who: Some(who) });
         self.waiting += 1;
-        self.busy_since.get_or_insert(now);
         Ok(Pushed { key: Key { lane, number }, evicted })
     }
 
@@ -137,17 +160,54 @@ impl<T> WaitQueue<T> {
     /// The next to be served and how long it has waited, if its time is not over. Those whose time is over come by
     /// [`expired`](Self::expired), which is to be asked first.
     pub fn pop(&mut self, now: Moment) -> Option<(T, Duration)> {
-        let newest_first = self.is_overloaded(now);
+        self.look(now);
         for lane in &mut self.lanes {
-            while let Some(waiter) = if newest_first { lane.pop_back() } else { lane.pop_front() } {
+            while let Some(waiter) = if self.overloaded { lane.pop_back() } else { lane.pop_front() } {
                 if let Some(who) = waiter.who {
                     self.waiting -= 1;
+                    self.serve(now);
                     self.rest();
                     return Some((who, now.since(waiter.since)));
                 }
             }
         }
         None
+    }
+
+    /// Remembers what the queue is now, before somebody leaves it.
+    fn look(&mut self, now: Moment) {
+        self.overloaded = self.is_overloaded(now);
+        self.standing_since = self.standing();
+    }
+
+    /// Takes the pace of a service, and whether those who are left are a standing queue.
+    fn serve(&mut self, now: Moment) {
+        if let Some(last) = self.served.replace(now) {
+            let gap = now.since(last);
+            self.pace = Some(self.pace.map_or(gap, |pace| (pace * (PACE_STEP - 1) + gap) / PACE_STEP));
+        }
+        if self.overloaded {
+            let waiting = u32::try_from(self.waiting).unwrap_or(u32::MAX);
+            if self.pace.is_none_or(|pace| pace.saturating_mul(waiting) >= self.rules.acceptable) {
+                return;
+            }
+            self.overloaded = false;
+            self.standing_since = None;
+        }
+        if self.oldest().is_none_or(|since| now.since(since) < self.rules.acceptable) {
+            self.standing_since = None;
+        }
+    }
+
+    /// When the one came who has waited longest.
+    fn oldest(&self) -> Option<Moment> {
+        let oldest = self.lanes.iter().filter_map(|lane| lane.iter().find(|waiter| waiter.who.is_some()));
+        oldest.map(|waiter| waiter.since).min()
+    }
+
+    /// Since when, or from when on if nobody leaves, somebody has waited for longer than is acceptable.
+    fn standing(&self) -> Option<Moment> {
+        self.standing_since.or_else(|| Some(self.oldest()?.plus(self.rules.acceptable)))
     }
 
     /// What `ask` wants to know of one of those who are served next: of the most important lane that has somebody.
@@ -158,7 +218,8 @@ impl<T> WaitQueue<T> {
 
     /// Somebody whose time is over, the oldest of the least important first; to be asked until there is none.
     pub fn expired(&mut self, now: Moment) -> Option<T> {
-        let limit = self.patience(now);
+        self.look(now);
+        let limit = self.patience();
         for lane in (0..LANES).rev() {
             self.forget_gone(lane);
             let due = self.lanes[lane].front().is_some_and(|waiter| now.since(waiter.since) >= limit);
@@ -183,10 +244,11 @@ impl<T> WaitQueue<T> {
     /// When the time of the next is over, should nobody leave before: also those who came in normal times have to go once the queue has
     /// become a standing one.
     pub fn next_expiry(&self) -> Option<Moment> {
-        let oldest = self.lanes.iter().filter_map(|lane| lane.iter().find(|waiter| waiter.who.is_some()));
-        let since = oldest.map(|waiter| waiter.since).min()?;
-        let standing = self.busy_since?.plus(self.rules.interval);
-        let hurried = since.plus(self.rules.target).max(standing);
+        let since = self.oldest()?;
+        let mut hurried = since.plus(self.rules.target);
+        if !self.overloaded {
+            hurried = hurried.max(self.standing()?.plus(self.rules.interval));
+        }
         Some(since.plus(self.rules.longest).min(hurried))
     }
 
@@ -207,7 +269,7 @@ impl<T> WaitQueue<T> {
 
     /// Whether the queue is a standing one.
     pub fn is_overloaded(&self, now: Moment) -> bool {
-        self.busy_since.is_some_and(|since| now.since(since) >= self.rules.interval)
+        self.overloaded || self.standing().is_some_and(|since| now.since(since) >= self.rules.interval)
     }
 
     /// When somebody who is refused should come back: a second, and up to five the longer the overload lasts, of which `random` takes
@@ -215,14 +277,14 @@ impl<T> WaitQueue<T> {
     pub fn retry_after(&self, now: Moment, random: u64) -> Duration {
         const LEAST: Duration = Duration::from_secs(1);
         const MOST: Duration = Duration::from_secs(5);
-        let lasted = self.busy_since.map_or(Duration::ZERO, |since| now.since(since));
+        let lasted = self.standing().map_or(Duration::ZERO, |since| now.since(since));
         let full = (LEAST * 2 + lasted / 10).min(MOST);
         let half = full / 2;
         half + half.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
     }
 
-    fn patience(&self, now: Moment) -> Duration {
-        if self.is_overloaded(now) { self.rules.target.min(self.rules.longest) } else { self.rules.longest }
+    fn patience(&self) -> Duration {
+        if self.overloaded { self.rules.target.min(self.rules.longest) } else { self.rules.longest }
     }
 
     fn take_front(&mut self, lane: usize) -> Option<T> {
@@ -246,7 +308,9 @@ impl<T> WaitQueue<T> {
 
     fn rest(&mut self) {
         if self.waiting == 0 {
-            self.busy_since = None;
+            self.standing_since = None;
+            self.overloaded = false;
+            self.served = None;
             self.lanes.iter_mut().for_each(VecDeque::clear);
         }
     }

@@ -10,6 +10,8 @@ mod cli;
 mod dice;
 #[path = "../tests/crash/disk.rs"]
 mod disk;
+#[path = "../tests/crash/door.rs"]
+mod door;
 #[path = "../tests/crash/faults.rs"]
 mod faults;
 #[path = "../tests/crash/folder.rs"]
@@ -29,6 +31,8 @@ mod operation;
 #[path = "../tests/support/postgres.rs"]
 #[allow(clippy::unwrap_used, dead_code)] // a server of tests, some of which copy and promote it
 mod server;
+#[path = "../tests/crash/site.rs"]
+mod site;
 #[path = "../tests/crash/value.rs"]
 mod value;
 #[path = "../tests/crash/wire.rs"]

@@ -26,6 +26,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tenet_api::store::v1 as api;
 use tenet_api::store::v1::store_server::Store;
+use tenet_service::Limits;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -35,6 +36,15 @@ pub use terms::TOKEN_LIFE;
 
 /// The contract, compiled: for reflection and metrics.
 pub use tenet_api::store::FILE_DESCRIPTOR_SET;
+
+/// Calls that the store always takes at a time. Those that wait for the engine wait to be joined: fewer of them make its batches smaller and not
+/// its answers faster, which a limit that follows latency cannot know. Beyond them it is asked.
+const CALLS: u32 = 1024;
+
+/// The limits to serve it with.
+pub fn limits() -> Limits {
+    Limits { calls_min: CALLS, ..Limits::default() }
+}
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 

@@ -107,6 +107,30 @@ async fn everything_is_there_when_the_folder_is_opened_again() {
 }
 
 #[tokio::test]
+async fn what_was_begun_and_not_finished_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    // What a process leaves that was killed before its first pages were whole.
+    std::fs::write(folder.path().join("store.redb.new"), [0; 4096]).unwrap();
+    let id = declared(&open(folder.path())).await;
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["store.redb"]);
+    assert_eq!(declared(&open(folder.path())).await, id);
+}
+
+#[test]
+fn all_that_begin_at_once_find_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = std::thread::scope(|scope| {
+        let begun = (0..8).map(|_| scope.spawn(|| Embedded::open(folder.path(), EmbeddedOptions::default())));
+        begun.collect::<Vec<_>>().into_iter().map(|opened| opened.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 1, "one has it");
+    for refused in opened.into_iter().filter_map(Result::err) {
+        assert!(refused.to_string().contains("another process has it open"), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path());

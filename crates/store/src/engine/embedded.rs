@@ -18,7 +18,6 @@
 //! 2020), so nothing more is written until the folder is opened anew; neither is after a panic of the tree, which means damage.
 
 mod backup;
-mod create;
 mod keys;
 mod log;
 mod rows;
@@ -37,6 +36,7 @@ use crate::name::{CollectionId, ItemKey};
 use bytes::Bytes;
 use redb::{Database, StorageBackend};
 use std::collections::HashMap;
+use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -49,6 +49,8 @@ use writer::Writer;
 const FORMAT: u32 = 1;
 /// The file in the folder.
 pub const FILE: &str = "store.redb";
+/// What it is called until it is one: redb takes no file whose first pages were begun and not finished.
+const UNFINISHED: &str = "store.redb.new";
 
 /// How it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +97,8 @@ impl Embedded {
         std::fs::create_dir_all(folder)
             .map_err(|error| EngineError::Unavailable(format!("{place}: {error}")))?;
         guarded(|| {
-            create::create(folder, options)?;
-            let opened = builder(options).create(folder.join(FILE));
+            create(folder).map_err(|error| at(&place, error))?;
+            let opened = builder(options).open(folder.join(FILE));
             Embedded::over(opened.map_err(|error| at(&place, error))?, &place)
         })
     }
@@ -154,6 +156,25 @@ impl Embedded {
             })
         })
     }
+}
+
+/// Makes the file where there is none, whole or not at all: whoever dies meanwhile leaves nothing that the next one stumbles over.
+fn create(folder: &Path) -> Result<(), redb::Error> {
+    let file = folder.join(FILE);
+    let place = File::open(folder)?;
+    // Two that begin at once: the second waits, and finds what the first made.
+    place.lock()?;
+    if file.try_exists()? {
+        return Ok(());
+    }
+    let unfinished = folder.join(UNFINISHED);
+    if unfinished.try_exists()? {
+        std::fs::remove_file(&unfinished)?;
+    }
+    drop(Database::create(&unfinished)?);
+    File::open(&unfinished)?.sync_all()?;
+    std::fs::rename(&unfinished, &file)?;
+    Ok(place.sync_all()?)
 }
 
 fn builder(options: EmbeddedOptions) -> redb::Builder {

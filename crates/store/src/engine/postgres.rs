@@ -15,7 +15,6 @@
 //!
 //! A connection pooler between must keep sessions: locks, marks and prepared statements are the session's.
 
-mod backup;
 mod blobs;
 mod collections;
 mod commit;
@@ -29,6 +28,7 @@ mod failure;
 mod feed;
 mod foreign;
 mod hosts;
+mod load;
 mod locks;
 mod parts;
 mod pool;
@@ -37,6 +37,7 @@ mod rows;
 mod schema;
 mod session;
 mod size;
+mod snapshot;
 mod statements;
 mod upkeep;
 
@@ -319,7 +320,9 @@ impl Engine for Postgres {
     }
 
     fn snapshot(&self) -> Pending<'_, SharedSnapshot> {
-        Box::pin(async move { backup::snapshot(&self.pool.connector).await.map_err(|failure| failure.error) })
+        Box::pin(
+            async move { snapshot::snapshot(&self.pool.connector).await.map_err(|failure| failure.error) },
+        )
     }
 
     fn load(&self, step: Load) -> Pending<'_, Loaded> {
@@ -327,6 +330,6 @@ impl Engine for Postgres {
     }
 
     fn unfinished_load(&self) -> Pending<'_, Option<u128>> {
-        self.call(Purpose::Read, backup::unfinished)
+        self.call(Purpose::Read, load::unfinished)
     }
 }

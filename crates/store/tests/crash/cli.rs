@@ -5,7 +5,7 @@ use super::faults::{self, Came, Kind};
 use super::folder::{self, Folder, Ran};
 use super::kill::Program;
 use super::kills;
-use super::server::Server;
+use super::site::{Injury, Site};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -23,8 +23,8 @@ const LYING: u64 = 20;
 pub enum What {
     /// Processes on the embedded engine are killed.
     Embedded,
-    /// A PostgreSQL server is killed.
-    Postgres,
+    /// Something is done to a PostgreSQL server.
+    Postgres(Injury),
     /// The disk below the embedded engine fails.
     Faults,
 }
@@ -42,7 +42,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads `--engine postgres`, `--faults`, `--from N`, `--seeds N`, `--kills N`, `--keep FOLDER`.
+    /// Reads `--engine postgres`, `--injury WORD`, `--faults`, `--from N`, `--seeds N`, `--kills N`, `--keep FOLDER`.
     pub fn read(arguments: impl IntoIterator<Item = String>) -> Result<Options, String> {
         let keep = std::env::temp_dir().join("tenet-crash");
         let mut options = Options { what: What::Embedded, from: 0, seeds: 10, kills: 20, keep };
@@ -56,7 +56,11 @@ impl Options {
             let number = || value.parse().map_err(|_| format!("{name}: expected a number, found {value:?}"));
             match &name[..] {
                 "--engine" if value == "embedded" => options.what = What::Embedded,
-                "--engine" if value == "postgres" => options.what = What::Postgres,
+                "--engine" if value == "postgres" => options.what = What::Postgres(Injury::Killed),
+                "--injury" if matches!(options.what, What::Postgres(_)) => {
+                    options.what = What::Postgres(Injury::read(&value)?);
+                }
+                "--injury" => return Err("--injury: expected --engine postgres before it".to_owned()),
                 "--engine" => {
                     return Err(format!("--engine: expected embedded or postgres, found {value:?}"));
                 }
@@ -75,7 +79,7 @@ impl Options {
 pub fn run(options: &Options, program: &Program) -> Result<(), String> {
     let found = match options.what {
         What::Embedded => embedded(options, program)?,
-        What::Postgres => postgres(options)?,
+        What::Postgres(injury) => postgres(options, injury)?,
         What::Faults => faulty(options)?,
     };
     if found.is_empty() { Ok(()) } else { Err(format!("seeds that found something: {found:?}")) }
@@ -94,18 +98,18 @@ fn embedded(options: &Options, program: &Program) -> Result<Vec<u64>, String> {
     Ok(sum.found)
 }
 
-fn postgres(options: &Options) -> Result<Vec<u64>, String> {
+fn postgres(options: &Options, injury: Injury) -> Result<Vec<u64>, String> {
     let mut sum = Sum::begin();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let Some(mut server) = Server::start("nothing_is_lost_by_killing_the_server", &["max_connections=50"])
-    else {
+    let site = runtime.block_on(Site::start("nothing_is_lost_by_what_is_done_to_the_server", injury))?;
+    let Some(mut site) = site else {
         println!("no PostgreSQL here: nothing was run");
         return Ok(Vec::new());
     };
     for seed in options.from..options.from + options.seeds {
         let place = Place::new(options, seed)?;
-        let ran = runtime.block_on(kills::run(&mut server, seed, options.kills, CLIENTS, &place.folder));
+        let ran = runtime.block_on(kills::run(&mut site, seed, options.kills, CLIENTS, &place.folder));
         place.end(&ran);
         sum.add(seed, ran);
     }
@@ -158,7 +162,12 @@ struct Place {
 
 impl Place {
     fn new(options: &Options, seed: u64) -> Result<Place, String> {
-        let name = format!("{:?}-{seed}-{}", options.what, std::process::id()).to_lowercase();
+        let engine = match options.what {
+            What::Embedded => "embedded",
+            What::Postgres(_) => "postgres",
+            What::Faults => "faults",
+        };
+        let name = format!("{engine}-{seed}-{}", std::process::id());
         let folder = options.keep.join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;

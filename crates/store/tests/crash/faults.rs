@@ -77,7 +77,7 @@ impl Stage {
         let collection = declare(&engine).await.map_err(EngineError::Broken)?;
         let lines = Lines::default();
         let work = Work {
-            owner: Owner::start(Arc::new(engine.clone()), Width { near_bytes: 0, ..Width::default() }),
+            owners: vec![Owner::start(Arc::new(engine.clone()), Width { near_bytes: 0, ..Width::default() })],
             collection,
             log: Arc::new(Log::new(lines.clone())),
             seed,

@@ -1,4 +1,5 @@
-//! A seed's run on PostgreSQL: the server and all its processes are killed under many clients, again and again, and what they were told is judged.
+//! A seed's run on PostgreSQL: the server is killed, replaced, cut off, slowed or crowded under many clients of two stores, again and again, and
+//! what they were told is judged.
 
 use super::account::Account;
 use super::dice::Dice;
@@ -6,7 +7,7 @@ use super::folder::{Ran, finish};
 use super::life::{declare, repeat};
 use super::look;
 use super::operation::Operation;
-use super::server::Server;
+use super::site::Site;
 use super::wire::{Lines, Log, Message};
 use super::work::Work;
 use std::path::Path;
@@ -23,14 +24,16 @@ const UNTIL_MS: u64 = 120;
 const BEYOND_MS: u64 = 60;
 /// The longest that a server is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Stores over the one server, each with a share of the clients.
+const STORES: usize = 2;
 /// Of writes that nobody answered, one in so many is not repeated at once.
 const LEFT: u64 = 3;
 
-/// Runs `kills` kills on a schema of its own.
-pub async fn run(server: &mut Server, seed: u64, kills: u64, clients: u32, place: &Path) -> Ran {
+/// Runs `kills` injuries on a schema of its own.
+pub async fn run(site: &mut Site, seed: u64, kills: u64, clients: u32, place: &Path) -> Ran {
     let mut ran = Ran::default();
     let mut account = Account::default();
-    if let Err(what) = rounds(server, seed, kills, clients, &mut account, &mut ran).await {
+    if let Err(what) = rounds(site, seed, kills, clients, &mut account, &mut ran).await {
         ran.problems.push(what);
     }
     finish(&account, &mut ran, place);
@@ -38,7 +41,7 @@ pub async fn run(server: &mut Server, seed: u64, kills: u64, clients: u32, place
 }
 
 async fn rounds(
-    server: &mut Server,
+    site: &mut Site,
     seed: u64,
     kills: u64,
     clients: u32,
@@ -49,18 +52,26 @@ async fn rounds(
         schema: format!("crash{seed}"),
         // The server does not sync: what it wrote outlives its processes, and nothing here loses power.
         allow_data_loss: true,
-        connect_timeout: Duration::from_secs(5),
-        ..PostgresConfig::new(server.url())
+        // Shorter than the longest injury, so that both ends of it are met.
+        call_timeout: Duration::from_secs(1),
+        ..PostgresConfig::new(site.url())
     };
-    let engine = Arc::new(Postgres::open(config).await.map_err(|error| error.to_string())?);
-    let collection = declare(&*engine).await?;
+    let mut engines = Vec::new();
+    for _ in 0..STORES {
+        engines.push(Arc::new(Postgres::open(config.clone()).await.map_err(|error| error.to_string())?));
+    }
+    let engine = engines[0].clone();
+    let mut collection = declare(&*engine).await?;
+    for other in &engines[1..] {
+        collection = declare(&**other).await?;
+    }
     let width = Width { write_lanes: 4, ..Width::default() };
     let lines = Lines::default();
     let mut dice = Dice::new(seed, 0);
     for life in 0..=kills {
         let last = life == kills;
         let work = Arc::new(Work {
-            owner: Owner::start(engine.clone(), width),
+            owners: engines.iter().map(|engine| Owner::start(engine.clone(), width)).collect(),
             collection,
             log: Arc::new(Log::new(lines.clone())),
             seed,
@@ -89,20 +100,23 @@ async fn rounds(
             async move { work.run(clients).await }
         });
         tokio::time::sleep(Duration::from_micros(dice.below(UNTIL_MS * 1000))).await;
-        tokio::task::block_in_place(|| server.kill());
+        site.injure(&mut dice).await?;
         let got = account.take_all(life, &lines, true)?;
         let in_flight = u64::try_from(got.in_flight).unwrap_or(0);
         ran.in_flight.push(in_flight);
         ran.kills += 1;
         ran.busy_kills += u64::from(in_flight >= super::cli::IN_FLIGHT);
         let began = Instant::now();
-        tokio::task::block_in_place(|| server.restart());
-        ready(&*engine).await?;
+        site.mend(&mut dice).await?;
+        for engine in &engines {
+            ready(&**engine).await?;
+        }
         ran.opening_us.push(began.elapsed().as_micros() as u64);
         tokio::time::sleep(Duration::from_micros(dice.below(BEYOND_MS * 1000))).await;
         work.stop.store(true, Ordering::Relaxed);
         working.await.map_err(|error| error.to_string())?;
         account.take_all(life, &lines, true)?;
+        site.settle().await?;
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ async fn run(life: &Life, log: &Arc<Log>) -> Result<(), String> {
     look::feed(&engine, collection, log, life.cursor).await?;
     let owner = Owner::start(Arc::new(engine.clone()), Width::default());
     let work = Arc::new(Work {
-        owner,
+        owners: vec![owner],
         collection,
         log: log.clone(),
         seed: life.seed,

@@ -6,6 +6,7 @@ mod account;
 mod cli;
 mod dice;
 mod disk;
+mod door;
 mod faults;
 mod folder;
 mod judge;
@@ -17,12 +18,14 @@ mod operation;
 #[path = "../support/postgres.rs"]
 #[allow(dead_code)] // other tests copy and promote servers
 mod server;
+mod site;
 mod value;
 mod wire;
 mod work;
 
 use cli::{Options, What, run};
 use kill::Program;
+use site::Injury;
 
 /// A life is this test alone, in a process of its own.
 const LIFE: &str = "a_life_of_the_other_tests";
@@ -51,8 +54,10 @@ fn nothing_is_lost_by_killing_the_process() {
 }
 
 #[test]
-fn nothing_is_lost_by_killing_the_server() {
-    run(&options(What::Postgres, 1, 4), &program()).unwrap();
+fn nothing_is_lost_by_what_is_done_to_the_server() {
+    for (_, injury) in Injury::WORDS {
+        run(&options(What::Postgres(injury), 1, 3), &program()).unwrap();
+    }
 }
 
 #[test]
@@ -118,10 +123,14 @@ async fn what_does_not_agree_is_found() {
 fn what_is_asked_for_is_read() {
     let read = |line: &str| Options::read(line.split_whitespace().map(str::to_owned));
     let options = read("--engine postgres --from 7 --seeds 2 --kills 5").unwrap();
-    assert_eq!((options.what, options.from, options.seeds, options.kills), (What::Postgres, 7, 2, 5));
+    assert_eq!((options.what, options.from), (What::Postgres(Injury::Killed), 7));
+    assert_eq!((options.seeds, options.kills), (2, 5));
+    assert_eq!(read("--engine postgres --injury crowd").unwrap().what, What::Postgres(Injury::Crowded));
     assert_eq!(read("--faults").unwrap().what, What::Faults);
     for (line, words) in [
         ("--engine mysql", "expected embedded or postgres"),
+        ("--engine postgres --injury flood", "expected one of kill, promote, partition, slow, crowd"),
+        ("--injury slow", "expected --engine postgres before it"),
         ("--seeds many", "expected a number, found \"many\""),
         ("--from", "expected a value"),
         ("--fast 1", "unknown option --fast"),

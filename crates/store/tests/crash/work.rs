@@ -30,7 +30,8 @@ const ATTEMPTS: u64 = 512;
 
 /// What the clients of one life share.
 pub struct Work {
-    pub owner: Owner,
+    /// One for each store; clients are divided among them.
+    pub owners: Vec<Owner>,
     pub collection: CollectionId,
     pub log: Arc<Log>,
     pub seed: u64,
@@ -74,9 +75,13 @@ impl Work {
         (self.life << 24) + self.count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    fn owner(&self, client: u32) -> &Owner {
+        &self.owners[client as usize % self.owners.len()]
+    }
+
     async fn perform(&self, client: u32, operation: &Operation, attempt: u64) -> Came {
         let call = self.log.call(client, operation);
-        let came = match self.carry_out(operation, attempt).await {
+        let came = match self.carry_out(client, operation, attempt).await {
             Ok(answer) => {
                 self.log.answer(call, &answer);
                 Came::Answered(answer)
@@ -98,16 +103,22 @@ impl Work {
         came
     }
 
-    async fn carry_out(&self, operation: &Operation, attempt: u64) -> Result<Answer, OwnerError> {
+    async fn carry_out(
+        &self,
+        client: u32,
+        operation: &Operation,
+        attempt: u64,
+    ) -> Result<Answer, OwnerError> {
+        let owner = self.owner(client);
         let failed = |error| OwnerError::Engine(Arc::new(error));
         let broken = |what| failed(EngineError::Broken(what));
         if let Some((commit, chunks)) = operation.commit(self.collection, attempt) {
             for (blob, number, chunk) in chunks {
                 // What is staged and not referred to is nothing.
-                let staged = self.owner.engine().stage(blob, number, chunk).await;
+                let staged = owner.engine().stage(blob, number, chunk).await;
                 staged.map_err(|error| failed(EngineError::Unavailable(error.to_string())))?;
             }
-            let outcome = self.owner.commit(commit.clone()).await?;
+            let outcome = owner.commit(commit.clone()).await?;
             return operation.answer(&commit, &outcome).map_err(broken);
         }
         let What::Record(RecordOperation { record, action }) = &operation.what else {
@@ -115,14 +126,14 @@ impl Work {
         };
         let answer = if let Action::Get { key, .. } = action {
             let (record, key) = place(record, key);
-            let items = self.owner.read(vec![item_key(self.collection, &record, &key)]).await?;
+            let items = owner.read(vec![item_key(self.collection, &record, &key)]).await?;
             let item = items.into_iter().next().flatten();
             let seen = item.map(|item| Ok(Seen { value: look::shown(&item)?, version: item.version.0 }));
             RecordAnswer::Item(seen.transpose().map_err(broken)?)
         } else {
             let id = item_key(self.collection, record, "").record.id;
             let of = ScanOf::Record { collection: self.collection, record: id };
-            let found = look::scan(&**self.owner.engine(), of, None).await.map_err(failed)?;
+            let found = look::scan(&**owner.engine(), of, None).await.map_err(failed)?;
             let items = found.iter().map(|(key, item)| {
                 let seen = Seen { value: look::shown(item)?, version: item.version.0 };
                 Ok((look::text(&key.key).into(), seen))
@@ -160,7 +171,7 @@ impl Client {
             if place < HOLDERS {
                 self.hold().await;
             } else if place == HOLDERS && self.dice.below(40) == 0 {
-                let _ = self.work.owner.engine().upkeep(TOKENS, UPKEEP).await;
+                let _ = self.work.owner(self.client).engine().upkeep(TOKENS, UPKEEP).await;
             } else {
                 let what = self.any(place == HOLDERS);
                 let operation = Operation { id: self.work.number(), fence: None, what };

@@ -35,7 +35,7 @@ use tenet_store::access::AccessFile;
 use tenet_store::catalogue::Catalogue;
 use tenet_store::operator::Operator;
 use tenet_store::owner::Owner;
-use tenet_store::service::{FILE_DESCRIPTOR_SET, StoreService};
+use tenet_store::service::{FILE_DESCRIPTOR_SET, StoreService, limits};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The file of those who may call, in the folder `run` of the state folder.
@@ -187,6 +187,7 @@ async fn serve_on(
     let served = Service::new(STORE)
         .descriptor_set(FILE_DESCRIPTOR_SET)
         .add(StoreServer::new(service))
+        .limits(limits())
         .metrics(move |out| owner.write_metrics(out))
         .serve_on(listener, facts, stop);
     tokio::select! {

@@ -2,12 +2,12 @@
 
 use super::args::BackupArgs;
 use super::progress::Progress;
-use super::reach::Reached;
+use super::reach::{Reached, head};
 use super::{bad, failed};
 use crate::cli::Failed;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use tenet_store::backup::{Begun, EXTENSION, Head, Kind, PARTIAL, Writer, decode_rows};
+use tenet_store::backup::{Begun, EXTENSION, Kind, PARTIAL, Writer, decode_rows};
 use tenet_store::operator::{CopyOrder, Order, Resume, Wire, WireError};
 
 /// Does it.
@@ -57,15 +57,6 @@ async fn anew(reached: &Reached, path: &Path) -> Result<(Writer, Wire), Failed> 
     let mut wire = reached.ask(&order(None, path)).await?;
     let head = head(&mut wire).await?;
     Ok((Writer::create(path, head).map_err(|error| bad(&error))?, wire))
-}
-
-/// What an answer begins with.
-pub(super) async fn head(wire: &mut Wire) -> Result<Head, Failed> {
-    let frame = wire.receive().await.map_err(|error| failed(&error))?;
-    if frame.kind != Kind::Head {
-        return Err(Failed("error: the store answers without a head".into()));
-    }
-    serde_json::from_slice(&frame.payload).map_err(|error| Failed::while_doing("the answer's head", &error))
 }
 
 fn order(resume: Option<Resume>, path: &Path) -> Order {

@@ -1,10 +1,9 @@
 //! `tenet store export`: items as lines of JSON, as they are at one moment.
 
 use super::args::{ExportArgs, Range};
-use super::backup::head;
 use super::line::Line;
 use super::progress::Progress;
-use super::reach::Reached;
+use super::reach::{Reached, head};
 use super::schemas::{MOST_JSON, Schemas, beginning, behind};
 use super::{bad, failed};
 use crate::cli::Failed;

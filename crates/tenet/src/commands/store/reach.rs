@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tenet_release::{Release, ReleaseDir};
+use tenet_store::backup::{Head, Kind};
 use tenet_store::catalogue::Catalogue;
 use tenet_store::operator::{Operator, Order, Wire};
 use tenet_store::owner::Owner;
@@ -98,6 +99,15 @@ impl Reached {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
         writeln!(file, "{line}").map_err(failed)
     }
+}
+
+/// What an answer begins with.
+pub async fn head(wire: &mut Wire) -> Result<Head, Failed> {
+    let frame = wire.receive().await.map_err(|error| failed(&error))?;
+    if frame.kind != Kind::Head {
+        return Err(Failed("error: the store answers without a head".into()));
+    }
+    serde_json::from_slice(&frame.payload).map_err(|error| Failed::while_doing("the answer's head", &error))
 }
 
 async fn open(state: &Path, begin: &Begin) -> Result<Opened, Failed> {

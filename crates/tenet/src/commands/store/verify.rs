@@ -1,9 +1,8 @@
 //! `tenet store verify`: everything is read, and each checksum looked at.
 
 use super::args::VerifyArgs;
-use super::backup::head;
 use super::progress::Progress;
-use super::reach::Reached;
+use super::reach::{Reached, head};
 use super::{bad, failed};
 use crate::cli::Failed;
 use crate::lock;
