@@ -2,7 +2,7 @@
 //!
 //! A gateway that is restarted reads its release from here and needs nothing else to serve.
 
-use crate::roster::replace_file;
+use crate::file::replace_file;
 use crate::{BundleError, Release, ReleaseHash};
 use serde::{Deserialize, Serialize};
 use std::io;

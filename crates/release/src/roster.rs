@@ -3,9 +3,10 @@
 //! Unlike configuration it is read from a peer that may run another version of Tenet, so unknown fields are ignored.
 
 use crate::config::Config;
+use crate::file::replace_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -123,25 +124,6 @@ impl Roster {
             source,
         })
     }
-}
-
-/// Writes `bytes` beside `path`, flushes them to the disk and renames: readers see the whole old or the whole new file.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    // The process id keeps two writers from writing into one draft.
-    name.push(format!(".{}.new", std::process::id()));
-    let draft = path.with_file_name(name);
-    let mut file = std::fs::File::create(&draft)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    let result = written.and_then(|()| std::fs::rename(&draft, path));
-    if result.is_err() {
-        // Best effort: the draft is of no use, and the error that matters is the first.
-        let _ = std::fs::remove_file(&draft);
-    }
-    result
 }
 
 #[cfg(test)]

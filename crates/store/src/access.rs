@@ -10,8 +10,7 @@
 use crate::catalogue::SecretHash;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -26,14 +25,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access(pub BTreeMap<String, Vec<SecretHash>>);
 
-/// Why the file could not be read or written.
+/// Why the file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// The file system refused.
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
-        /// `read` or `write`.
-        action: &'static str,
         /// The file.
         path: PathBuf,
         /// What it said.
@@ -68,7 +65,7 @@ impl Access {
         let mut bytes = Vec::new();
         File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|source| AccessError::Io { action: "read", path: path.to_owned(), source })?;
+            .map_err(|source| AccessError::Io { path: path.to_owned(), source })?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(invalid(format!("it has more than {MAX_BYTES} bytes")));
         }
@@ -86,35 +83,13 @@ impl Access {
         listed.into_iter().map(read).collect::<Result<_, _>>().map(Access)
     }
 
-    /// Replaces the file at `path` in one step. Only its owner may read it (mode 0600).
-    ///
-    /// # Errors
-    /// [`AccessError::Io`].
-    pub fn write(&self, path: &Path) -> Result<(), AccessError> {
+    /// The text of the file, which its owner alone is to read.
+    pub fn to_json(&self) -> String {
         let text = |hashes: &Vec<SecretHash>| hashes.iter().map(SecretHash::to_string).collect::<Vec<_>>();
-        let listed: BTreeMap<&String, Vec<String>> =
-            self.0.iter().map(|(service, hashes)| (service, text(hashes))).collect();
-        let written = serde_json::to_vec_pretty(&listed)
-            .map_err(io::Error::from)
-            .and_then(|bytes| replace_private(path, &bytes));
-        written.map_err(|source| AccessError::Io { action: "write", path: path.to_owned(), source })
+        let listed: serde_json::Map<String, serde_json::Value> =
+            self.0.iter().map(|(service, hashes)| (service.clone(), text(hashes).into())).collect();
+        serde_json::Value::Object(listed).to_string()
     }
-}
-
-fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension(format!("{}.new", std::process::id()));
-    // One that a dead process of the same id left behind may have other rights.
-    match std::fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let renamed = file.write_all(bytes).and_then(|()| std::fs::rename(&draft, path));
-    if renamed.is_err() {
-        // Of no use; the first error is the one that matters.
-        let _ = std::fs::remove_file(&draft);
-    }
-    renamed
 }
 
 /// The file that a store process looks at.
@@ -162,7 +137,7 @@ impl AccessFile {
         let read = tokio::task::spawn_blocking(move || Access::read(&path)).await;
         read.unwrap_or_else(|error| {
             let source = io::Error::other(error);
-            Err(AccessError::Io { action: "read", path: self.path.clone(), source })
+            Err(AccessError::Io { path: self.path.clone(), source })
         })
     }
 }
@@ -170,26 +145,26 @@ impl AccessFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     fn access(services: &[(&str, &[&str])]) -> Access {
         let of = |secrets: &[&str]| secrets.iter().map(|secret| SecretHash::of(secret.as_bytes())).collect();
         Access(services.iter().map(|(name, secrets)| ((*name).to_owned(), of(secrets))).collect())
     }
 
+    fn write(path: &Path, access: &Access) {
+        std::fs::write(path, access.to_json()).unwrap();
+    }
+
     #[test]
-    fn what_is_written_is_read_by_its_owner_alone() {
+    fn what_is_written_is_read_and_holds_no_secret() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store-access.json");
-        let first = access(&[("accounts", &["old", "new"]), ("payments", &["p"])]);
-        first.write(&path).unwrap();
-        assert_eq!(Access::read(&path).unwrap(), first);
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let text = std::fs::read_to_string(&path).unwrap();
+        for listed in [access(&[("accounts", &["old", "new"]), ("payments", &["p"])]), access(&[])] {
+            write(&path, &listed);
+            assert_eq!(Access::read(&path).unwrap(), listed);
+        }
+        let text = access(&[("accounts", &["old"])]).to_json();
         assert!(!text.contains("old") && text.contains(&SecretHash::of(b"old").to_string()), "{text}");
-        access(&[]).write(&path).unwrap();
-        assert_eq!(Access::read(&path).unwrap(), Access::default());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft stays");
     }
 
     #[test]
@@ -215,10 +190,10 @@ mod tests {
     async fn strangers_have_it_read_once_a_second() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.json");
-        access(&[("a", &["1"])]).write(&path).unwrap();
+        write(&path, &access(&[("a", &["1"])]));
         let file = AccessFile::new(&path);
         assert_eq!(file.read_for_a_stranger().await, Some(access(&[("a", &["1"])])));
-        access(&[("a", &["2"])]).write(&path).unwrap();
+        write(&path, &access(&[("a", &["2"])]));
         assert_eq!(file.read_for_a_stranger().await, None);
         assert_eq!(file.read().await.unwrap(), access(&[("a", &["2"])]), "who was told to reads it at once");
         tokio::time::advance(PAUSE).await;

@@ -26,6 +26,7 @@
 //! Everything random comes from one seed, which a failure names. Tables and properties repeat exactly; where many clients run at once, the
 //! seed repeats what they ask for and not how the machine interleaves it.
 
+mod backup;
 mod bench;
 mod check;
 mod concurrent;
@@ -140,6 +141,7 @@ fn all() -> Vec<Check> {
         durability::checks(),
         sharing::checks(),
         injury::checks(),
+        backup::checks(),
     ];
     parts.concat()
 }

@@ -14,10 +14,12 @@ pub mod memory;
 pub(crate) mod metered;
 pub mod postgres;
 mod scan;
+mod snapshot;
 
 pub use error::EngineError;
 pub use guarantees::{Guarantees, Sharing};
 pub use scan::{Bound, Cursor, Page, Scan, ScanOf};
+pub use snapshot::{Load, LoadBegin, Loaded, Moment, Row, SharedSnapshot, Snapshot, assign};
 
 use crate::commit::{Commit, Outcome};
 use crate::decide::Change;
@@ -156,4 +158,26 @@ pub trait Engine: Send + Sync + 'static {
 
     /// A version as great as every one that was ever given, or greater. Never smaller than it was.
     fn last_version(&self) -> Pending<'_, Version>;
+
+    /// Everything as it is now, for as long as the snapshot is held: later writes do not change it and do not wait for it. An engine that says
+    /// [`Guarantees::consistent_backup`] has it.
+    fn snapshot(&self) -> Pending<'_, SharedSnapshot> {
+        Box::pin(std::future::ready(Err(no_backup(self.name()))))
+    }
+
+    /// A step of a restore, durable when it is answered. Nobody else may use the engine meanwhile. What is loaded keeps its version and times; nobody
+    /// who watches is told.
+    fn load(&self, step: Load) -> Pending<'_, Loaded> {
+        drop(step);
+        Box::pin(std::future::ready(Err(no_backup(self.name()))))
+    }
+
+    /// The backup whose restore did not end. What is there then is half of it, and must not be served.
+    fn unfinished_load(&self) -> Pending<'_, Option<u128>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+}
+
+fn no_backup(engine: &str) -> EngineError {
+    EngineError::Broken(format!("the engine {engine:?} has no backups"))
 }

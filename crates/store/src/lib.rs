@@ -13,6 +13,7 @@
 //! and stored with the items.
 
 pub mod access;
+pub mod backup;
 pub mod catalogue;
 pub mod commit;
 #[cfg(feature = "conformance")]
@@ -23,6 +24,7 @@ pub mod item;
 pub mod lease;
 pub mod metrics;
 pub mod name;
+pub mod operator;
 pub mod owner;
 pub mod service;
 pub mod typed;

@@ -19,7 +19,7 @@ mod state;
 
 pub use address::Address;
 pub use check::{Problem, check, check_message};
-pub(crate) use state::{Phase, State, States, states_name};
+pub(crate) use state::{Phase, State, States, state_of, states_name};
 
 use crate::item::{Item, UnixMs, Value};
 use crate::name::{CollectionId, CollectionName, ItemKey, Name, RecordKey};

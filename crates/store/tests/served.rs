@@ -43,7 +43,7 @@ impl Stage {
         let catalogue =
             Catalogue::declare(owner.engine().as_ref(), namespaces(collections, 60)).await.unwrap();
         let path = folder.path().join("access.json");
-        known(&["first"]).write(&path).unwrap();
+        std::fs::write(&path, known(&["first"]).to_json()).unwrap();
         let service =
             StoreService::with_access(owner.clone(), catalogue, AccessFile::new(path)).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -56,7 +56,7 @@ impl Stage {
     }
 
     fn write_access(&self, secrets: &[&str]) {
-        known(secrets).write(&self.folder.path().join("access.json")).unwrap();
+        std::fs::write(self.folder.path().join("access.json"), known(secrets).to_json()).unwrap();
     }
 
     async fn put(&mut self, secret: &str, collection: &str, id: &str) -> Result<api::WriteResponse, Status> {

@@ -5,3 +5,4 @@ pub mod docs;
 pub mod errors;
 pub mod explain;
 pub mod pull;
+pub mod store;

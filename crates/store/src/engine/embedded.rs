@@ -9,7 +9,7 @@
 //!   collections   name                                  number, retention
 //!   blobs         number, chunk                         bytes
 //!   loose         number of a blob                      since when no item refers to it, chunks
-//!   meta          "format", "stamp", "version", "logged", …
+//!   meta          "format", "stamp", "version", "logged", "loading", …
 //! ```
 //!
 //! A batch of commits is decided and written in one transaction and synced before anybody hears of it. A reader has a tree that no commit
@@ -17,6 +17,7 @@
 //! crash. After a write or a sync that failed nobody knows what the disk holds (Rebello et al., "Can Applications Recover from fsync Failures?", ATC
 //! 2020), so nothing more is written until the folder is opened anew; neither is after a panic of the tree, which means damage.
 
+mod backup;
 mod keys;
 mod log;
 mod rows;
@@ -26,8 +27,8 @@ mod upkeep;
 mod writer;
 
 use super::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Page, Pending, Scan, Sharing, Size, Stamp,
-    Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, Page, Pending, Scan,
+    SharedSnapshot, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};
@@ -47,7 +48,7 @@ use writer::Writer;
 /// The layout of the tables. A folder of another one is refused.
 const FORMAT: u32 = 1;
 /// The file in the folder.
-const FILE: &str = "store.redb";
+pub const FILE: &str = "store.redb";
 /// What it is called until it is one: redb takes no file whose first pages were begun and not finished.
 const UNFINISHED: &str = "store.redb.new";
 
@@ -302,5 +303,17 @@ impl Engine for Embedded {
 
     fn last_version(&self) -> Pending<'_, Version> {
         Box::pin(std::future::ready(Ok(Version(self.0.committed.load(Ordering::Acquire)))))
+    }
+
+    fn snapshot(&self) -> Pending<'_, SharedSnapshot> {
+        self.keep_moment()
+    }
+
+    fn load(&self, step: Load) -> Pending<'_, Loaded> {
+        self.blocking(move |inner| inner.load(step))
+    }
+
+    fn unfinished_load(&self) -> Pending<'_, Option<u128>> {
+        self.blocking(Inner::loading)
     }
 }

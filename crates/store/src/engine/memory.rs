@@ -2,9 +2,11 @@
 //!
 //! One lock, ordered maps, no durability: every line of it should be seen to be right.
 
+mod backup;
+
 use super::{
-    Bound, Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan,
-    ScanOf, Sharing, Size, Stamp, Upkeep,
+    Bound, Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Page,
+    Pending, Scan, ScanOf, SharedSnapshot, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome, Token};
 use crate::decide::{Change, Decider, needs};
@@ -23,7 +25,7 @@ pub struct Memory {
     ahead: Mutex<Duration>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     stamp: Option<Stamp>,
     collections: BTreeMap<CollectionId, Collection>,
@@ -37,6 +39,8 @@ struct State {
     blobs: BTreeMap<(u64, u32), (UnixMs, Bytes)>,
     version: u64,
     logged: u64,
+    /// The backup that is being restored, and how many parts of it are here.
+    loading: Option<(u128, u64)>,
 }
 
 impl Memory {
@@ -357,5 +361,17 @@ impl Engine for Memory {
 
     fn last_version(&self) -> Pending<'_, Version> {
         self.answer(|state, _| Ok(Version(state.version)))
+    }
+
+    fn snapshot(&self) -> Pending<'_, SharedSnapshot> {
+        self.answer(|state, now| Ok(backup::snapshot(state, now)))
+    }
+
+    fn load(&self, step: Load) -> Pending<'_, Loaded> {
+        self.answer(|state, now| state.load(step, now))
+    }
+
+    fn unfinished_load(&self) -> Pending<'_, Option<u128>> {
+        self.answer(|state, _| Ok(state.loading.map(|(backup, _)| backup)))
     }
 }

@@ -1,6 +1,9 @@
 //! An engine whose every step is measured: how long it took, how much it carried, what became of it.
 
-use super::{Changes, Collection, Cursor, Engine, Guarantees, Page, Pending, Scan, Size, Stamp, Upkeep};
+use super::{
+    Changes, Collection, Cursor, Engine, Guarantees, Load, Loaded, Page, Pending, Scan, SharedSnapshot, Size,
+    Stamp, Upkeep,
+};
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};
 use crate::metrics::{Metrics, Operation};
@@ -116,5 +119,17 @@ impl Engine for Metered {
 
     fn last_version(&self) -> Pending<'_, Version> {
         self.engine.last_version()
+    }
+
+    fn snapshot(&self) -> Pending<'_, SharedSnapshot> {
+        self.engine.snapshot()
+    }
+
+    fn load(&self, step: Load) -> Pending<'_, Loaded> {
+        self.engine.load(step)
+    }
+
+    fn unfinished_load(&self) -> Pending<'_, Option<u128>> {
+        self.engine.unfinished_load()
     }
 }

@@ -28,6 +28,7 @@ mod failure;
 mod feed;
 mod foreign;
 mod hosts;
+mod load;
 mod locks;
 mod parts;
 mod pool;
@@ -36,6 +37,7 @@ mod rows;
 mod schema;
 mod session;
 mod size;
+mod snapshot;
 mod statements;
 mod upkeep;
 
@@ -43,8 +45,8 @@ pub use config::{CONNECTIONS, PostgresConfig, QUEUE};
 pub use foreign::{ForeignSession, ForeignWrite};
 
 use super::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan, Sharing,
-    Size, Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Page, Pending,
+    Scan, SharedSnapshot, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};
@@ -315,5 +317,19 @@ impl Engine for Postgres {
 
     fn last_version(&self) -> Pending<'_, Version> {
         self.call(Purpose::Read, collections::last_version)
+    }
+
+    fn snapshot(&self) -> Pending<'_, SharedSnapshot> {
+        Box::pin(
+            async move { snapshot::snapshot(&self.pool.connector).await.map_err(|failure| failure.error) },
+        )
+    }
+
+    fn load(&self, step: Load) -> Pending<'_, Loaded> {
+        Box::pin(self.load_step(step))
+    }
+
+    fn unfinished_load(&self) -> Pending<'_, Option<u128>> {
+        self.call(Purpose::Read, load::unfinished)
     }
 }

@@ -50,6 +50,15 @@ impl StoreService {
         }
     }
 
+    /// Carries out a commit of an operator as if it were one of the collection's service; where nobody keeps the collection any more, as it is.
+    pub(crate) async fn bring(&self, commit: Commit) -> Result<Outcome, Status> {
+        let known = self.catalogue_kept().numbered(commit.collection).cloned();
+        match known {
+            Some(known) => self.outcome(&known, commit, of_put).await.map(|(outcome, _)| outcome),
+            None => self.owner.commit(commit).await.map_err(fault::owner),
+        }
+    }
+
     /// The same; what became of it, and the collection as it was then.
     pub(super) async fn outcome(
         &self,

@@ -75,6 +75,15 @@ pub(crate) fn states_name(namespace: &Name) -> CollectionName {
     CollectionName { namespace: namespace.clone(), collection: Name::hidden(&["", "indexes"]) }
 }
 
+/// Of which collection a state is, where `name` is that of a collection of states and `record` the id of one.
+pub(crate) fn state_of(name: &str, record: &[u8]) -> Option<CollectionId> {
+    let (_, collection) = name.split_once('/')?;
+    if collection != Name::hidden(&["", "indexes"]).as_str() {
+        return None;
+    }
+    Some(CollectionId(u32::from_be_bytes(record.try_into().ok()?)))
+}
+
 /// The states of a namespace's indexes. Not through the owner: whoever changes one may be another process.
 #[derive(Clone, Copy)]
 pub(crate) struct States<'e> {

@@ -27,6 +27,8 @@ pub enum Fault {
     ForgetsIndexes,
     TakesAnyLayout,
     ReadsItemByItem,
+    CopiesWhatIsWritten,
+    LeavesOutTokens,
     AddsWithoutALock,
     ComparesWithoutALock,
     Panics,

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tenet_store::commit::{Action, Commit, Must, Outcome, Refusal};
+use tenet_store::commit::{Action, Commit, Must, Outcome, Refusal, Token};
 use tenet_store::engine::memory::Memory;
 use tenet_store::engine::{
-    Changes, Collection, Cursor, Engine, EngineError, Guarantees, MAX_BATCH, Page, Pending, Scan, Sharing,
-    Size, Stamp, Upkeep,
+    Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Moment, Page,
+    Pending, Row, Scan, SharedSnapshot, Sharing, Size, Snapshot, Stamp, Upkeep,
 };
 use tenet_store::item::{Item, UnixMs, Value, Version};
 use tenet_store::name::{CollectionId, ItemKey};
@@ -323,5 +323,57 @@ impl Engine for Faulty {
 
     fn last_version(&self) -> Pending<'_, Version> {
         self.memory.last_version()
+    }
+
+    fn snapshot(&self) -> Pending<'_, SharedSnapshot> {
+        Box::pin(async move {
+            let snapshot = self.memory.snapshot().await?;
+            if self.fault != Fault::CopiesWhatIsWritten {
+                return Ok(snapshot);
+            }
+            let live = Live { moment: snapshot.moment().clone(), memory: self.memory.clone() };
+            Ok(Arc::new(live) as SharedSnapshot)
+        })
+    }
+
+    fn load(&self, step: Load) -> Pending<'_, Loaded> {
+        match step {
+            Load::Rows { backup, part, mut rows } if self.fault == Fault::LeavesOutTokens => {
+                rows.retain(|row| !matches!(row, Row::Token(..)));
+                self.memory.load(Load::Rows { backup, part, rows })
+            }
+            step => self.memory.load(step),
+        }
+    }
+
+    fn unfinished_load(&self) -> Pending<'_, Option<u128>> {
+        self.memory.unfinished_load()
+    }
+}
+
+/// A snapshot that is none: it shows what is there when it is read.
+struct Live {
+    moment: Moment,
+    memory: Arc<Memory>,
+}
+
+impl Snapshot for Live {
+    fn moment(&self) -> &Moment {
+        &self.moment
+    }
+
+    fn scan(&self, scan: Scan) -> Pending<'_, Page> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            self.memory.scan(scan).await
+        })
+    }
+
+    fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
+        self.memory.chunk(blob, number)
+    }
+
+    fn tokens(&self, _: Option<Token>, _: usize) -> Pending<'_, Vec<(Token, Version)>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 }

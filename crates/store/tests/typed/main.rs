@@ -6,6 +6,8 @@ mod comes_and_goes;
 mod comes_back;
 mod contract;
 mod filling;
+mod imported;
+mod restored;
 mod scans;
 mod stage;
 mod writes;

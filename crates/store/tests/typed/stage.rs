@@ -20,6 +20,7 @@ const SECRET: &str = "of the shop";
 
 pub struct Stage {
     pub engine: Arc<dyn Engine>,
+    pub owner: Owner,
     pub service: StoreService,
     nonce: AtomicU64,
 }
@@ -67,7 +68,8 @@ impl Stage {
         let owner = Owner::start(engine.clone(), Width::default());
         let catalogue = Catalogue::declare(owner.engine().as_ref(), namespaces(indexes)).await.unwrap();
         let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-        Stage { engine, service: StoreService::new(owner, catalogue), nonce: AtomicU64::new(seed) }
+        let service = StoreService::new(owner.clone(), catalogue);
+        Stage { engine, owner, service, nonce: AtomicU64::new(seed) }
     }
 
     pub fn token(&self) -> Option<api::WriteToken> {

@@ -9,15 +9,20 @@
 //!   console ─▶ tenet.telemetry.v1.Telemetry, each second of the process (telemetry.rs)
 //! ```
 //!
+//! Operators (`tenet store backup`, `get`, …) come by a Unix socket in the folder `run` (operator.rs), the command line's own part is in
+//! commands/store/.
+//!
 //! It needs nobody else to begin, and nobody else while it serves.
 
 mod admin;
-mod engine;
-mod follow;
-mod namespaces;
+pub mod engine;
+pub mod follow;
+pub mod namespaces;
+pub mod operator;
 mod telemetry;
 
 use crate::cli::Failed;
+use crate::commands::store as data;
 use crate::{listeners, logging};
 use clap::{Args, Subcommand};
 use follow::{Begin, Followed};
@@ -30,6 +35,7 @@ use tenet_release::{Current, ReleaseDir, STORE};
 use tenet_service::{Facts, Service};
 use tenet_store::access::AccessFile;
 use tenet_store::catalogue::Catalogue;
+use tenet_store::operator::Operator;
 use tenet_store::owner::Owner;
 use tenet_store::service::{FILE_DESCRIPTOR_SET, StoreService, limits};
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,7 +43,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The file of those who may call, in the folder `run` of the state folder.
 pub const ACCESS: &str = "store-access.json";
 /// The folder of an embedded engine, in the state folder.
-const FOLDER: &str = "store";
+pub const FOLDER: &str = "store";
 /// How long calls in flight may go on once the process is told to end: reads and writes have deadlines of seconds, and what streams is
 /// taken up again elsewhere.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -49,6 +55,22 @@ const CLOSE_TIME: Duration = Duration::from_secs(3);
 pub enum StoreCommand {
     /// Serve what services keep, one process.
     Serve(Box<StoreArgs>),
+    /// Copy everything that is kept into a file, as it is at one moment, also while it is served.
+    Backup(data::BackupArgs),
+    /// Bring a backup back.
+    Restore(data::RestoreArgs),
+    /// Read everything and look whether it is whole: a backup, a folder of the embedded engine, or what is kept.
+    Verify(data::VerifyArgs),
+    /// Write items as lines of JSON.
+    Export(data::ExportArgs),
+    /// Bring in lines of JSON.
+    Import(data::ImportArgs),
+    /// Print records by their keys, as lines of JSON.
+    Get(data::GetArgs),
+    /// Print records in the order of their keys, as lines of JSON.
+    Scan(data::ScanArgs),
+    /// Print which collections there are and how much they hold.
+    Describe(data::DescribeArgs),
 }
 
 /// Flags of `tenet store serve`.
@@ -82,6 +104,14 @@ pub struct StoreArgs {
 pub fn run(command: &StoreCommand) -> Result<(), Failed> {
     match command {
         StoreCommand::Serve(args) => serve(args),
+        StoreCommand::Backup(args) => data::run(data::backup(args)),
+        StoreCommand::Restore(args) => data::run(data::restore(args)),
+        StoreCommand::Verify(args) => data::run(data::verify(args)),
+        StoreCommand::Export(args) => data::run(data::export(args)),
+        StoreCommand::Import(args) => data::run(data::import(args)),
+        StoreCommand::Get(args) => data::run(data::get(args)),
+        StoreCommand::Scan(args) => data::run(data::scan(args)),
+        StoreCommand::Describe(args) => data::run(data::describe(args)),
     }
 }
 
@@ -132,6 +162,12 @@ async fn serve_on(
     for (door, socket) in [("store", &listener), ("admin", &admin)] {
         // A port of 0 was chosen by the system: this is where an operator learns which.
         tracing::info!("listening: {door} {}", socket.local_addr().map_err(failed)?);
+    }
+    let operator = Operator::new(owner.clone(), service.clone(), &begin.newest().name);
+    match operator::Door::listen(&args.state_dir.join("run"), &args.name) {
+        Ok(door) => drop(tokio::spawn(door.serve(operator))),
+        // Those who call are served all the same.
+        Err(error) => tracing::error!("operators cannot reach this process: {error}"),
     }
     let facts = Facts {
         listen: listener.local_addr().map_err(failed)?,

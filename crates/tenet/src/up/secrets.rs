@@ -16,6 +16,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tenet_release::replace_private;
 use tenet_store::access::Access;
 use tenet_store::catalogue::SecretHash;
 
@@ -140,8 +141,7 @@ impl Secrets {
         let hash = |secret: &Secret| vec![SecretHash::of(secret.0.as_bytes())];
         let access =
             Access(self.of.iter().map(|(service, secret)| (service.clone(), hash(secret))).collect());
-        access
-            .write(&self.path)
+        replace_private(&self.path, access.to_json().as_bytes())
             .map_err(|error| Failed::while_doing("the store cannot be told who may call it", &error))
     }
 }
@@ -168,9 +168,11 @@ mod tests {
         assert_ne!(read(&secrets, "payments"), first);
         assert!(secrets.get("timeline").is_none());
         assert_eq!(format!("{:?}", secrets.get("accounts")), "Some(Secret)");
-        let known = Access::read(&folder.path().join(STORE_ACCESS)).unwrap();
+        let path = folder.path().join(STORE_ACCESS);
+        let known = Access::read(&path).unwrap();
         assert_eq!(known.0["accounts"], [SecretHash::of(first.as_bytes())]);
-        assert!(!std::fs::read_to_string(folder.path().join(STORE_ACCESS)).unwrap().contains(&first));
+        assert!(!std::fs::read_to_string(&path).unwrap().contains(&first));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     #[test]
     fn one_that_is_handed_to_nobody_is_in_a_file_and_stays() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tenet_release::ReleaseHash;
+use tenet_release::{ReleaseHash, replace_file};
 
 /// A running `tenet up`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,11 +56,9 @@ pub fn path(run: &Path) -> PathBuf {
 
 /// Replaces the file in one step.
 pub fn write(run: &Path, state: &State) -> io::Result<()> {
-    let draft = run.join("up.json.new");
     let mut text = serde_json::to_vec_pretty(state)?;
     text.push(b'\n');
-    std::fs::write(&draft, text)?;
-    std::fs::rename(draft, path(run))
+    replace_file(&path(run), &text)
 }
 
 /// Removes it; a file that is not there is what was wanted.

@@ -108,6 +108,16 @@ pub(super) fn token(token: &Token) -> [u8; 24] {
     key
 }
 
+/// See [`token`].
+pub(super) fn read_token(key: &[u8]) -> Result<Token, EngineError> {
+    let bad =
+        || EngineError::Corrupt { place: "tokens".into(), what: format!("{key:02x?} is no key of a token") };
+    let (time, nonce) = key.split_first_chunk::<8>().ok_or_else(bad)?;
+    let nonce = <[u8; 16]>::try_from(nonce).map_err(|_| bad())?;
+    let time = UnixMs((u64::from_be_bytes(*time) ^ (1 << 63)) as i64);
+    Ok(Token { time, nonce: u128::from_be_bytes(nonce) })
+}
+
 /// A change by its place in the log.
 pub(super) fn change(of: CollectionId, place: u64) -> [u8; 12] {
     let mut key = [0; 12];
@@ -155,6 +165,8 @@ mod tests {
         #[test]
         fn times_are_in_order(a in any::<i64>(), b in any::<i64>()) {
             prop_assert_eq!(time(UnixMs(a)).cmp(&time(UnixMs(b))), a.cmp(&b));
+            let made = Token { time: UnixMs(a), nonce: b as u128 };
+            prop_assert_eq!(read_token(&token(&made)).unwrap(), made);
         }
     }
 

@@ -199,3 +199,14 @@ pub(super) fn time(key: &[u8], at: UnixMs) -> Vec<u8> {
 pub(super) fn read_time(place: &'static str, key: &[u8], row: &[u8]) -> Result<UnixMs, EngineError> {
     Row { place, rest: open(place, key, row)? }.time()
 }
+
+/// A backup that is being restored, and how many parts of it are here.
+pub(super) fn loading(key: &[u8], backup: u128, parts: u64) -> Vec<u8> {
+    seal(key, [&backup.to_be_bytes()[..], &parts.to_be_bytes()].concat())
+}
+
+/// See [`loading`].
+pub(super) fn read_loading(key: &[u8], row: &[u8]) -> Result<(u128, u64), EngineError> {
+    let mut row = Row { place: "meta", rest: open("meta", key, row)? };
+    Ok((u128::from_be_bytes(row.array()?), row.u64()?))
+}

@@ -5,11 +5,21 @@ use super::{Inner, keys, rows};
 use crate::engine::{EngineError, Page, Scan, ScanOf, Size};
 use crate::item::{Item, UnixMs, Value};
 use crate::name::{CollectionId, ItemKey};
-use redb::ReadableTable;
+use redb::{ReadOnlyTable, ReadableTable};
 
 impl Inner {
     pub(super) fn scan(&self, scan: &Scan) -> Result<Page, EngineError> {
         let now = self.now();
+        self.scan_in(&tables::read(&self.database, tables::ITEMS)?, scan, now)
+    }
+
+    /// In the items of some moment, as they are at `now`.
+    pub(super) fn scan_in(
+        &self,
+        items: &ReadOnlyTable<&'static [u8], &'static [u8]>,
+        scan: &Scan,
+        now: UnixMs,
+    ) -> Result<Page, EngineError> {
         let (collection, prefix) = match &scan.of {
             ScanOf::Record { collection, record } => (*collection, keys::record(*collection, record)),
             ScanOf::Collection(collection) | ScanOf::Index { entries: collection, .. } => {
@@ -23,7 +33,6 @@ impl Inner {
         if from >= to {
             return Ok(Page::default());
         }
-        let items = tables::read(&self.database, tables::ITEMS)?;
         let mut rows = items.range(&from[..]..&to[..]).map_err(|error| at("items", error))?;
         let mut page = Page::default();
         let mut bytes = 0;
@@ -34,7 +43,7 @@ impl Inner {
                 continue;
             }
             let (key, item) = match &scan.of {
-                ScanOf::Index { collection, .. } => match self.entered(&items, *collection, &item, now)? {
+                ScanOf::Index { collection, .. } => match self.entered(items, *collection, &item, now)? {
                     Some(meant) => meant,
                     None => continue,
                 },

@@ -70,6 +70,11 @@ pub(super) async fn declare(
 
 /// All that were ever declared.
 pub(super) async fn all(session: Work) -> Result<Vec<(CollectionId, Collection)>, Failure> {
+    all_on(&session).await
+}
+
+/// The same in the middle of something.
+pub(super) async fn all_on(session: &Work) -> Result<Vec<(CollectionId, Collection)>, Failure> {
     let all = "SELECT id, namespace, name, retention_ms, layout FROM collection ORDER BY id";
     let rows = session.within(session.client.query(all, &[])).await?;
     rows.iter().map(known).collect()

@@ -62,9 +62,7 @@ pub struct ForeignWrite {
 
 /// The sessions that are not ours, at most a thousand.
 pub(super) async fn sessions(session: Work, space: Space) -> Result<Vec<ForeignSession>, Failure> {
-    // The lock of 64 bits, as its two halves in pg_locks.
-    let lock = space.sessions().cast_unsigned();
-    let (high, low) = ((lock >> 32) as u32, lock as u32);
+    let (high, low) = space.sessions_halves();
     let rows = session.within(session.client.query(SESSIONS, &[&high, &low, &APPLICATION, &MOST])).await?;
     let read = |row| {
         Ok(ForeignSession {

@@ -31,6 +31,12 @@ impl Space {
         mix(part(self.0, b"sessions of the store")).cast_signed()
     }
 
+    /// The same as its two halves, as `pg_locks` has it in `classid` and `objid`.
+    pub fn sessions_halves(self) -> (u32, u32) {
+        let lock = self.sessions().cast_unsigned();
+        ((lock >> 32) as u32, lock as u32)
+    }
+
     /// The lock under which the schema and what is said of the whole of it change.
     pub fn schema(self) -> i64 {
         mix(part(self.0, b"schema of the store")).cast_signed()

@@ -230,6 +230,11 @@ impl Pool {
         Err(Failure { again: false, ..failure })
     }
 
+    /// Closes the sessions that nobody uses: new ones learn what has changed.
+    pub fn forget_idle(&self) {
+        self.idle().clear();
+    }
+
     fn give_back(&self, lease: Lease) {
         self.idle().push(lease.session);
         self.returned.notify_one();

@@ -6,13 +6,16 @@ use crate::lock::{self, Lock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenet_release::config::{Engine as Kind, Store};
-use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
+use tenet_store::engine::embedded::{Embedded, EmbeddedOptions, FILE};
 use tenet_store::engine::postgres::{Postgres, PostgresConfig};
 use tenet_store::engine::{Engine, EngineError, Sharing, Stamp};
 use tenet_store::owner::Width;
 
 /// The lock in the folder of an embedded engine.
-const LOCK: &str = "store.lock";
+pub const LOCK: &str = "store.lock";
+/// What the name of a folder ends with while a backup is restored into it.
+pub const RESTORING: &str = "restoring";
+
 /// An engine that is ours.
 pub struct Opened {
     /// The engine.
@@ -35,8 +38,37 @@ pub fn lock(begin: &Begin, folder: &Path) -> Result<Option<Lock>, Failed> {
     lock::take(&folder.join(LOCK), held).map(Some)
 }
 
-/// Opens it, and makes sure that it is this fleet's.
+/// The folder beside `folder` whose name ends so.
+pub fn beside(folder: &Path, suffix: &str) -> PathBuf {
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    folder.with_file_name(format!("{name}.{suffix}"))
+}
+
+/// Opens it, and makes sure that it is this fleet's and whole.
 pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
+    let restoring = beside(&folder, RESTORING);
+    if store(begin).engine == Kind::Embedded && !folder.join(FILE).exists() && restoring.exists() {
+        // It died before what it restored got its name: nothing here would look like nothing was ever kept.
+        return Err(Failed(format!(
+            "error: {} is empty, and a restore into it did not end: {} is there\n  hint: `tenet store restore --from` the backup again, or remove that folder",
+            folder.display(),
+            restoring.display()
+        )));
+    }
+    let opened = open_to_restore(begin, folder).await?;
+    let unfinished = opened.engine.unfinished_load().await;
+    match unfinished
+        .map_err(|error| Failed::while_doing("it is not known whether the engine is whole", &error))?
+    {
+        None => Ok(opened),
+        Some(backup) => Err(Failed(format!(
+            "error: the restore of the backup {backup:032x} did not end, so half of it is there\n  hint: go on with `tenet store restore --from` that backup"
+        ))),
+    }
+}
+
+/// Opens it whether a restore ended or not.
+pub async fn open_to_restore(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
     let engine = match store(begin).engine {
         Kind::Embedded => embedded(folder).await?,
         Kind::Postgres => postgres(&store(begin), &begin.newest().config.name).await?,
@@ -47,11 +79,11 @@ pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
 }
 
 /// What the newest release says of the store. Where nothing is kept any more, the engine that nobody has to set up.
-fn store(begin: &Begin) -> Store {
+pub fn store(begin: &Begin) -> Store {
     begin.newest().config.store().unwrap_or_default()
 }
 
-async fn embedded(folder: PathBuf) -> Result<Arc<dyn Engine>, Failed> {
+pub async fn embedded(folder: PathBuf) -> Result<Arc<dyn Engine>, Failed> {
     let place = folder.display().to_string();
     // After a crash it looks at every page.
     let opened = tokio::task::spawn_blocking(move || Embedded::open(&folder, EmbeddedOptions::default()));

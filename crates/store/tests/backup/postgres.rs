@@ -1,0 +1,53 @@
+//! The same with PostgreSQL at either end.
+
+use super::server::Server;
+use std::sync::Arc;
+use std::time::Duration;
+use tenet_store::engine::Engine;
+use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
+use tenet_store::engine::postgres::{Postgres, PostgresConfig};
+
+async fn open(server: &Server, schema: &str) -> Arc<dyn Engine> {
+    let config = PostgresConfig {
+        schema: schema.into(),
+        allow_data_loss: true,
+        connect_timeout: Duration::from_secs(10),
+        // The machine may stall.
+        call_timeout: Duration::from_secs(60),
+        statement_timeout: Duration::from_secs(30),
+        ..PostgresConfig::new(server.url())
+    };
+    Arc::new(Postgres::open(config).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_embedded_to_postgres_and_back() {
+    let Some(server) = Server::start("from_embedded_to_postgres_and_back", &[]) else { return };
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let embedded = |n: usize| -> Arc<dyn Engine> {
+        Arc::new(Embedded::open(folders[n].path(), EmbeddedOptions::default()).unwrap())
+    };
+    super::round::check(embedded(0), open(&server, "a").await).await;
+    super::round::check(open(&server, "b").await, embedded(1)).await;
+    super::round::check(open(&server, "c").await, open(&server, "d").await).await;
+    super::moment::check(open(&server, "e").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_restored_under_another_process() {
+    let Some(server) = Server::start("nothing_is_restored_under_another_process", &[]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("backup");
+    let engine = open(&server, "one").await;
+    super::site::fill(&*engine, super::site::token(&*engine).await).await;
+    super::site::back_up(&*engine, &path).await;
+    let other = open(&server, "one").await;
+    other.clock().await.unwrap();
+    let refused = super::site::restore(&*engine, &path, true).await.unwrap_err().to_string();
+    assert!(refused.contains("another process of the store"), "{refused}");
+    assert_eq!(engine.unfinished_load().await.unwrap(), None);
+    drop(other);
+    let elsewhere = open(&server, "two").await;
+    elsewhere.clock().await.unwrap();
+    super::site::restore(&*engine, &path, true).await.unwrap();
+}
