@@ -232,6 +232,22 @@ fn each_wrong_thing_is_named_with_its_place_and_the_nearest_right_thing() {
             with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\ninstances = 257\n"),
             &["store.instances: found 257, expected 1 to 256"],
         ),
+        (
+            with("[store]\nknown_users = [\"dba\"]\n"),
+            &["store.known_users: the engine `embedded` is a file without users"],
+        ),
+        (
+            with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\nknown_users = [\"dba\", \"dba\"]\n"),
+            &["store.known_users[1]: \"dba\" is there twice"],
+        ),
+        (
+            with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\nknown_users = [\"\"]\n"),
+            &["store.known_users[0]: found \"\", expected the name of a user of PostgreSQL, 1 to 63 bytes"],
+        ),
+        (
+            with("[store]\nengine = \"postgres\"\nurl = \"postgres://me:p@h/d\"\nknown_users = [\"me\"]\n"),
+            &["store.known_users[0]: \"me\" is the owner's own user"],
+        ),
     ];
     for (config, expected) in rows {
         let text = refused(config, FEED);

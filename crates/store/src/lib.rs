@@ -19,6 +19,7 @@ pub mod commit;
 pub mod conformance;
 pub mod decide;
 pub mod engine;
+pub mod guard;
 pub mod item;
 pub mod lease;
 pub mod metrics;

@@ -229,5 +229,27 @@ fn on_postgresql_several_processes_are_one_store_of_one_fleet() {
     let (status, text) = tenet(&["restart", project.path()]);
     assert!(status == Some(0) && text.contains("store-2 was replaced"), "{text}");
     assert_eq!(first.get_soon("note", "n1").as_deref(), Some("by the second"));
+
+    // Who else is on the database is noticed by each of them, until the release says that it is no stranger.
+    let mut stranger = server.session("application_name=curious", "SELECT 'what they ran'");
+    for number in [1, 2] {
+        eventually("the stranger to be counted", || {
+            let page = get(store(&up, number), "/metrics").ok()?;
+            page.contains("tenet_foreign_sessions{database=\"store\"} 1\n").then_some(())
+        });
+    }
+    eventually("the stranger to be named", || {
+        let said = up.output();
+        let who = "user postgres from 127.0.0.1, application \"curious\"";
+        (said.contains(who) && said.contains("It ran: SELECT 'what they ran'")).then_some(())
+    });
+    project.write(&(project.config() + "known_users = [\"postgres\"]\n"));
+    reload(&project, 0, "serves everywhere");
+    eventually("the stranger to be known", || {
+        let page = get(store(&up, 1), "/metrics").ok()?;
+        page.contains("tenet_foreign_sessions{database=\"store\"} 0\n").then_some(())
+    });
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
     assert_eq!(up.stop(), Some(0));
 }

@@ -14,6 +14,7 @@ mod admin;
 mod engine;
 mod follow;
 mod namespaces;
+mod telemetry;
 
 use crate::cli::Failed;
 use crate::{listeners, logging};
@@ -24,12 +25,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_api::store::v1::store_server::StoreServer;
-use tenet_release::{ReleaseDir, STORE};
+use tenet_release::{Current, ReleaseDir, STORE};
 use tenet_service::{Facts, Service};
 use tenet_store::access::AccessFile;
 use tenet_store::catalogue::Catalogue;
+use tenet_store::engine::postgres::Postgres;
+use tenet_store::guard::Guard;
 use tenet_store::owner::Owner;
 use tenet_store::service::{FILE_DESCRIPTOR_SET, StoreService};
+use tenet_telemetry::Collector;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The file of those who may call, in the folder `run` of the state folder.
@@ -117,6 +121,7 @@ async fn serve_on(
     let (first, second) = tenet_service::signals::two().map_err(failed)?;
     let hangup = signal(SignalKind::hangup()).map_err(failed)?;
     let opened = engine::open(&begin, folder).await?;
+    let postgres = opened.postgres;
     let owner = Owner::start(opened.engine, opened.width);
     let access = args.access.clone().unwrap_or_else(|| args.state_dir.join("run").join(ACCESS));
     let service = service(&owner, &begin, AccessFile::new(access)).await?;
@@ -141,22 +146,44 @@ async fn serve_on(
         fault_points: args.fault_points,
         fault_slots: None,
     };
-    let followed = Arc::new(Followed::new(dir, service.clone(), owner.metrics().clone(), &begin));
+    let serving = Current { hash: begin.serving.hash, epoch: begin.epoch };
+    let collector = telemetry::collector(&args.name, &args.zone, serving);
+    tokio::spawn(tenet_telemetry::keep_time(collector.clone()));
+    let guard = postgres.clone().map(|postgres| keep_watch(postgres, collector.clone()));
+    let parts = (service.clone(), owner.metrics().clone(), collector.clone(), guard.clone());
+    let followed = Arc::new(Followed::new(dir, parts, &begin));
     tokio::spawn(admin::serve(followed.clone(), admin));
     tokio::spawn(followed.clone().follow(hangup));
     let stop = async {
         first.await;
         followed.end();
+        telemetry::end(&collector);
+    };
+    let page = move |out: &mut String| {
+        owner.write_metrics(out);
+        if let Some(postgres) = &postgres {
+            postgres.statistics().write(out);
+        }
+        Guard::write_metrics(guard.as_deref(), out);
     };
     let served = Service::new(STORE)
         .descriptor_set(FILE_DESCRIPTOR_SET)
         .add(StoreServer::new(service))
-        .metrics(move |out| owner.write_metrics(out))
+        .add(tenet_telemetry::watch_service(collector.clone()))
+        .metrics(page)
         .serve_on(listener, facts, stop);
     tokio::select! {
         served = served => served.map_err(|error| Failed::while_doing("the store ended", &error)),
         () = second => Ok(()),
     }
+}
+
+/// Looks for others on the database, for as long as the process lives.
+fn keep_watch(postgres: Arc<Postgres>, collector: Arc<Collector>) -> Arc<Guard> {
+    let guard = Arc::new(Guard::new(STORE, collector));
+    let watching = guard.clone();
+    tokio::spawn(async move { watching.keep_watch(postgres).await });
+    guard
 }
 
 /// What is served from the first call on.
