@@ -4,6 +4,7 @@ mod contract;
 mod dns;
 mod http;
 mod keeps;
+mod quota;
 mod resilience;
 mod services;
 mod store;
@@ -23,6 +24,7 @@ pub(crate) fn config(config: &Config, document: &Document<'_>, problems: &mut Pr
     values::check(&mut check);
     resilience::check(&mut check);
     keeps::config(&mut check);
+    quota::check(&mut check);
     store::check(&mut check);
 }
 

@@ -6,6 +6,7 @@
 mod cidr;
 mod dns;
 mod gateway;
+mod quota;
 pub mod resilience;
 mod store;
 mod traffic;
@@ -14,6 +15,7 @@ mod units;
 pub use cidr::Cidr;
 pub use dns::Dns;
 pub use gateway::{DEFAULT_DEADLINE, Gateway, Limits};
+pub use quota::Quota;
 pub use resilience::{Resilience, ResilienceKeys};
 pub use store::{Engine, Store};
 pub use traffic::{Traffic, TrafficRequest};
@@ -77,6 +79,9 @@ pub struct Service {
     /// namespace. A message has one keeper. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<String>,
+    /// What it may take of the store with what it keeps. Default: as much as there is.
+    #[serde(skip_serializing_if = "Quota::is_none")]
+    pub quota: Quota,
     /// What its instances speak. Default: `grpc` where `serves` is not empty, else `http1`.
     pub protocol: Option<Protocol>,
     /// Instances that run elsewhere. Excludes `command`.

@@ -232,6 +232,26 @@ fn each_wrong_thing_is_named_with_its_place_and_the_nearest_right_thing() {
             with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\ninstances = 257\n"),
             &["store.instances: found 257, expected 1 to 256"],
         ),
+        (with("[services.accounts.quota]\nitem = 5\n"), &["unknown key `item`", "did you mean `items`?"]),
+        (
+            with("[services.accounts.quota]\nbytes = \"1 parsec\"\n"),
+            &["found \"1 parsec\" with unit", "expected one of B, kB"],
+        ),
+        (
+            with("[services.accounts.quota]\nrequests = 0\n"),
+            &["services.accounts.quota.requests: found 0, expected more"],
+        ),
+        (
+            with("[services.accounts.quota]\nburst = 5\n"),
+            &[
+                "services.accounts.quota.burst: it is how many `requests` may come at once",
+                "hint: write `requests`",
+            ],
+        ),
+        (
+            with("[services.idle]\ncommand = \"bin/idle\"\n[services.idle.quota]\nitems = 5\n"),
+            &["services.idle.quota: the service keeps nothing in the store", "hint: write what it keeps"],
+        ),
         (
             with("[store]\nknown_users = [\"dba\"]\n"),
             &["store.known_users: the engine `embedded` is a file without users"],
@@ -242,11 +262,11 @@ fn each_wrong_thing_is_named_with_its_place_and_the_nearest_right_thing() {
         ),
         (
             with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\nknown_users = [\"\"]\n"),
-            &["store.known_users[0]: found \"\", expected the name of a user of PostgreSQL, 1 to 63 bytes"],
+            &["store.known_users[0]: found \"\", expected a name of PostgreSQL, 1 to 63 bytes"],
         ),
         (
             with("[store]\nengine = \"postgres\"\nurl = \"postgres://me:p@h/d\"\nknown_users = [\"me\"]\n"),
-            &["store.known_users[0]: \"me\" is the owner's own user"],
+            &["store.known_users[0]: \"me\" is the store's own user"],
         ),
     ];
     for (config, expected) in rows {

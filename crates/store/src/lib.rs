@@ -25,6 +25,7 @@ pub mod lease;
 pub mod metrics;
 pub mod name;
 pub mod owner;
+pub mod quota;
 pub mod service;
 pub mod typed;
 pub mod upkeep;

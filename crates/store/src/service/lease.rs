@@ -1,6 +1,6 @@
 //! Lease: one holder at a time, by conditional writes of the lease's item.
 
-use super::{StoreService, answer, fault, read, terms};
+use super::{StoreService, answer, fault, quota, read, terms};
 use crate::catalogue::SecretHash;
 use crate::commit::{Action, Commit, Condition, Must, Outcome, RecordChange, Write};
 use crate::item::{Item, UnixMs, Version};
@@ -65,6 +65,10 @@ impl StoreService {
                 typed: None,
                 changes: vec![change],
             };
+            // A lease that is held can be held on to, whatever else is kept.
+            if hold.is_some() && item.is_none() {
+                self.admit(&known, &commit).await.map_err(|over| quota::refused(over, &known))?;
+            }
             if let Outcome::Done { version, .. } = self.owner.commit(commit).await.map_err(fault::owner)? {
                 let token = found.map_or(version, |lease| lease.token);
                 let lease = Lease { holder: asked.holder, token, until: hold.map(|hold| now.after(hold)) };

@@ -128,6 +128,8 @@ async fn serve_on(
     tokio::spawn(tenet_store::upkeep::keep_up(owner.engine().clone()));
     let indexes = service.clone();
     tokio::spawn(async move { indexes.keep_indexes().await });
+    let sizes = service.clone();
+    tokio::spawn(async move { sizes.keep_sizes().await });
     tokio::spawn(tenet_store::metrics::measure(owner.engine().clone(), owner.metrics().clone()));
 
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
@@ -159,8 +161,10 @@ async fn serve_on(
         followed.end();
         telemetry::end(&collector);
     };
+    let quotas = service.quotas().clone();
     let page = move |out: &mut String| {
         owner.write_metrics(out);
+        quotas.write(out);
         if let Some(postgres) = &postgres {
             postgres.statistics().write(out);
         }
@@ -199,6 +203,7 @@ async fn service(owner: &Owner, begin: &Begin, access: AccessFile) -> Result<Sto
             "{text}\n  hint: `tenet up` writes {path}; it holds {{\"service\": [\"SHA-256 of its secret\"]}}"
         ))
     })?;
+    service.limit(&namespaces::quotas(&begin.serving)?, follow::processes(&begin.serving));
     if let Some(coming) = &begin.coming {
         service.prepare(namespaces::of(coming)?).await.map_err(declared)?;
     }

@@ -184,7 +184,9 @@ impl Followed {
             let release = blocking(load).await??;
             self.check_engine(&release)?;
             let namespaces = namespaces::of(&release).map_err(|Failed(text)| text)?;
+            let quotas = namespaces::quotas(&release).map_err(|Failed(text)| text)?;
             self.service.take_over(namespaces).await.map_err(|error| chain(&error))?;
+            self.service.limit(&quotas, processes(&release));
             self.metrics.name_records(namespaces::record_names(&release));
             if let Some(guard) = &self.guard {
                 guard.know(known_users(&release));
@@ -204,6 +206,11 @@ impl Followed {
         }
         Err("[store] engine and url cannot change while the store runs: end it and start it again".to_owned())
     }
+}
+
+/// How many processes of the store there are.
+pub fn processes(release: &Release) -> u32 {
+    release.config.store().map_or(1, |store| store.instances)
 }
 
 /// Users whose sessions on the database are no alarm.
