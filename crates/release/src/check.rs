@@ -1,6 +1,7 @@
 //! The checks that need more than one value: services against contracts, routes against endpoints, bounds against bounds.
 
 mod contract;
+mod database;
 mod dns;
 mod http;
 mod keeps;
@@ -25,6 +26,7 @@ pub(crate) fn config(config: &Config, document: &Document<'_>, problems: &mut Pr
     resilience::check(&mut check);
     keeps::config(&mut check);
     quota::check(&mut check);
+    database::check(&mut check);
     store::check(&mut check);
 }
 

@@ -4,6 +4,7 @@
 //! `"5s"`), sizes are strings or integers of bytes (`"64KiB"`, `4096`).
 
 mod cidr;
+mod database;
 mod dns;
 mod gateway;
 mod quota;
@@ -13,6 +14,7 @@ mod traffic;
 mod units;
 
 pub use cidr::Cidr;
+pub use database::Database;
 pub use dns::Dns;
 pub use gateway::{DEFAULT_DEADLINE, Gateway, Limits};
 pub use quota::Quota;
@@ -82,6 +84,9 @@ pub struct Service {
     /// What it may take of the store with what it keeps. Default: as much as there is.
     #[serde(skip_serializing_if = "Quota::is_none")]
     pub quota: Quota,
+    /// Databases of its own, beside the store, on which whoever else is there is an alarm. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Database>,
     /// What its instances speak. Default: `grpc` where `serves` is not empty, else `http1`.
     pub protocol: Option<Protocol>,
     /// Instances that run elsewhere. Excludes `command`.

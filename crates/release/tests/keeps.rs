@@ -253,6 +253,44 @@ fn each_wrong_thing_is_named_with_its_place_and_the_nearest_right_thing() {
             &["services.idle.quota: the service keeps nothing in the store", "hint: write what it keeps"],
         ),
         (
+            with("[[services.accounts.databases]]\nurl = \"env:U\"\nusers = [\"a\"]\n"),
+            &["missing field `name`"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\nuser = [\"a\"]\n"),
+            &["unknown key `user`", "did you mean `users`?"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"Ledger\"\nurl = \"env:U\"\nusers = [\"a\"]\n"),
+            &["services.accounts.databases[0].name: found \"Ledger\", expected 1 to 63 of a-z"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"l\"\nurl = \"U\"\nusers = [\"a\"]\n"),
+            &["services.accounts.databases[0].url: expected", "hint: a variable is named by `env:NAME`"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\n"),
+            &["services.accounts.databases[0]: found neither `users` nor `applications`", "hint: `users ="],
+        ),
+        (
+            with(
+                "[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\napplications = [\"a\", \"a\"]\n",
+            ),
+            &["services.accounts.databases[0].applications[1]: \"a\" is there twice"],
+        ),
+        (
+            with(
+                "[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\nusers = [\"a\"]\nknown_users = [\"b\", \"a\"]\n",
+            ),
+            &["services.accounts.databases[0].known_users[1]: \"a\" is among `users`"],
+        ),
+        (
+            with(
+                "[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\nusers = [\"a\"]\n[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:V\"\nusers = [\"a\"]\n",
+            ),
+            &["services.accounts.databases[1].name: `l` is there twice"],
+        ),
+        (
             with("[store]\nknown_users = [\"dba\"]\n"),
             &["store.known_users: the engine `embedded` is a file without users"],
         ),

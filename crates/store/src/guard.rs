@@ -9,9 +9,13 @@
 //! It guards against mistakes (a script on the wrong database, a forgotten tool), not against those who administer the server. It only looks: nobody waits
 //! for it, and what it finds changes nothing of what is served.
 
+pub(crate) mod activity;
 mod book;
 mod counts;
+mod database;
 mod words;
+
+pub use database::{Database, OwnedBy};
 
 use crate::engine::{EngineError, Pending};
 use crate::item::UnixMs;

@@ -5,8 +5,8 @@ use crate::config::Engine;
 
 /// Most processes of the store: a typing error must not fork a machine to death.
 const MAX_INSTANCES: u32 = 256;
-/// Longest name of a user of PostgreSQL (NAMEDATALEN - 1).
-const MAX_USER: usize = 63;
+/// Longest name of PostgreSQL (NAMEDATALEN - 1).
+const MAX_NAME: usize = 63;
 /// How a url of PostgreSQL begins.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
@@ -34,7 +34,14 @@ pub(super) fn check(check: &mut Check<'_>) {
         let message = "the engine `embedded` is a file without users; only `postgres` has sessions of others";
         check.wrong(&["store", "known_users"], message);
     }
-    known_users(check, &["store"], &store.known_users, user_of(store.url.as_deref()));
+    names(check, &["store"], "known_users", &store.known_users);
+    if let Some(own) = store.known_users.iter().position(|user| user_of(store.url.as_deref()) == Some(user)) {
+        let message = format!(
+            "{:?} is the store's own user: whoever logs in as that would go unnoticed",
+            store.known_users[own]
+        );
+        check.wrong(&["store", "known_users", &own.to_string()], &message);
+    }
     match (store.engine, store.instances) {
         (Engine::Embedded, more) if more > 1 => {
             let message = format!(
@@ -51,25 +58,22 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
 }
 
-/// Users that are no strangers: names, each once, and not the one whose sessions are told from strangers'.
-pub(super) fn known_users(check: &mut Check<'_>, table: &[&str], users: &[String], own: Option<&str>) {
-    for (at, user) in users.iter().enumerate() {
-        let wrong = if user.is_empty() || user.len() > MAX_USER || user.contains('\0') {
-            format!("found {user:?}, expected the name of a user of PostgreSQL, 1 to {MAX_USER} bytes")
-        } else if users[..at].contains(user) {
-            format!("{user:?} is there twice")
-        } else if own == Some(user) {
-            format!("{user:?} is the owner's own user: whoever logs in as that would go unnoticed")
+/// Names of PostgreSQL under a key, each once.
+pub(super) fn names(check: &mut Check<'_>, table: &[&str], key: &str, names: &[String]) {
+    for (at, name) in names.iter().enumerate() {
+        let wrong = if name.is_empty() || name.len() > MAX_NAME || name.contains('\0') {
+            format!("found {name:?}, expected a name of PostgreSQL, 1 to {MAX_NAME} bytes")
+        } else if names[..at].contains(name) {
+            format!("{name:?} is there twice")
         } else {
             continue;
         };
-        let at = at.to_string();
-        check.wrong(&[table, &["known_users", &at]].concat(), &wrong);
+        check.wrong(&[table, &[key, &at.to_string()]].concat(), &wrong);
     }
 }
 
 /// The user that a url of PostgreSQL names.
-pub(super) fn user_of(url: Option<&str>) -> Option<&str> {
+fn user_of(url: Option<&str>) -> Option<&str> {
     let (_, rest) = url?.split_once("://")?;
     let (who, _) = rest.rsplit_once('@')?;
     who.split(':').next().filter(|user| !user.is_empty())

@@ -49,10 +49,15 @@ impl Engine {
     }
 }
 
+/// The environment variable that a url names.
+pub(super) fn variable(url: &str) -> Option<&str> {
+    url.strip_prefix(VARIABLE)
+}
+
 impl Store {
     /// The environment variable that says the url, where `url` names one.
     pub fn url_variable(&self) -> Option<&str> {
-        self.url.as_deref()?.strip_prefix(VARIABLE)
+        variable(self.url.as_deref()?)
     }
 
     /// The url itself: as written, or what `variable` says of the environment variable that is named instead. `None` where there is none.

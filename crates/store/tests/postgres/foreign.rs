@@ -207,3 +207,49 @@ async fn the_guard_tells_who_is_there_and_who_wrote_and_when_it_is_over() {
     .await;
     assert_eq!(value(&engines[0], key(users, "u", "")).await, Some(inline("theirs")), "it serves");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_somebody_elses_own_is_watched_by_who_its_owner_is() {
+    use tenet_store::guard::{Database, OwnedBy};
+    let test = "a_database_of_somebody_elses_own_is_watched_by_who_its_owner_is";
+    let Some(mut server) = Server::start(test, &[]) else { return };
+    server.sql(
+        "CREATE ROLE app LOGIN; CREATE ROLE dba LOGIN; CREATE ROLE watch LOGIN; GRANT pg_monitor TO watch",
+    );
+    let url = server.url().replace("postgres@", "watch@");
+    let of = |users: &[&str], applications: &[&str]| {
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Database::new(&url, OwnedBy { users: list(users), applications: list(applications) }).unwrap()
+    };
+    let own = foreigner(&server, "app", "api").await;
+    let _script = foreigner(&server, "app", "script").await;
+    let _other = foreigner(&server, "dba", "api").await;
+    let mut sender = server.session("replication=database", "IDENTIFY_SYSTEM");
+    // Who the owner is said to be, and who is foreign then; another watch is not.
+    let watches = [of(&["app"], &[]), of(&[], &["api"]), of(&["app"], &["api"]), of(&["app", "dba"], &[])];
+    let expected: [&[&str]; 4] = [&["dba api"], &["app script"], &["app script", "dba api"], &[]];
+    for (watch, expected) in watches.iter().zip(expected) {
+        let found = eventually("psql to be gone", || async {
+            let found = watch.look(WRITE_ALARM).await.unwrap().sessions;
+            (!found.iter().any(|session| session.application == "psql")).then_some(found)
+        })
+        .await;
+        let mut who: Vec<String> =
+            found.iter().map(|session| format!("{} {}", session.user, session.application)).collect();
+        who.sort();
+        assert_eq!(who, expected, "{watch:?}");
+    }
+    own.query("SELECT 'what it runs'", &[]).await.unwrap();
+    let found = of(&["nobody"], &[]).look(WRITE_ALARM).await.unwrap().sessions;
+    let own = found.iter().find(|session| session.application == "api" && session.user == "app").unwrap();
+    assert!(own.query.as_ref().is_some_and(|query| query.contains("what it runs")), "{own:?}");
+    assert!(own.since.is_some() && own.address.as_deref() == Some("127.0.0.1"), "{own:?}");
+    // The connection is kept, and made anew where it was lost.
+    sender.kill().unwrap();
+    sender.wait().unwrap();
+    server.kill();
+    let away = watches[0].look(WRITE_ALARM).await.unwrap_err().to_string();
+    assert!(away.contains("connect") || away.contains("closed"), "{away}");
+    server.restart();
+    assert_eq!(watches[0].look(WRITE_ALARM).await.unwrap().sessions, []);
+}

@@ -14,12 +14,10 @@ use super::hosts::APPLICATION;
 use super::locks::Space;
 use super::rows::column;
 use super::session::Work;
+use crate::guard::activity::{self, CLIENTS, COLUMNS, MOST};
 use crate::guard::{ForeignSession, ForeignWrite, Look};
 use crate::item::UnixMs;
 use std::time::Duration;
-
-/// Most that are listed.
-const MOST: i64 = 1000;
 
 /// Who is there now, and who wrote within the last `since` by the server's clock.
 pub(super) async fn look(session: Work, space: Space, since: Duration) -> Result<Look, Failure> {
@@ -37,38 +35,21 @@ pub(super) async fn sessions(session: &Work, space: Space) -> Result<Vec<Foreign
     // The lock of 64 bits, as its two halves in pg_locks.
     let lock = space.sessions().cast_unsigned();
     let (high, low) = ((lock >> 32) as u32, lock as u32);
-    let rows = session.within(session.client.query(SESSIONS, &[&high, &low, &APPLICATION, &MOST])).await?;
-    let read = |row| {
-        Ok(ForeignSession {
-            pid: column(row, 0)?,
-            user: column::<Option<String>>(row, 1)?.unwrap_or_default(),
-            address: column(row, 2)?,
-            application: column::<Option<String>>(row, 3)?.unwrap_or_default(),
-            state: column(row, 4)?,
-            since: column::<Option<i64>>(row, 5)?.map(UnixMs),
-            query: column::<Option<String>>(row, 6)?.filter(|query| query != HIDDEN),
-        })
-    };
-    rows.iter().map(read).collect()
+    let query = format!(
+        "SELECT {COLUMNS} FROM pg_stat_activity a WHERE {CLIENTS} AND {NOT_OURS} ORDER BY a.pid LIMIT $4::int8"
+    );
+    let rows = session.within(session.client.query(&query, &[&high, &low, &APPLICATION, &MOST])).await?;
+    rows.iter().map(|row| Ok(activity::session(row)?)).collect()
 }
 
-/// What PostgreSQL writes in place of a query that we may not see.
-const HIDDEN: &str = "<insufficient privilege>";
-
 /// A session of ours has its plain name, and no lock, only while it is set up.
-const SESSIONS: &str = "SELECT a.pid, a.usename::text, host(a.client_addr), a.application_name, a.state,
-        (extract(epoch FROM a.backend_start) * 1000)::int8, left(a.query, 256)
-   FROM pg_stat_activity a
-  WHERE a.datname = current_database() AND a.usesysid IS NOT NULL
-    AND coalesce(a.backend_type, 'client backend') = 'client backend'
-    AND NOT EXISTS (SELECT FROM pg_stat_replication r WHERE r.pid = a.pid)
-    AND NOT (a.application_name IN ($3::text, current_setting('application_name')) AND a.pid IN (
+const NOT_OURS: &str =
+    "NOT (a.application_name IN ($3::text, current_setting('application_name')) AND a.pid IN (
         SELECT pid FROM pg_locks
          WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = $1::oid AND objid = $2::oid
            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))
     AND NOT (a.application_name = $3::text AND a.usename = current_user
-        AND a.backend_start > clock_timestamp() - interval '10 seconds')
-  ORDER BY a.pid LIMIT $4::int8";
+        AND a.backend_start > clock_timestamp() - interval '10 seconds')";
 
 /// The writes that are noted, the newest first, at most a thousand. Notes are kept for a week after their last write.
 pub(super) async fn writes(session: &Work, after: UnixMs) -> Result<Vec<ForeignWrite>, Failure> {
