@@ -10,6 +10,7 @@ import { Instances } from './panels/instances.js';
 import { Processes } from './panels/processes.js';
 import { ScopePanel } from './panels/scope.js';
 import { Services } from './panels/services.js';
+import { StorePanel } from './panels/store.js';
 import { Table } from './panels/table.js';
 import { Tiles } from './panels/tiles.js';
 import { parseScope, scopeHash } from './scope.js';
@@ -58,6 +59,7 @@ export function App() {
       <${ScopePanel} model=${model} scope=${scope} numbers=${numbers} codes=${codes} onScope=${setScope} window=${window} />
       <${Table} model=${model} scope=${scope} onScope=${setScope} window=${window} />
       <${Services} upstreams=${model.live?.upstreams ?? []} trees=${model.live?.trees} window=${model.live?.window ?? window} />
+      <${StorePanel} store=${model.live?.store ?? null} processes=${model.live?.processes ?? []} window=${model.live?.window ?? window} known=${model.live !== null} />
       <div class="columns">
         <${Instances} instances=${model.live?.instances ?? []} />
         <${Events} events=${model.events} />

@@ -47,6 +47,39 @@ export interface Upstream {
   capacity: Capacity | null;
 }
 
+/** What the engine was asked in the window. */
+export interface StoreOperation {
+  operation: string; count: number; p50: number | null; p99: number | null; max: number | null;
+  /** What a step carried: commits of a commit, keys of a read. */
+  carried_mean: number | null; carried_p99: number | null;
+  failures: [string, number][];
+}
+
+export interface StoreCalls { kind: string; count: number; failures: number; p50: number | null; p99: number | null }
+
+/** How much there is, and how long ago that was measured. */
+export interface StoreSize { records: number; items: number; bytes: number; age_ms: number }
+
+export interface StoreIndex { name: string; state: string; items_done: number; items_left_out: number; problem: string }
+
+/** A collection as all processes of the store together serve it: counts of the window, and how it is now. */
+export interface StoreCollection {
+  namespace: string; collection: string; calls: StoreCalls[]; p50: number | null; p99: number | null;
+  /** By what became of them, most first. */
+  commits: [string, number][];
+  items_from_memory: number; items_from_engine: number; refused: number; size: StoreSize | null;
+  /** Name, and share of the accesses at the process that sees it hottest. */
+  hot_records: [string, number][];
+  indexes: StoreIndex[]; watches: number; leases: number;
+}
+
+export interface Store {
+  engine: string;
+  /** Processes that cannot reach the engine, and why. */
+  problems: [string, string][];
+  near_bytes: number; operations: StoreOperation[]; collections: StoreCollection[];
+}
+
 export interface Process {
   name: string; role: string; zone: string; address: string; up: boolean; why: string; since: number;
   release: string; epoch: number; version: string; pid: number; started: number;
@@ -67,7 +100,9 @@ export interface Hello {
 
 export interface Live {
   boot: number; second: number; window: number; revision: number; total: Numbers; groups: Group[]; endpoints: Endpoint[];
-  trees: Trees; upstreams: Upstream[]; instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
+  trees: Trees; upstreams: Upstream[];
+  /** Null where no process of it was ever seen. */
+  store: Store | null; instances: Instance[]; processes: Process[]; counters: { name: string; value: number }[];
   alarms: Alarm[]; events: Event[];
 }
 

@@ -112,6 +112,46 @@ describe('the page', { skip }, () => {
     await close();
   });
 
+  test('shows the store: overview, collections with their detail by keyboard, and the engine', async () => {
+    await open();
+    const text = (selector) => page.$$eval(selector, (all) => all.map((one) => one.innerText.replace(/\s+/g, ' ').trim()));
+    assert.deepEqual(await text('.figures-row > div'), [
+      'Calls 140 /s none failed', 'From memory 75.0 % of 120 items/s', 'Commits 20.0 /s 2.50 a group, p99 9', 'Engine read 400 µs p99 2.00 ms',
+      'Engine commit 2.00 ms p99 9.00 ms', 'Conflicts 0.80 /s 4.00 % of commits', 'Retries 0.20 /s answered once', 'Refused 0 /s no engine failures',
+    ]);
+    assert.deepEqual(await text('.collections tbody tr:first-child td'), [
+      '120', '0', '20.0', '500 µs', '3.00 ms', '75.0 %', '0.80', '0', '1000', '250 KiB', '("u7") 21.0 %', 'by-handle 25.0 %', '1 watches · 0 leases',
+    ]);
+    assert.deepEqual((await text('.operations tbody tr')).slice(0, 3), ['read 20.0 400 µs 2.00 ms 8.00 ms 1.20 4 0', 'commit 10.0 2.00 ms 9.00 ms 20.0 ms 2.50 9 0', 'scan 0 – – – – – 0']);
+    const button = page.locator('.collections tbody button').first();
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.collections .facts-of');
+    assert.equal(await button.getAttribute('aria-expanded'), 'true');
+    assert.equal(await page.locator(`[id="${await button.getAttribute('aria-controls')}"]`).isVisible(), true);
+    const facts = await text('.collections .facts-of dl > div');
+    for (const fact of ['put 20.0 /s · 3.00 ms · p99 9.00 ms', 'replayed 0.20 /s', 'an item 256 B', 'measured 4.20 s ago', '("u7") 21.0 %']) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.collections .facts-of', { state: 'detached' });
+    await close();
+  });
+
+  test('says that nothing is kept, and that the engine is away', async () => {
+    await open();
+    const card = 'section[aria-label="Store"]';
+    assert.match(await page.innerText(card), /1 of 1 process serves/);
+    server.fail(true);
+    server.second();
+    await page.waitForSelector(`${card} .trouble`);
+    assert.match(await page.innerText(card), /0 of 1 process serves[\s\S]*store-1 cannot reach the engine: connection refused by 10\.0\.0\.9:5432[\s\S]*2\.00 unavailable/);
+    server.keep(false);
+    server.second();
+    await page.waitForSelector(`${card} p.none`);
+    assert.match(await page.innerText(card), /Nothing is kept here/);
+    assert.equal(await page.$('.figures-row'), null);
+    await close();
+  });
+
   test('tells how an instance stands, and attempts where there are more than requests', async () => {
     await open();
     assert.match(await page.innerText('.instance >> nth=0'), /feed-1[\s\S]*2\.10 ms[\s\S]*40 %/);

@@ -20,7 +20,7 @@ export function Processes({ processes, now }) {
               <th scope="col" class="number" title="Open file descriptors">files</th>
               <th scope="col" class="number" title="All network devices it can see, received and sent">network in</th>
               <th scope="col" class="number">out</th>
-              <th scope="col" class="number" title="Connections of callers">conns</th>
+              <th scope="col" class="number" title="Connections of callers at gateways">conns</th>
               <th scope="col" class="number">up</th>
             </tr>
           </thead>
@@ -56,7 +56,7 @@ function Line({ process, now }) {
           <td class="number">${process.open_descriptors}<small>${process.max_descriptors ? ` of ${rate(process.max_descriptors)}` : ''}</small></td>
           <td class="number">${bytes(process.received)}/s</td>
           <td class="number">${bytes(process.sent)}/s</td>
-          <td class="number">${process.connections}</td>
+          <td class="number">${process.role === 'store' ? '–' : process.connections}</td>
           <td class="number">${span(now - process.started)}</td>
         `
         : html`<td colspan="8" class="gone">cannot be reached for ${span(now - process.since)}: ${process.why}</td>`}

@@ -3,6 +3,7 @@
 import { duration, rate } from '../format.js';
 import { html } from '../html.js';
 import { PRIORITIES, shed } from '../service.js';
+import { Facts } from './facts.js';
 
 /** @import { Upstream } from '../types.js' */
 
@@ -26,16 +27,6 @@ export function ServiceDetail({ upstream, window }) {
         ['lost', capacity.lost], ['known as', capacity.basis === 'proven' ? 'proven, at least' : capacity.basis], ['left', `${rate(capacity.left_rps)} /s`],
         ['peak', `${rate(capacity.peak_rps)} /s`], ['as seen by', capacity.process],
       ] : []} />
-    </div>
-  `;
-}
-
-/** @param {{ title: string, rows: [string, string][], none?: string }} props */
-function Facts({ title, rows, none }) {
-  return html`
-    <div>
-      <h3>${title}</h3>
-      ${rows.length === 0 ? html`<p class="none">${none}</p>` : html`<dl>${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
     </div>
   `;
 }

@@ -11,7 +11,7 @@ import { Spark } from '../spark.js';
 /** @param {{ model: Model }} props */
 export function Tiles({ model }) {
   const total = model.live?.total ?? idle();
-  const gateways = model.live?.processes.filter((process) => process.role !== 'control') ?? [];
+  const gateways = model.live?.processes.filter((process) => process.role === 'gateway') ?? [];
   const up = gateways.filter((process) => process.up);
   const sum = (/** @type {'connections' | 'in_flight'} */ what) => up.reduce((sum, process) => sum + process[what], 0);
   const instances = model.live?.instances ?? [];

@@ -49,8 +49,29 @@ const QUIET = {
   ...upstream(false), service: 'legacy', calls: 0, attempts: 0, hedges: 0, hedges_won: 0, queue_p50: null, queue_p99: null, limit: 0, in_flight: 0,
   instances: 1, capacity: null,
 };
-const process = (name, up) => ({
-  name, role: 'gateway', zone: 'a', address: name, up, why: up ? '' : 'connection refused', since: 0, release: 'c0ffee', epoch: 1, version: '0', pid: 1,
+/** The store in the window of ten seconds, calm or with its engine away. */
+const store = (failing) => ({
+  engine: 'postgres', problems: failing ? [['store-1', 'connection refused by 10.0.0.9:5432']] : [], near_bytes: 3 << 20,
+  operations: [
+    { operation: 'commit', count: failing ? 20 : 100, p50: 2e6, p99: 9e6, max: 2e7, carried_mean: 2.5, carried_p99: 9, failures: failing ? [['unavailable', 20]] : [] },
+    { operation: 'read', count: 200, p50: 4e5, p99: 2e6, max: 8e6, carried_mean: 1.2, carried_p99: 4, failures: [] },
+  ],
+  collections: [
+    {
+      namespace: 'accounts', collection: 'users', p50: 5e5, p99: 3e6, items_from_memory: 900, items_from_engine: 300, refused: 0, watches: 1, leases: 0,
+      calls: [{ kind: 'get', count: 1200, failures: 0, p50: 4e5, p99: 2e6 }, { kind: 'put', count: 200, failures: failing ? 20 : 0, p50: 3e6, p99: 9e6 }],
+      commits: [['done', 190], ['conflict', 8], ['replayed', 2]], size: { records: 1000, items: 1000, bytes: 256000, age_ms: 4200 },
+      hot_records: [['("u7")', 0.21]],
+      indexes: [{ name: 'by-handle', state: 'BUILDING', items_done: 250, items_left_out: 0, problem: '' }],
+    },
+    {
+      namespace: 'payments', collection: 'by-key', p50: null, p99: null, items_from_memory: 0, items_from_engine: 0, refused: 0, watches: 0, leases: 2,
+      calls: [], commits: [], size: null, hot_records: [], indexes: [],
+    },
+  ],
+});
+const process = (name, up, role = 'gateway') => ({
+  name, role, zone: 'a', address: name, up, why: up ? '' : 'connection refused', since: 0, release: 'c0ffee', epoch: 1, version: '0', pid: 1,
   started: 0, cpu: 0.5, resident_bytes: 2 ** 24, open_descriptors: 9, max_descriptors: 1024, threads: 3, received: 10, sent: 10, connections: 5, in_flight: 1, draining: false,
 });
 
@@ -60,6 +81,7 @@ export async function start() {
   let second = FIRST_SECOND;
   let refusing = false;
   let failing = false;
+  let keeps = true;
   const hello = () => ({
     project: 'feed', boot: 1, second, counters: [{ name: 'tenet_panics', help: 'Panics caught.' }], sparks: [], events: [],
     codes: [{ name: 'OK', http: 200, blame: 'nobody', title: 'Success' }, { name: 'UNAVAILABLE', http: 503, blame: 'dependency', title: 'The service is unavailable' }],
@@ -71,7 +93,8 @@ export async function start() {
     trees: { calls: 3000, extra_attempts: failing ? 560 : 0, ceiling: 4 },
     upstreams: [upstream(failing), QUIET],
     instances: [instance('feed-1', 'a', 2), instance('feed-2', 'b', failing ? 0 : 2)],
-    processes: [process('gateway-1', true), process('gateway-2', !failing)],
+    store: keeps ? store(failing) : null,
+    processes: [process('gateway-1', true), process('gateway-2', !failing), ...(keeps ? [process('store-1', true, 'store')] : [])],
     counters: [{ name: 'tenet_panics', value: 3 }],
     alarms: failing ? [{ process: 'gateway-1', severity: 'critical', subject: 'feed-2', text: 'is down', since: second * 1000 }] : [],
     events: failing ? [{ number: 1, process: 'gateway-1', kind: 'instance-down', at: second * 1000, subject: 'feed-2', text: 'three checks failed' }] : [],
@@ -109,6 +132,9 @@ export async function start() {
     },
     fail(is) {
       failing = is;
+    },
+    keep(does) {
+      keeps = does;
     },
     drop() {
       refusing = true;

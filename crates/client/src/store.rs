@@ -88,8 +88,8 @@ pub struct Store {
 
 impl Store {
     /// The store as the environment says: instances by the roster that `TENET_ROSTER` names, else through the gateways at
-    /// `TENET_STORE_URL` or `TENET_PRIVATE_URL`; the secret from the descriptor `TENET_STORE_SECRET_FD`; the namespace is
-    /// `TENET_SERVICE`.
+    /// `TENET_STORE_URL` or `TENET_PRIVATE_URL`; the secret from the descriptor `TENET_STORE_SECRET_FD`, else from the file
+    /// `TENET_STORE_SECRET_FILE`; the namespace is `TENET_SERVICE`.
     ///
     /// Every call goes through `layer`: `tenet_service::PropagateLayer` in a service, so that it carries the context of the call that is
     /// being served; `tower_layer::Identity` in a program that serves nothing. Connects when it is first used.

@@ -1,11 +1,14 @@
 //! The console over two made-up gateways, to look at it without a fleet:
 //! `cargo run -p tenet-control --example fake -- 127.0.0.1:8081`.
 //!
-//! With `--quiet` the gateways serve nothing; with `--flap` the second one goes away for ten seconds in every thirty.
+//! With `--quiet` the gateways serve nothing; with `--flap` the second one goes away for ten seconds in every thirty; with `--no-store` nothing is kept.
 
+#[path = "fake/store.rs"]
+mod store;
 #[path = "fake/upstreams.rs"]
 mod upstreams;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tenet_error::Code;
@@ -129,7 +132,7 @@ fn outcome(dice: &mut Dice, endpoint: usize, trouble: bool) -> Code {
 }
 
 /// Feeds a collector for ever, twenty times a second.
-async fn feed(collector: Arc<Collector>, seed: u64, quiet: bool) {
+async fn feed(collector: Arc<Collector>, seed: u64, quiet: bool, store: Option<SocketAddr>) {
     let names = names();
     let mut recorder = Recorder::new(0);
     let mut dice = Dice(0x9e37_79b9 + seed);
@@ -188,7 +191,7 @@ async fn feed(collector: Arc<Collector>, seed: u64, quiet: bool) {
         collector.submit(&names, recorder.take());
         if step % 20 == 0 {
             let calls = if quiet { 0.0 } else { RATE / 2.0 * wave };
-            happen(&collector, &mut services, calls, (second, trouble, quiet), &mut dice);
+            happen(&collector, &mut services, calls, (second, trouble, quiet), store, &mut dice);
         }
     }
 }
@@ -198,9 +201,12 @@ fn happen(
     services: &mut Upstreams,
     calls: f64,
     (second, trouble, quiet): (u64, bool, bool),
+    store: Option<SocketAddr>,
     dice: &mut Dice,
 ) {
-    collector.set_instances(upstreams::instances(second, trouble, quiet, dice));
+    let mut instances = upstreams::instances(second, trouble, quiet, dice);
+    instances.extend(store.map(store::instance));
+    collector.set_instances(instances);
     collector.set_upstreams(services.second(calls, trouble, dice));
     collector.count(CounterId::TreeCalls, calls as u64);
     collector.count(CounterId::TreeExtraAttempts, if trouble { calls as u64 / 5 } else { 0 });
@@ -230,7 +236,12 @@ fn event(kind: EventKind, subject: &str, text: &str) -> Event {
 }
 
 /// One gateway, in a thread and runtimes of its own. Serving can be cut off as a crash would; feeding goes on.
-fn gateway(listener: &std::net::TcpListener, number: u64, quiet: bool, flap: bool) -> std::io::Result<()> {
+fn gateway(
+    listener: &std::net::TcpListener,
+    number: u64,
+    (quiet, flap): (bool, bool),
+    store: Option<SocketAddr>,
+) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let collector = Arc::new(Collector::new(ProcessInfo {
         name: format!("gateway-{number}"),
@@ -243,7 +254,7 @@ fn gateway(listener: &std::net::TcpListener, number: u64, quiet: bool, flap: boo
     }));
     let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let feeding = runtime()?;
-    feeding.spawn(feed(Arc::clone(&collector), number, quiet));
+    feeding.spawn(feed(Arc::clone(&collector), number, quiet, store));
     feeding.spawn(keep_time(Arc::clone(&collector)));
     loop {
         let serving = runtime()?;
@@ -270,12 +281,13 @@ async fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let address = arguments.iter().find(|argument| !argument.starts_with("--"));
+    let store = if has("--no-store") { None } else { Some(store::start(has("--quiet")).await?) };
     let mut gateways = Vec::new();
     for number in 1..=2 {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         gateways.push(listener.local_addr()?.to_string());
         let (quiet, flap) = (has("--quiet"), has("--flap") && number == 2);
-        std::thread::spawn(move || gateway(&listener, number, quiet, flap));
+        std::thread::spawn(move || gateway(&listener, number, (quiet, flap), store));
     }
     let listener = std::net::TcpListener::bind(address.map_or("127.0.0.1:0", |address| address))?;
     println!("console at http://{}", listener.local_addr()?);

@@ -1,20 +1,23 @@
 //! What is known of the whole fleet: every process's seconds added up, and each process as it was last seen.
 
+mod growth;
 mod instances;
 mod processes;
 mod revisions;
 mod ring;
+mod stores;
 mod subjects;
 mod summary;
 mod upstreams;
 pub(crate) mod view;
 
-use processes::Processes;
+use processes::{Change, Processes};
 use revisions::Revisions;
 use ring::Ring;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use stores::Stores;
 pub(crate) use subjects::Subject;
 use tenet_api::telemetry::v1::Snapshot;
 use tenet_telemetry::Totals;
@@ -36,6 +39,7 @@ struct State {
     totals: Totals,
     processes: Processes,
     upstreams: Upstreams,
+    stores: Stores,
     events: VecDeque<view::Event>,
     /// Number of the last event; numbers let a page ask for nothing twice.
     last_event: u64,
@@ -51,6 +55,7 @@ impl Fleet {
             totals: Totals::new(),
             processes: Processes::new(gateways),
             upstreams: Upstreams::default(),
+            stores: Stores::default(),
             events: VecDeque::new(),
             last_event: 0,
             revisions: Revisions::default(),
@@ -70,7 +75,9 @@ impl Fleet {
         }
         let second = state.processes.place(address, &snapshot, unix_ms(now));
         state.ring.absorb(second, &snapshot);
-        state.upstreams.absorb(second, state.processes.before(address, &snapshot), &snapshot);
+        let before = state.processes.before(address, &snapshot);
+        state.upstreams.absorb(second, before, &snapshot);
+        state.stores.absorb(second, before, &snapshot);
         state.revisions.changed(second);
         let process = snapshot.process.as_ref().map(|process| process.name.clone()).unwrap_or_default();
         for event in std::mem::take(&mut snapshot.events) {
@@ -86,6 +93,11 @@ impl Fleet {
     /// Says that the process followed at `address` cannot be reached.
     pub(crate) fn lost(&self, address: &str, why: &str) {
         self.state().processes.lost(address, why, unix_ms(SystemTime::now()));
+    }
+
+    /// Which processes of the store are to be followed from now on, and which no longer, as the gateways know them.
+    pub(crate) fn look_for_stores(&self, now: SystemTime) -> Change {
+        self.state().processes.look_for_stores(unix_ms(now))
     }
 
     /// The name of the process at an address, or the address if it never said.
@@ -122,6 +134,7 @@ impl Fleet {
             endpoints: summary.endpoints,
             trees: state.processes.trees(),
             upstreams: state.upstreams.views(second, window_seconds, &latest),
+            store: state.stores.view(second, window_seconds, &latest),
             instances: instances::merged(&latest),
             processes: state.processes.views(unix_ms(SystemTime::now())),
             counters: state.processes.counters(),

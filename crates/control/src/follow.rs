@@ -1,11 +1,13 @@
 //! Following the processes: one task each, which connects, reads seconds, and connects again.
 
 use crate::fleet::Fleet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tenet_api::telemetry::v1::WatchRequest;
 use tenet_api::telemetry::v1::telemetry_client::TelemetryClient;
 use tenet_telemetry::{Collector, Event, EventKind, HISTORY_SECONDS};
+use tokio::task::{AbortHandle, JoinSet};
 use tonic::transport::Endpoint;
 
 /// Waiting before the next attempt: short at first, for a gateway that restarts, never longer than people wait.
@@ -20,8 +22,33 @@ const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// The heaviest second a process can report: 16 thousand rows of a few hundred bytes, and some room.
 const SNAPSHOT_BYTES_MAX: usize = 32 << 20;
 
-/// Follows the gateway whose admin listener is at `address`, for ever.
-pub(crate) async fn gateway(fleet: Arc<Fleet>, collector: Arc<Collector>, address: String) {
+/// Between two looks at which processes of the store there are, as often as gateways tell.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Follows the processes of the store that the gateways know: where they serve, they also tell how they do.
+pub(crate) async fn stores(fleet: Arc<Fleet>, collector: Arc<Collector>) {
+    // Dropped with this future, which ends them.
+    let mut tasks = JoinSet::new();
+    let mut followed: HashMap<String, AbortHandle> = HashMap::new();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let change = fleet.look_for_stores(SystemTime::now());
+        for address in change.left {
+            if let Some(task) = followed.remove(&address) {
+                task.abort();
+            }
+        }
+        for address in change.came {
+            let task = process(Arc::clone(&fleet), Arc::clone(&collector), address.clone());
+            followed.insert(address, tasks.spawn(task));
+        }
+        // What was ended is let go of.
+        while tasks.try_join_next().is_some() {}
+    }
+}
+
+/// Follows the process that serves its telemetry at `address`, for ever.
+pub(crate) async fn process(fleet: Arc<Fleet>, collector: Arc<Collector>, address: String) {
     let mut backoff = BACKOFF.start;
     // Being away at the start is one event too, but only after it had time to come up.
     let mut told = Told::Nothing;

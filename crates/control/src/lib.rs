@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!   gateway-1 ─Telemetry/Watch─┐
-//!   gateway-2 ─Telemetry/Watch─┴▶ follow ──▶ fleet (15 minutes of seconds, totals, events) ──▶ /api/live  (SSE)
+//!   gateway-2 ─Telemetry/Watch─┼▶ follow ──▶ fleet (15 minutes of seconds, totals, events) ──▶ /api/live  (SSE)
 //!                                                                                          ├──▶ /api/history
 //!                                                                                          ├──▶ /metrics
-//!                                                                 console/ (embedded) ─────┴──▶ /
+//!   store-1 ───Telemetry/Watch─┘                                  console/ (embedded) ─────┴──▶ /
 //! ```
+//!
+//! Gateways are given; the processes of the store are those that the gateways know as instances, and come and go with them.
 //!
 //! Nothing here is needed for a request to be served: a gateway that finds nobody following it just goes on.
 
@@ -95,8 +97,9 @@ pub async fn run_with(
     tasks.spawn(tenet_telemetry::keep_time(Arc::clone(&collector)));
     tasks.spawn(follow::own(Arc::clone(&fleet), Arc::clone(&collector)));
     for gateway in gateways {
-        tasks.spawn(follow::gateway(Arc::clone(&fleet), Arc::clone(&collector), gateway));
+        tasks.spawn(follow::process(Arc::clone(&fleet), Arc::clone(&collector), gateway));
     }
+    tasks.spawn(follow::stores(Arc::clone(&fleet), Arc::clone(&collector)));
     tasks.spawn(live::publish(Arc::clone(&fleet), Arc::clone(&live)));
 
     let router = web::router(web::Shared { fleet, live, own: Arc::new(own), stopped: stopped.clone() });

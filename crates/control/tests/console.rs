@@ -137,6 +137,27 @@ async fn a_gateway_that_dies_is_shown_and_loses_nothing_when_it_is_reached_again
 }
 
 #[tokio::test]
+async fn a_store_that_a_gateway_knows_is_followed_and_its_death_is_told() {
+    let (one, mut store) = (Gateway::start("g1"), Gateway::of_role("store-1", "store"));
+    let console = console(&[&one]);
+    until(&console, "no store", |live| live["processes"][0]["up"] == true && live["store"].is_null()).await;
+    one.know("store", "store-1", store.address);
+    store.keep("postgres");
+    let live = until(&console, "the store is seen", |live| live["store"]["engine"] == "postgres").await;
+    let roles: Vec<_> =
+        live["processes"].as_array().unwrap().iter().map(|process| &process["role"]).collect();
+    assert_eq!(roles, ["gateway", "store", "control"]);
+    store.cut();
+    let down = |live: &serde_json::Value| {
+        let own = &live["processes"][1];
+        own["name"] == "store-1" && own["up"] == false && own["why"] != ""
+    };
+    until(&console, "it is away", down).await;
+    store.listen();
+    until(&console, "it is back", |live| live["processes"][1]["up"] == true).await;
+}
+
+#[tokio::test]
 async fn stopping_ends_live_streams_and_returns() {
     let mut console = console(&[]);
     let mut events = stream(console.address, "/api/live").await;

@@ -32,7 +32,7 @@ message Post {
 message Plain { string id = 1; }
 "#;
 
-const CONFIG: &str = r#"
+const CONFIG: &str = r#"name = "feed"
 [services.accounts]
 serves = ["feed.v1.Accounts"]
 command = "bin/accounts"
@@ -198,6 +198,14 @@ fn each_wrong_thing_is_named_with_its_place_and_the_nearest_right_thing() {
             &[
                 "store.url: found none, expected where PostgreSQL is",
                 "hint: `url = \"postgres://user@host:5432/database\"`",
+            ],
+        ),
+        (
+            with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\n").replace("name = \"feed\"\n", ""),
+            &[
+                "store.engine: the engine `postgres` needs a `name` of the fleet",
+                "--> tenet.toml:11:10",
+                "hint: write `name = \"…\"` above all sections",
             ],
         ),
         (

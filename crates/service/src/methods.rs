@@ -34,11 +34,18 @@ const STANDARD: [(&str, Shape); 4] = [
     ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Shape::ClientStream),
 ];
 
-/// gRPC's own methods, exempt from admission and from fault points.
-pub(crate) fn standard() -> Vec<Method> {
-    let method =
-        |(name, shape): (&str, Shape)| Method { name: name.to_owned(), shape, priority: Priority::Exempt };
-    STANDARD.map(method).to_vec()
+/// How a process of the platform itself is followed, for the same reason.
+const TELEMETRY: [(&str, Shape); 2] = [
+    ("tenet.telemetry.v1.Telemetry/Get", Shape::Unary),
+    ("tenet.telemetry.v1.Telemetry/Watch", Shape::ServerStream),
+];
+
+/// gRPC's own methods, and those of telemetry where it is served; exempt from admission and from fault points.
+pub(crate) fn standard(served: &[&str]) -> Vec<Method> {
+    let is_served =
+        |(name, _): &(&str, Shape)| name.split('/').next().is_some_and(|name| served.contains(&name));
+    let all = STANDARD.into_iter().chain(TELEMETRY.into_iter().filter(is_served));
+    all.map(|(name, shape)| Method { name: name.to_owned(), shape, priority: Priority::Exempt }).collect()
 }
 
 /// The methods of the services named in `served` that an encoded `FileDescriptorSet` describes.

@@ -49,7 +49,7 @@ impl Descriptors<'_> {
 
     /// Every method that is served and described, and gRPC's own.
     pub(crate) fn methods(&self) -> Result<Vec<Method>, Error> {
-        let mut methods = methods::standard();
+        let mut methods = methods::standard(self.served);
         for (index, set) in self.sets.iter().enumerate() {
             let described = methods::described(set, self.served);
             methods.extend(described.map_err(|error| self.error(index, error.to_string()))?);

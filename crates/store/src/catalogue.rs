@@ -243,6 +243,29 @@ impl Catalogue {
         entry.into_iter().flat_map(|entry| entry.collections.values()).map(|known| known.id).collect()
     }
 
+    /// Collections whose indexes have other rows than is known here, by the layout that is in force: another process gave them fresh ones. Nothing is
+    /// declared.
+    pub(crate) async fn changed(&self, engine: &dyn Engine) -> Result<Vec<Arc<Known>>, EngineError> {
+        let indexes = Indexes::of(engine).await?;
+        let changed = self.all().filter_map(|known| {
+            let typed = Some(Arc::new(indexes.in_force(known)?));
+            Some(Arc::new(Known { typed, ..Known::clone(known) }))
+        });
+        Ok(changed.collect())
+    }
+
+    /// This with these collections as they are now, where they are served.
+    #[must_use]
+    pub(crate) fn with(&self, now: &[Arc<Known>]) -> Catalogue {
+        let mut with = self.clone();
+        for known in with.namespaces.values_mut().flat_map(|entry| entry.collections.values_mut()) {
+            if let Some(now) = now.iter().find(|now| now.id == known.id) {
+                *known = now.clone();
+            }
+        }
+        with
+    }
+
     /// Whether a service is known by this secret.
     pub fn knows(&self, secret: SecretHash) -> bool {
         self.services.contains_key(&secret)

@@ -175,6 +175,11 @@ impl Owner {
         self.metrics.write(self.near_bytes(), out);
     }
 
+    /// What is measured, as a message for who follows the process: what came since this was asked last. See [`Metrics::tell`].
+    pub fn tell_metrics(&self) -> tenet_api::telemetry::v1::Store {
+        self.metrics.tell(self.near_bytes())
+    }
+
     /// The time by the engine's clock, or a little later: enough to tell whether a token is too old. A write asks for it, and the engine is not
     /// asked each time.
     pub async fn clock(&self) -> Result<UnixMs, OwnerError> {

@@ -4,6 +4,7 @@
 //!   collection "users"                    hidden collection "users.by-handle.<fingerprint>", one for each index
 //!     record, item ─▶ message ──entries──▶  record = the values' key, item = address   → address
 //!                                           record = the values' key, item = ""        → address      (unique: one at most)
+//!                                         "users.by-handle.<fingerprint>.<n>", where it came back n times while what it had was being removed
 //! ```
 //!
 //! Entries are rows of the engine as any: written and removed in the step that changes their item ([`crate::decide`]), gone at the same time as it. So
@@ -50,11 +51,24 @@ pub struct IndexRows {
     pub unique: bool,
 }
 
-/// The name of an index's hidden collection. An index that is defined anew is another one.
-pub(crate) fn rows_name(of: &CollectionName, index: &Index) -> CollectionName {
+/// The name of an index's hidden collection. An index that is defined anew is another one; one that comes back while what it had is being
+/// removed is the same one with fresh rows, a *generation* later. The first has no number, as none had before there were others.
+pub(crate) fn rows_name(of: &CollectionName, index: &Index, generation: u32) -> CollectionName {
     let fingerprint = format!("{:016x}", index.fingerprint());
-    let collection = Name::hidden(&[of.collection.as_str(), &index.name, &fingerprint]);
+    let number = generation.to_string();
+    let parts = [of.collection.as_str(), &index.name, &fingerprint, &number];
+    let collection = Name::hidden(if generation == 0 { &parts[..3] } else { &parts });
     CollectionName { namespace: of.namespace.clone(), collection }
+}
+
+/// Which generation of an index of `of` has its rows in `rows`; none where they are another's.
+pub(crate) fn generation_of(of: &CollectionName, index: &Index, rows: &CollectionName) -> Option<u32> {
+    let first = rows_name(of, index, 0);
+    if rows.namespace != first.namespace {
+        return None;
+    }
+    let rest = rows.collection.as_str().strip_prefix(first.collection.as_str())?;
+    if rest.is_empty() { Some(0) } else { rest.strip_prefix('.')?.parse().ok() }
 }
 
 /// Whether `rows` is the hidden collection of an index of `of`, and the index's name then.
@@ -67,13 +81,12 @@ pub(crate) fn index_of<'n>(of: &CollectionName, rows: &'n CollectionName) -> Opt
     (collection == of.collection.as_str() && !fingerprint.is_empty()).then_some(index)
 }
 
-/// A number for the indexes of a schema, the same for the same ones in any order.
-pub(crate) fn layout(of: &CollectionName, schema: &Schema) -> u64 {
+/// A number for the indexes of a collection, by the names of their rows: the same for the same ones in any order.
+pub(crate) fn layout(rows: &[CollectionName]) -> u64 {
     // FNV-1a of 64 bits (draft-eastlake-fnv): the number is stored, so it must be the same in every build.
     const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01B3;
-    let mut names: Vec<String> =
-        schema.indexes.iter().map(|index| rows_name(of, index).to_string()).collect();
+    let mut names: Vec<String> = rows.iter().map(CollectionName::to_string).collect();
     names.sort_unstable();
     if names.is_empty() {
         return 0;
@@ -130,4 +143,36 @@ pub(crate) fn item_of(collection: CollectionId, entry: &Item) -> Option<ItemKey>
 /// An entry of an item, which ends with it.
 pub(crate) fn entry(of: &ItemKey, item: &Item) -> Item {
     Item { value: Value::Inline(Address::of(of).to_bytes()), ..item.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_by_index_and_generation_and_the_first_are_called_as_ever() {
+        let name = |collection: &str| CollectionName {
+            namespace: Name::new("shop").unwrap(),
+            collection: Name::stored(collection).unwrap(),
+        };
+        let fields = Vec::new();
+        let index = Index { name: "by-size".into(), fields, unique: true };
+        let (of, first) = (name("shirts"), rows_name(&name("shirts"), &index, 0));
+        let fingerprint = format!("{:016x}", index.fingerprint());
+        assert_eq!(first.collection.as_str(), format!("shirts.by-size.{fingerprint}"));
+        assert_eq!(rows_name(&of, &index, 12).collection.as_str(), format!("{}.12", first.collection));
+        for generation in [0, 1, 12] {
+            let rows = rows_name(&of, &index, generation);
+            assert_eq!(generation_of(&of, &index, &rows), Some(generation));
+            assert_eq!(index_of(&of, &rows), Some("by-size"));
+        }
+        for other in ["shirts", "shirts.by-size.0", "socks.by-size.0.1"] {
+            assert_eq!(generation_of(&of, &index, &name(other)), None, "{other}");
+        }
+        assert_eq!(generation_of(&of, &index, &name(&format!("{}x", first.collection))), None);
+        let both = [rows_name(&of, &index, 1), first.clone()];
+        assert_eq!(layout(&both), layout(&[both[1].clone(), both[0].clone()]));
+        assert_ne!(layout(&both[..1]), layout(&both[1..]));
+        assert_eq!(layout(&[]), 0);
+    }
 }

@@ -158,6 +158,89 @@ async fn what_has_no_end_ends_when_the_store_does() {
 }
 
 #[tokio::test]
+async fn watches_end_with_their_collection_and_those_of_others_go_on() {
+    let mut stage = Stage::new(&["goes", "silent", "stays"]).await;
+    let mut watches = Vec::new();
+    for name in ["goes", "silent", "stays"] {
+        let asked = api::WatchRequest { collection: collection(name), ..Default::default() };
+        let mut changes = stage.client.watch(request("first", asked)).await.unwrap().into_inner();
+        assert!(!changes.next().await.unwrap().unwrap().token.is_empty());
+        watches.push(changes);
+    }
+    let mut now = namespaces(&["stays"], 60);
+    now[0].collections.extend(namespaces(&["silent"], 0).remove(0).collections);
+    stage.service.take_over(now).await.unwrap();
+    let ended = |changes: tonic::Streaming<api::WatchResponse>| async {
+        let mut changes = changes;
+        tokio::time::timeout(Duration::from_secs(20), changes.next()).await.expect("it ends").unwrap()
+    };
+    let mut stays = watches.pop().unwrap();
+    for changes in watches {
+        let status = ended(changes).await.unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+        assert!(status.message().contains("release that serves now"), "{status:?}");
+    }
+    stage.put("first", "stays", "r").await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(20), stays.next()).await.expect("it goes on");
+    assert_eq!(told.unwrap().unwrap().changes.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_done_is_told_each_second_and_what_is_held_as_it_is_now() {
+    let mut stage = Stage::new(&["notes", "other"]).await;
+    stage.owner.tell_metrics();
+    for _ in 0..3 {
+        stage.put("first", "notes", "whale").await.unwrap();
+    }
+    stage.get("first", "notes", "whale").await.unwrap();
+    let asked = api::WatchRequest { collection: collection("notes"), ..Default::default() };
+    let mut changes = stage.client.watch(request("first", asked)).await.unwrap().into_inner();
+    changes.next().await.unwrap().unwrap();
+    let hold = api::lease_request::Action::Hold(prost_types::Duration { seconds: 60, nanos: 0 });
+    let lease = |action| api::LeaseRequest {
+        record: record("other", "leader"),
+        holder: "one".into(),
+        action: Some(action),
+    };
+    assert!(stage.client.lease(request("first", lease(hold))).await.unwrap().into_inner().held);
+    refused(stage.put("first", "notes", "").await, Code::InvalidArgument);
+
+    let told = stage.owner.tell_metrics();
+    assert_eq!((told.engine.as_str(), told.problem.as_str()), ("memory", ""));
+    let [notes, other] = &told.collections[..] else { panic!("{told:?}") };
+    let calls = |of: &tenet_api::telemetry::v1::StoreCollection| {
+        let count = |calls: &tenet_api::telemetry::v1::StoreCalls| {
+            (calls.kind.clone(), calls.latency.as_ref().map_or(0, |latency| latency.count), calls.failures)
+        };
+        of.calls.iter().map(count).collect::<Vec<_>>()
+    };
+    // What was not understood is no call.
+    assert_eq!(calls(notes), [("get".to_owned(), 1, 0), ("put".to_owned(), 3, 0)]);
+    assert_eq!(calls(other), [("lease".to_owned(), 1, 0)]);
+    assert_eq!((notes.watches, notes.leases, other.watches, other.leases), (1, 0, 0, 1));
+    assert_eq!(notes.commits[0].count, 3);
+    let commits = told.operations.iter().find(|told| told.operation == "commit").unwrap();
+    assert_eq!(commits.latency.as_ref().map(|latency| latency.count), Some(4));
+
+    drop(changes);
+    let release = api::lease_request::Action::Release(true);
+    stage.client.lease(request("first", lease(release))).await.unwrap();
+    let ended = async {
+        loop {
+            let told = stage.owner.tell_metrics();
+            if told.collections[0].watches == 0 {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the watch ends");
+    assert_eq!(told.collections[1].leases, 0);
+    assert!(told.collections[0].calls.is_empty(), "a second is told once: {told:?}");
+    assert_eq!(told.collections[0].commits[0].count, 3, "counters go on");
+}
+
+#[tokio::test]
 async fn what_is_done_is_on_the_page() {
     let mut stage = Stage::new(&["notes", "other"]).await;
     for _ in 0..60 {

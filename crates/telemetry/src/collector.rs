@@ -18,7 +18,7 @@ use second::Second;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
-use tenet_api::telemetry::v1::{Metric, Snapshot, Upstream};
+use tenet_api::telemetry::v1::{Metric, Snapshot, Store, Upstream};
 use tokio::sync::watch;
 
 pub use history::HISTORY_SECONDS;
@@ -50,6 +50,7 @@ pub struct Collector {
     gauges: [AtomicI64; GaugeId::COUNT],
     /// The sequence number of the last closed second.
     closed: watch::Sender<u64>,
+    ending: watch::Sender<bool>,
 }
 
 /// What was handed in since the last tick, and what is so now.
@@ -58,6 +59,7 @@ struct Inbox {
     deltas: Vec<(Arc<Names>, Vec<DeltaRow>)>,
     instances: Vec<InstanceView>,
     upstreams: Vec<UpstreamView>,
+    store: Option<Store>,
     events: Vec<Event>,
     alarms: Alarms,
 }
@@ -82,6 +84,7 @@ impl Collector {
                 deltas: Vec::new(),
                 instances: Vec::new(),
                 upstreams: Vec::new(),
+                store: None,
                 events: Vec::new(),
                 alarms: Alarms::default(),
             }),
@@ -96,6 +99,7 @@ impl Collector {
             counters: [const { AtomicU64::new(0) }; CounterId::COUNT],
             gauges: [const { AtomicI64::new(0) }; GaugeId::COUNT],
             closed: watch::Sender::new(0),
+            ending: watch::Sender::new(false),
         }
     }
 
@@ -159,6 +163,12 @@ impl Collector {
         self.inbox().upstreams = upstreams;
     }
 
+    /// Says what a process of the store did in the second that is open. To be called once a second, before [`Collector::tick`]: its
+    /// sketches are of that second, and are told once.
+    pub fn set_store(&self, store: Store) {
+        self.inbox().store = Some(store);
+    }
+
     /// Puts something significant on the time line.
     pub fn event(&self, event: Event) {
         let kept = push_event(&mut self.inbox().events, event);
@@ -214,6 +224,7 @@ impl Collector {
                 upstreams,
                 recent_tree_calls,
                 recent_tree_extra_attempts,
+                store: inbox.store.take(),
                 ..Snapshot::default()
             };
             drop(inbox);
@@ -257,6 +268,17 @@ impl Collector {
     /// Tells the number of each second as it closes; [`Collector::since`] then has it.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.closed.subscribe()
+    }
+
+    /// Ends the streams of all who follow, who would otherwise hold a process that drains.
+    pub fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// Completes once [`Collector::end`] was called.
+    pub(crate) async fn ended(&self) {
+        // An error says that the collector is gone, which we hold.
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
     /// Appends everything since the start as OpenMetrics text, as of the last closed second.

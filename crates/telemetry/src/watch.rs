@@ -94,6 +94,7 @@ async fn follow(
         tokio::select! {
             changed = closed.changed() => if changed.is_err() { return },
             () = sender.closed() => return,
+            () = collector.ended() => return,
         }
     }
 }

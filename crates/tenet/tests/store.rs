@@ -196,6 +196,32 @@ fn a_drill_takes_the_only_store_by_its_name_and_not_with_its_zone() {
 }
 
 #[test]
+fn a_service_that_is_not_run_here_has_its_secret_in_a_file_that_stays() {
+    let project = Project::keeping(&["a"], &["Note"]);
+    let keeps = "keeps = [\"notes.v1.Note\"]\n";
+    let elsewhere = "[services.other-one]\n";
+    let config = project.config().replace(keeps, "").replace(elsewhere, &format!("{elsewhere}{keeps}"));
+    project.write(&config);
+    let path = project.state_dir().join("run/store-secrets/other-one");
+    let mut secrets = Vec::new();
+    for turn in ["first", "second"] {
+        let mut up = Up::start(&project, &[]);
+        let said = format!(
+            "other-one keeps something and is not run here: it needs TENET_STORE_SECRET_FILE={}",
+            path.canonicalize().unwrap().display()
+        );
+        assert!(up.output().contains(&said), "{said}: {}", up.output());
+        let secret = std::fs::read_to_string(&path).unwrap();
+        let other = Kept::at(store(&up, 1), &secret).asking_for("other-one");
+        other.put("note", turn, "kept").unwrap();
+        assert_eq!(other.get("note", "first").unwrap().as_deref(), Some("kept"));
+        secrets.push(secret);
+        assert_eq!(up.stop(), Some(0));
+    }
+    assert_eq!(secrets[0], secrets[1]);
+}
+
+#[test]
 fn on_postgresql_several_processes_are_one_store_of_one_fleet() {
     // What is set to lose data is refused.
     let Some(server) = postgres::Server::start("several processes are one store", &["fsync=on"]) else {

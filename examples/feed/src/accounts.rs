@@ -38,5 +38,5 @@ pub fn service(store: &Store) -> Result<Service, OpenError> {
         .descriptor_set(DESCRIPTOR_SET)
         .add(AccountsServer::new(accounts.clone()))
         .add(AccountsInternalServer::new(accounts));
-    Ok(crate::show(service, [store.client().cloned()]))
+    Ok(crate::show(service, [store.client().cloned()], |_| ()))
 }

@@ -30,14 +30,16 @@ pub use contracts::google;
 /// The compiled contracts of all three services, with comments and options.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/contracts.bin"));
 
-/// Puts what is known of the calls of these clients onto a service's page of metrics.
+/// Puts what is known of the calls of these clients onto a service's page of metrics, and `more` behind it.
 fn show(
     service: tenet_service::Service,
     clients: impl IntoIterator<Item = Option<tenet_client::Client>>,
+    more: impl Fn(&mut String) + Send + Sync + 'static,
 ) -> tenet_service::Service {
     let clients: Vec<tenet_client::Client> = clients.into_iter().flatten().collect();
     service.metrics(move |out| {
         let views: Vec<_> = clients.iter().map(tenet_client::Client::views).collect();
         tenet_client::Views::write(&views, out);
+        more(out);
     })
 }

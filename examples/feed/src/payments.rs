@@ -7,6 +7,7 @@ mod public;
 
 use crate::DESCRIPTOR_SET;
 use crate::api::payments::v1::payments_server::PaymentsServer;
+use bank::Bank;
 use charges::Charges;
 use std::sync::Arc;
 use tenet_client::store::{OpenError, Store};
@@ -17,9 +18,11 @@ use tenet_service::Service;
 /// # Errors
 /// The stored message is no collection.
 pub fn service(store: &Store) -> Result<Service, OpenError> {
-    let charges = Arc::new(Charges { stored: store.collection(DESCRIPTOR_SET)? });
+    let charges = Arc::new(Charges { stored: store.collection(DESCRIPTOR_SET)?, keys: store.clone() });
+    let bank = Arc::new(Bank::default());
+    let asked = bank.clone();
     let service = Service::new("payments")
         .descriptor_set(DESCRIPTOR_SET)
-        .add(PaymentsServer::new(public::Payments { charges }));
-    Ok(crate::show(service, [store.client().cloned()]))
+        .add(PaymentsServer::new(public::Payments { charges, bank }));
+    Ok(crate::show(service, [store.client().cloned()], move |out| asked.write_metrics(out)))
 }

@@ -62,7 +62,7 @@ pub fn service(store: &Store, accounts: &Accounts) -> Result<Service, OpenError>
         .descriptor_set(DESCRIPTOR_SET)
         .add(TimelinesServer::new(timelines))
         .add(MediaServer::new(media));
-    Ok(crate::show(service, [accounts.client.clone(), store.client().cloned()]))
+    Ok(crate::show(service, [accounts.client.clone(), store.client().cloned()], |_| ()))
 }
 
 impl Timelines {

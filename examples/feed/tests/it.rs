@@ -8,6 +8,7 @@ mod state;
 
 use kept::Kept;
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use tenet_example_feed::api::accounts::v1::accounts_client::AccountsClient;
 use tenet_example_feed::api::accounts::v1::accounts_internal_client::AccountsInternalClient;
 use tenet_example_feed::api::accounts::v1::*;
@@ -27,11 +28,16 @@ use tonic::{Code, Request, Status};
 
 /// Serves until the test's runtime ends.
 async fn serve(service: Service) -> Channel {
+    channel_to(format!("http://{}", serve_at(service).await).parse().unwrap())
+}
+
+/// Where it serves.
+async fn serve_at(service: Service) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let address = listener.local_addr().unwrap();
     let facts = Facts::from_lookup("feed", |_| None).unwrap();
     tokio::spawn(service.serve_on(listener, facts, std::future::pending()));
-    channel_to(uri)
+    address
 }
 
 /// Accounts over a store.

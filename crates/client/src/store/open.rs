@@ -25,10 +25,10 @@ pub enum OpenError {
         expected: &'static str,
     },
     /// The service's secret cannot be read. What was found of it is not said.
-    #[error("the service's secret in descriptor {descriptor}: {reason}")]
+    #[error("the service's secret in {place}: {reason}")]
     Secret {
-        /// Where it should be.
-        descriptor: u32,
+        /// Where it should be: a descriptor or a file.
+        place: String,
         /// What is wrong.
         reason: String,
     },

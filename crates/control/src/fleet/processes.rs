@@ -12,9 +12,33 @@ pub(super) struct Processes {
     all: BTreeMap<String, Followed>,
 }
 
+/// The role of gateways.
+const GATEWAY: &str = "gateway";
+
+/// The service whose instances are processes of the platform, and its role.
+const STORE: &str = "store";
+
+/// Processes of the store followed at once: many times more than anybody runs.
+const STORES_MAX: usize = 64;
+
+/// How long one that left is remembered: its past is told again for so long, should it come back.
+const REMEMBERED_MS: i64 = 1000 * tenet_telemetry::HISTORY_SECONDS as i64;
+
+/// Which addresses are to be followed from now on, and which no longer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) came: Vec<String>,
+    pub(crate) left: Vec<String>,
+}
+
 /// One followed process.
 #[derive(Default)]
 struct Followed {
+    /// What it is called and does, as far as others know, before it said so itself.
+    name: String,
+    role: &'static str,
+    /// It is a process of the store that no gateway knows any more.
+    left: bool,
     up: bool,
     why: String,
     since_unix_ms: i64,
@@ -29,8 +53,43 @@ struct Followed {
 
 impl Processes {
     pub(super) fn new(gateways: &[String]) -> Processes {
-        let waiting = || Followed { why: "not reached yet".into(), ..Followed::default() };
-        Processes { all: gateways.iter().map(|address| (address.clone(), waiting())).collect() }
+        let waiting = |address: &String| (address.clone(), Followed::waiting(address, GATEWAY));
+        Processes { all: gateways.iter().map(waiting).collect() }
+    }
+
+    /// Compares the processes of the store that are followed with those that gateways know. While no gateway tells anything, all stay.
+    pub(super) fn look_for_stores(&mut self, now_unix_ms: i64) -> Change {
+        let is_gateway =
+            |told: &&Snapshot| told.process.as_ref().is_some_and(|process| process.role == GATEWAY);
+        let told: Vec<&Snapshot> = self.latest().into_iter().filter(is_gateway).collect();
+        if told.is_empty() {
+            return Change::default();
+        }
+        let instances = told.iter().flat_map(|told| &told.instances).filter(|known| known.service == STORE);
+        let mut known: BTreeMap<String, String> =
+            instances.map(|known| (known.address.clone(), known.id.clone())).collect();
+        let mut change = Change::default();
+        let mut count = 0;
+        for (address, followed) in self.all.iter_mut().filter(|(_, followed)| followed.role == STORE) {
+            let is_known = known.remove(address).is_some();
+            match (is_known, followed.left) {
+                (true, true) => change.came.push(address.clone()),
+                (false, false) => {
+                    followed.since_unix_ms = now_unix_ms;
+                    followed.up = false;
+                    change.left.push(address.clone());
+                }
+                _ => {}
+            }
+            followed.left = !is_known;
+            count += usize::from(is_known);
+        }
+        for (address, name) in known.into_iter().take(STORES_MAX.saturating_sub(count)) {
+            self.all.insert(address.clone(), Followed::waiting(&name, STORE));
+            change.came.push(address);
+        }
+        self.all.retain(|_, followed| !followed.left || now_unix_ms - followed.since_unix_ms < REMEMBERED_MS);
+        change
     }
 
     /// Whether this second was not taken in before: a new run of the process, or a later second of the same.
@@ -96,8 +155,9 @@ impl Processes {
     }
 
     pub(super) fn name(&self, address: &str) -> String {
-        let latest = self.all.get(address).and_then(|followed| followed.latest.as_ref());
-        latest.and_then(|latest| latest.process.as_ref()).map_or(address, |process| &process.name).to_owned()
+        let Some(followed) = self.all.get(address) else { return address.to_owned() };
+        let process = followed.latest.as_ref().and_then(|latest| latest.process.as_ref());
+        process.map_or(&followed.name, |process| &process.name).clone()
     }
 
     /// The latest second of each process that is up.
@@ -143,11 +203,18 @@ impl Processes {
         self.latest().iter().flat_map(of).collect()
     }
 
-    /// All processes, gateways first, then this one.
+    /// All processes, gateways first, then those of the store, then this one.
     pub(super) fn views(&self, now_unix_ms: i64) -> Vec<view::Process> {
-        let gateways = self.all.iter().filter(|(address, _)| *address != OWN);
+        let others = |store: bool| {
+            let all = self.all.iter().filter(|(address, followed)| *address != OWN && !followed.left);
+            all.filter(move |(_, followed)| (followed.role == STORE) == store)
+        };
         let own = self.all.iter().filter(|(address, _)| *address == OWN);
-        gateways.chain(own).map(|(address, followed)| followed.view(address, now_unix_ms)).collect()
+        others(false)
+            .chain(others(true))
+            .chain(own)
+            .map(|(address, followed)| followed.view(address, now_unix_ms))
+            .collect()
     }
 }
 
@@ -170,6 +237,11 @@ fn run(snapshot: &Snapshot) -> Option<(&str, i64, u32)> {
 }
 
 impl Followed {
+    /// One that was not reached yet.
+    fn waiting(name: &str, role: &'static str) -> Followed {
+        Followed { name: name.to_owned(), role, why: "not reached yet".into(), ..Followed::default() }
+    }
+
     fn view(&self, address: &str, now_unix_ms: i64) -> view::Process {
         let empty = Snapshot::default();
         let latest = self.latest.as_ref().unwrap_or(&empty);
@@ -182,10 +254,10 @@ impl Followed {
         // Of a process that is gone nothing is shown as if it still were so.
         let alive = |value: u64| if self.up { value } else { 0 };
         let live = |value: f64| if self.up { value } else { 0.0 };
-        let name = if process.name.is_empty() { address.to_owned() } else { process.name };
+        let or = |said: String, known: &str| if said.is_empty() { known.to_owned() } else { said };
         view::Process {
-            name,
-            role: process.role,
+            name: or(process.name, &self.name),
+            role: or(process.role, self.role),
             zone: process.zone,
             address: address.to_owned(),
             up: self.up,

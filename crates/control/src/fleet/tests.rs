@@ -242,6 +242,47 @@ fn instances_are_seen_through_all_gateways_that_are_up() {
 }
 
 #[test]
+fn processes_of_the_store_come_and_go_with_what_gateways_know_and_no_second_counts_twice() {
+    let fleet = fleet();
+    let mut gateway = Gateway::new("g1", 0);
+    let mut know = |second: u64, addresses: &[&str]| {
+        let instance = |address: &&str| InstanceView {
+            service: "store".into(),
+            id: format!("store-{address}"),
+            address: (*address).into(),
+            ..InstanceView::default()
+        };
+        gateway.collector.set_instances(addresses.iter().map(instance).collect());
+        fleet.absorb("one", gateway.close(second), at(second));
+        let change = fleet.look_for_stores(at(second));
+        (change.came, change.left)
+    };
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(fleet.look_for_stores(at(0)), Change::default(), "no gateway has told anything");
+    assert_eq!(know(1, &["a", "b"]), (named(&["a", "b"]), vec![]));
+    assert_eq!(know(2, &["a", "b"]), (vec![], vec![]));
+    let shown = || {
+        let live = fleet.live(second(9), 1, 0);
+        let stores = live.processes.iter().filter(|process| process.role == "store");
+        stores.map(|process| (process.name.clone(), process.up)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(), [("store-a".to_owned(), false), ("store-b".to_owned(), false)]);
+    let mut store = Gateway::new("store-1", 0);
+    store.record(1, Code::Ok, 10);
+    let told = store.close(2);
+    fleet.absorb("a", told.clone(), at(2));
+    assert_eq!(know(3, &["b"]), (vec![], named(&["a"])));
+    assert_eq!(shown(), [("store-b".to_owned(), false)]);
+    // It comes back, and tells what it told before.
+    assert_eq!(know(4, &["a", "b"]), (named(&["a"]), vec![]));
+    fleet.absorb("a", told, at(4));
+    assert_eq!(fleet.live(second(4), 10, 0).total.count, 1);
+    // While no gateway can be reached, nobody knows better.
+    fleet.lost("one", "connection refused");
+    assert_eq!(fleet.look_for_stores(at(5)), Change::default());
+}
+
+#[test]
 fn call_trees_are_added_up_over_the_gateways_that_are_up() {
     let fleet = fleet();
     for (address, calls, extra, ceiling) in [("one", 40, 3, 4), ("two", 10, 30, 6)] {

@@ -3,6 +3,7 @@
 //! Processes tell counters since they began. Here each second keeps by how much they grew, so that seconds of several gateways,
 //! and of one before and after its restart, can be added up.
 
+use super::growth::{self, Tallies};
 use super::view;
 use std::collections::{BTreeMap, BTreeSet};
 use tenet_api::telemetry::v1::{self as wire, Snapshot};
@@ -35,22 +36,12 @@ struct Growth {
     queue_time: Sketch,
 }
 
-/// How often something happened, by name; the names are few and our own.
-type Tallies = BTreeMap<String, u64>;
-
 impl Growth {
     /// From `before`, or from nothing where the service is new in its process.
     fn between(before: Option<&wire::Upstream>, now: &wire::Upstream) -> Growth {
         let grown = |of: fn(&wire::Upstream) -> u64| of(now).saturating_sub(before.map_or(0, of));
         let tallies = |of: fn(&wire::Upstream) -> &Vec<wire::Tally>| {
-            let known = |name: &str| {
-                let all = before.map(of).into_iter().flatten();
-                all.filter(|tally| tally.name == name).map(|tally| tally.count).sum::<u64>()
-            };
-            let more = of(now)
-                .iter()
-                .map(|tally| (tally.name.clone(), tally.count.saturating_sub(known(&tally.name))));
-            more.filter(|(_, count)| *count > 0).collect()
+            growth::grown(before.map_or(&[], |before| of(before)), of(now))
         };
         Growth {
             calls: grown(|upstream| upstream.calls),
@@ -76,24 +67,11 @@ impl Growth {
         self.hedges += other.hedges;
         self.hedges_won += other.hedges_won;
         self.ejections += other.ejections;
-        add_tallies(&mut self.retries, &other.retries);
-        add_tallies(&mut self.retries_refused, &other.retries_refused);
-        add_tallies(&mut self.shed, &other.shed);
+        growth::add(&mut self.retries, &other.retries);
+        growth::add(&mut self.retries_refused, &other.retries_refused);
+        growth::add(&mut self.shed, &other.shed);
         self.queue_time.merge(&other.queue_time);
     }
-}
-
-fn add_tallies(held: &mut Tallies, more: &Tallies) {
-    for (name, count) in more {
-        *held.entry(name.clone()).or_default() += count;
-    }
-}
-
-/// Most first.
-fn ranked(tallies: Tallies) -> Vec<(String, u64)> {
-    let mut ranked: Vec<_> = tallies.into_iter().collect();
-    ranked.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    ranked
 }
 
 impl Upstreams {
@@ -177,9 +155,9 @@ impl Upstreams {
             ejections: sum.ejections,
             queue_p50: waited(0.5),
             queue_p99: waited(0.99),
-            retries: ranked(sum.retries),
-            retries_refused: ranked(sum.retries_refused),
-            shed: ranked(sum.shed),
+            retries: growth::ranked(sum.retries),
+            retries_refused: growth::ranked(sum.retries_refused),
+            shed: growth::ranked(sum.shed),
             ..view::Upstream::default()
         }
     }

@@ -1,9 +1,11 @@
 //! What the console reads, as JSON. Durations are nanoseconds, times milliseconds since 1970, unless a name says so.
 
+mod store;
 mod upstream;
 
 use super::subjects::EndpointKey;
 use serde::Serialize;
+pub(crate) use store::{Store, StoreCalls, StoreCollection, StoreIndex, StoreOperation, StoreSize};
 use tenet_api::telemetry::v1 as wire;
 use tenet_error::Code;
 use tenet_telemetry::CounterId;
@@ -69,6 +71,8 @@ pub(crate) struct Live {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) trees: Trees,
     pub(crate) upstreams: Vec<Upstream>,
+    /// Absent where no process of it was ever seen.
+    pub(crate) store: Option<Store>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) processes: Vec<Process>,
     pub(crate) counters: Vec<Counter>,

@@ -2,10 +2,12 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use tenet_api::telemetry::v1::Store;
 use tenet_error::Code;
 use tenet_telemetry::{
-    Collector, EndpointName, Key, Names, ProcessInfo, Recorder, Sample, keep_time, watch_service,
+    Collector, EndpointName, InstanceView, Key, Names, ProcessInfo, Recorder, Sample, keep_time,
+    watch_service,
 };
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -20,11 +22,16 @@ pub struct Gateway {
 
 impl Gateway {
     pub fn start(name: &str) -> Gateway {
+        Gateway::of_role(name, "gateway")
+    }
+
+    /// Another process of the platform.
+    pub fn of_role(name: &str, role: &str) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let collector = Arc::new(Collector::new(ProcessInfo {
             name: name.into(),
-            role: "gateway".into(),
+            role: role.into(),
             zone: "a".into(),
             release: "r".into(),
             epoch: 1,
@@ -48,6 +55,27 @@ impl Gateway {
             server.serve_with_incoming(TcpListenerStream::new(listener)).await
         });
         self.runtime = Some(runtime);
+    }
+
+    /// Knows this one as an instance of a service.
+    pub fn know(&self, service: &str, id: &str, address: SocketAddr) {
+        self.collector.set_instances(vec![InstanceView {
+            service: service.into(),
+            id: id.into(),
+            address: address.to_string(),
+            ..InstanceView::default()
+        }]);
+    }
+
+    /// Says that it is a process of the store, in every second from now on.
+    pub fn keep(&self, engine: &'static str) {
+        let collector = Arc::clone(&self.collector);
+        tokio::spawn(async move {
+            loop {
+                collector.set_store(Store { engine: engine.into(), ..Store::default() });
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
     }
 
     /// Ends every connection, and answers no new one.

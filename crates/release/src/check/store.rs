@@ -42,6 +42,11 @@ pub(super) fn check(check: &mut Check<'_>) {
         );
         check.wrong(&["store", "known_users", &own.to_string()], &message);
     }
+    if store.engine == Engine::Postgres && check.config.name.is_empty() {
+        let message = "the engine `postgres` needs a `name` of the fleet, by which its database knows whose it is, and found none";
+        let hint = "write `name = \"…\"` above all sections".to_owned();
+        check.wrong_with_hint(&["store", "engine"], message, Some(hint));
+    }
     match (store.engine, store.instances) {
         (Engine::Embedded, more) if more > 1 => {
             let message = format!(

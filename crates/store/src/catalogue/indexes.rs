@@ -2,15 +2,18 @@
 //!
 //! The order matters, because another process may write meanwhile, and this one may end at any point. An index that left the schema is
 //! marked before the layout without it is in force: nothing can then be written without it while it counts as complete. One that came is
-//! marked after the layout with it is: what is entered from then on need not be looked for.
+//! marked after the layout with it is: what is entered from then on need not be looked for. One that comes back while its rows are being removed
+//! gets fresh ones, a generation later.
 
 use super::Known;
 use crate::engine::{Collection, Engine, EngineError, Scan, ScanOf};
 use crate::name::{CollectionId, CollectionName, Name};
-use crate::typed::{IndexRows, Phase, State, States, Typed, index_of, layout, rows_name, states_name};
+use crate::typed::{
+    IndexRows, Phase, State, States, Typed, generation_of, index_of, layout, rows_name, states_name,
+};
 use std::sync::Arc;
 use std::time::Duration;
-use tenet_collection::Schema;
+use tenet_collection::{Index, Schema};
 
 /// The indexes that an engine has.
 pub(super) struct Indexes<'e> {
@@ -44,33 +47,74 @@ impl<'e> Indexes<'e> {
         of: &CollectionName,
         schema: Option<&Arc<Schema>>,
     ) -> Result<Option<Typed>, EngineError> {
-        let names: Vec<CollectionName> =
-            schema.iter().flat_map(|schema| &schema.indexes).map(|index| rows_name(of, index)).collect();
-        self.leave(states, of, schema).await?;
+        let stays = |name: &CollectionName| {
+            let mut all = schema.iter().flat_map(|schema| &schema.indexes);
+            all.any(|index| generation_of(of, index, name).is_some())
+        };
+        self.leave(states, of, |_, name| stays(name)).await?;
         let Some(schema) = schema else { return Ok(None) };
-        let mut indexes = Vec::with_capacity(names.len());
-        for (index, name) in schema.indexes.iter().zip(names) {
-            let collection = self.declare(name).await?;
+        let (mut indexes, mut names) = (Vec::new(), Vec::new());
+        for index in &schema.indexes {
+            let name = rows_name(of, index, self.generation(states, of, index).await?);
+            let collection = self.declare(name.clone()).await?;
             indexes.push(IndexRows { name: index.name.clone(), collection, unique: index.unique });
+            names.push(name);
         }
         let states = states.filter(|_| !indexes.is_empty());
-        Ok(Some(Typed { layout: layout(of, schema), schema: schema.clone(), indexes, states }))
+        Ok(Some(Typed { layout: layout(&names), schema: schema.clone(), indexes, states }))
     }
 
-    /// Marks what is no longer in the schema: it is going to be removed.
+    /// Which rows an index has from now on: the latest there are, or fresh ones where those are being removed. What is left of them
+    /// could otherwise refuse values that nobody has any more.
+    async fn generation(
+        &self,
+        states: Option<CollectionId>,
+        of: &CollectionName,
+        index: &Index,
+    ) -> Result<u32, EngineError> {
+        let Some((generation, rows)) = self.latest(of, index) else { return Ok(0) };
+        let Some(collection) = states else { return Ok(generation) };
+        let state = States { engine: self.engine, collection }.get(rows).await?;
+        let leaves = state.is_some_and(|(state, _)| state.phase() == Phase::Removing);
+        Ok(if leaves { generation.saturating_add(1) } else { generation })
+    }
+
+    /// The latest rows of an index that there are.
+    fn latest(&self, of: &CollectionName, index: &Index) -> Option<(u32, CollectionId)> {
+        let rows =
+            self.there.iter().filter_map(|(id, known)| Some((generation_of(of, index, &known.name)?, *id)));
+        rows.max()
+    }
+
+    /// A collection whose indexes have other rows by the layout that is in force: another process saw them leave and come back once more.
+    /// None: it is as it is known, or the layout is one of another schema.
+    pub(super) fn in_force(&self, known: &Known) -> Option<Typed> {
+        let typed = known.typed.as_ref()?;
+        let (_, collection) = self.there.iter().find(|(id, _)| *id == known.id)?;
+        if collection.layout == typed.layout {
+            return None;
+        }
+        let (mut indexes, mut names) = (Vec::new(), Vec::new());
+        for index in &typed.schema.indexes {
+            let (generation, collection) = self.latest(&known.name, index)?;
+            indexes.push(IndexRows { name: index.name.clone(), collection, unique: index.unique });
+            names.push(rows_name(&known.name, index, generation));
+        }
+        let now = Typed { layout: layout(&names), indexes, ..Typed::clone(typed) };
+        (now.layout == collection.layout).then_some(now)
+    }
+
+    /// Marks the rows of indexes that do not stay: they are going to be removed.
     async fn leave(
         &self,
         states: Option<CollectionId>,
         of: &CollectionName,
-        schema: Option<&Arc<Schema>>,
+        stays: impl Fn(CollectionId, &CollectionName) -> bool,
     ) -> Result<(), EngineError> {
         let Some(collection) = states else { return Ok(()) };
         let states = States { engine: self.engine, collection };
-        let stays = |name: &CollectionName| {
-            schema.iter().flat_map(|schema| &schema.indexes).any(|index| rows_name(of, index) == *name)
-        };
         let left = self.there.iter().filter(|(_, known)| index_of(of, &known.name).is_some());
-        for (rows, _) in left.filter(|(_, known)| !stays(&known.name)) {
+        for (rows, _) in left.filter(|(rows, known)| !stays(*rows, &known.name)) {
             let empty = self.is_empty(*rows).await?;
             let removing = |now: Option<&State>| match now {
                 None if empty => None,
@@ -85,7 +129,8 @@ impl<'e> Indexes<'e> {
     /// After the layout is in force: what was never begun, begins. What left is marked once more: until now another process could have
     /// filled it again.
     pub(super) async fn end(&self, states: Option<CollectionId>, known: &Known) -> Result<(), EngineError> {
-        self.leave(states, &known.name, known.declared.schema.as_ref()).await?;
+        let own = |rows| known.typed.iter().flat_map(|typed| &typed.indexes).any(|of| of.collection == rows);
+        self.leave(states, &known.name, |rows, _| own(rows)).await?;
         let Some((typed, states)) = known.typed.as_ref().and_then(|typed| Some((typed, typed.states?)))
         else {
             return Ok(());

@@ -40,12 +40,13 @@ impl Things {
         let schema = Arc::new(message::schema()?);
         let name = collection_name(name)?;
         let mut indexes = Vec::new();
-        for index in &schema.indexes {
-            let rows = Collection { name: rows_name(&name, index), retention: Duration::ZERO, layout: 0 };
+        let names: Vec<_> = schema.indexes.iter().map(|index| rows_name(&name, index, 0)).collect();
+        for (index, name) in schema.indexes.iter().zip(&names) {
+            let rows = Collection { name: name.clone(), retention: Duration::ZERO, layout: 0 };
             let collection = site.engine.declare(rows).await?;
             indexes.push(IndexRows { name: index.name.clone(), collection, unique: index.unique });
         }
-        let layout = layout(&name, &schema);
+        let layout = layout(&names);
         let collection = Collection { name, retention: site.units(100), layout };
         let id = site.engine.declare(collection).await?;
         Ok(Things { id, typed: Arc::new(Typed { schema, indexes, layout, states: None }) })

@@ -1,5 +1,7 @@
 //! What is measured of each collection.
 
+use super::calls::Calls;
+use super::held::Held;
 use super::hot::{Hot, HotRecord};
 use crate::commit::{Outcome, Refusal};
 use crate::engine::Size;
@@ -17,24 +19,45 @@ pub(super) const OUTCOMES: [&str; 7] =
 /// One collection.
 pub(crate) struct CollectionRow {
     pub(super) name: CollectionName,
+    pub(super) calls: Calls,
+    pub(super) held: Held,
     hits: AtomicU64,
     misses: AtomicU64,
     refused: AtomicU64,
     outcomes: [AtomicU64; OUTCOMES.len()],
     hot: Mutex<Hot>,
     size: Mutex<Option<(Size, Instant)>>,
+    indexes: Mutex<Vec<IndexRow>>,
+}
+
+/// How far an index is, as it was looked at last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IndexRow {
+    /// Its name in the schema.
+    pub name: String,
+    /// The word for what is done with it.
+    pub phase: &'static str,
+    /// Rows that were looked at.
+    pub done: u64,
+    /// Items among them that it cannot have.
+    pub left_out: u64,
+    /// Why it does not go on.
+    pub problem: String,
 }
 
 impl CollectionRow {
     pub(super) fn new(name: CollectionName) -> CollectionRow {
         CollectionRow {
             name,
+            calls: Calls::default(),
+            held: Held::default(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             outcomes: Default::default(),
             hot: Mutex::default(),
             size: Mutex::default(),
+            indexes: Mutex::default(),
         }
     }
 
@@ -65,6 +88,20 @@ impl CollectionRow {
             Outcome::Refused(Refusal::Outdated) => 6,
         };
         self.outcomes[place].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A lease was given or renewed until then, or given back.
+    pub(crate) fn lease(&self, record: &Bytes, until: Option<Instant>) {
+        self.held.lease(record, until);
+    }
+
+    /// How far its indexes are.
+    pub(crate) fn set_indexes(&self, indexes: Vec<IndexRow>) {
+        *self.indexes.lock().unwrap_or_else(PoisonError::into_inner) = indexes;
+    }
+
+    pub(super) fn indexes(&self) -> Vec<IndexRow> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A record was read or written. Where the table is in use just now, this is not counted.

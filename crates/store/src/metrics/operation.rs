@@ -1,10 +1,9 @@
 //! What is measured of each operation of the engine.
 
+use super::series::Series;
 use crate::engine::EngineError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tenet_sketch::Sketch;
 
 /// What the engine is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,32 +69,20 @@ fn kind(error: &EngineError) -> usize {
 /// One operation.
 #[derive(Default)]
 pub(super) struct OperationRow {
-    latency_ns: Mutex<Sketch>,
-    sizes: Mutex<Sketch>,
+    pub(super) latency_ns: Series,
+    pub(super) sizes: Series,
     failures: [AtomicU64; KINDS.len()],
 }
 
 impl OperationRow {
     pub(super) fn count(&self, took: Duration, size: Option<usize>, error: Option<&EngineError>) {
-        let record = |sketch: &Mutex<Sketch>, value: u64| {
-            // A sketch is consistent after every statement, so a poisoned lock is still good.
-            sketch.lock().unwrap_or_else(PoisonError::into_inner).record(value);
-        };
-        record(&self.latency_ns, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        self.latency_ns.record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
         if let Some(size) = size {
-            record(&self.sizes, size as u64);
+            self.sizes.record(size as u64);
         }
         if let Some(error) = error {
             self.failures[kind(error)].fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    pub(super) fn latency_ns(&self) -> Sketch {
-        self.latency_ns.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn sizes(&self) -> Sketch {
-        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How often each of [`KINDS`] happened.

@@ -31,13 +31,13 @@ impl Metrics {
         writeln!(out, "# UNIT {name} seconds")?;
         for (operation, row) in rows() {
             let labels = format!("engine=\"{engine}\",operation=\"{}\"", operation.name());
-            histogram(out, name, &labels, &row.latency_ns(), LATENCY_OCTAVES, 1e9)?;
+            histogram(out, name, &labels, &row.latency_ns.all(), LATENCY_OCTAVES, 1e9)?;
         }
         let name = "tenet_store_batch";
         family(out, name, "histogram", "Commits, or keys of a read, that one step of the engine carried.")?;
         for (operation, row) in rows() {
             let labels = format!("engine=\"{engine}\",operation=\"{}\"", operation.name());
-            histogram(out, name, &labels, &row.sizes(), BATCH_OCTAVES, 1.0)?;
+            histogram(out, name, &labels, &row.sizes.all(), BATCH_OCTAVES, 1.0)?;
         }
         let name = "tenet_store_engine_failures";
         family(out, name, "counter", "Steps of the engine that failed, by operation and kind.")?;
@@ -58,6 +58,25 @@ impl Metrics {
         let mut rows: Vec<&Arc<CollectionRow>> = rows.values().collect();
         rows.sort_by(|a, b| a.name.cmp(&b.name));
 
+        let name = "tenet_store_calls_seconds";
+        family(out, name, "histogram", "Time of calls by collection and kind; of a scan each page.")?;
+        writeln!(out, "# UNIT {name} seconds")?;
+        for row in &rows {
+            for (call, of) in row.calls.kinds() {
+                let labels = format!("{},kind=\"{}\"", labels(row), call.name());
+                histogram(out, name, &labels, &of.latency_ns.all(), LATENCY_OCTAVES, 1e9)?;
+            }
+        }
+        let name = "tenet_store_watches";
+        family(out, name, "gauge", "Watches that are open.")?;
+        for row in &rows {
+            writeln!(out, "{name}{{{}}} {}", labels(row), row.held.watches())?;
+        }
+        let name = "tenet_store_leases";
+        family(out, name, "gauge", "Leases that this process gave and whose time is not over.")?;
+        for row in &rows {
+            writeln!(out, "{name}{{{}}} {}", labels(row), row.held.leases_held())?;
+        }
         let name = "tenet_store_commits";
         family(out, name, "counter", "Commits by collection and what became of them.")?;
         for row in &rows {
@@ -80,11 +99,9 @@ impl Metrics {
         write_sizes(&rows, out)?;
         let name = "tenet_store_hot_record_ratio";
         family(out, name, "gauge", "Share of a collection's accesses that one record had lately, at least.")?;
-        let names = self.names.load();
         for row in &rows {
             for hot in row.hottest() {
-                let named = names.as_ref().and_then(|names| names(&row.name, &hot.record));
-                let record = escaped(&named.unwrap_or_else(|| shown(&hot.record)));
+                let record = escaped(&self.record_name(row, &hot.record));
                 writeln!(out, "{name}{{{},record=\"{record}\"}} {:.4}", labels(row), hot.share)?;
             }
         }
@@ -149,7 +166,7 @@ fn histogram(
 }
 
 /// A record's id where nobody knows what it is made of: percent-encoded where it is not printable ASCII.
-fn shown(record: &[u8]) -> String {
+pub(super) fn shown(record: &[u8]) -> String {
     let mut out = String::new();
     for byte in record {
         match byte {

@@ -49,6 +49,15 @@ pub(super) fn refused(refused: Refused, namespace: &str, collection: Option<&str
     fault.resource("tenet.store.v1.Collection", what, "it is not declared for this caller").into()
 }
 
+/// What is watched left the release, or keeps no changes in it.
+pub(super) fn not_served() -> Status {
+    Fault::failed_precondition(
+        "The collection is no longer watched: in the release that serves now it is not there, or keeps no changes.",
+    )
+    .reason("NOT_SERVED", DOMAIN)
+    .into()
+}
+
 /// What is written is not what the collection's schema says.
 pub(super) fn not_of_schema(problem: &crate::typed::Problem, field: String) -> Status {
     super::typed::refused(problem, field).into()

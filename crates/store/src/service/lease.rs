@@ -1,14 +1,16 @@
 //! Lease: one holder at a time, by conditional writes of the lease's item.
 
 use super::{StoreService, answer, fault, quota, read, terms};
-use crate::catalogue::SecretHash;
+use crate::catalogue::{Known, SecretHash};
 use crate::commit::{Action, Commit, Condition, Must, Outcome, RecordChange, Write};
 use crate::item::{Item, UnixMs, Version};
 use crate::lease::Lease;
+use crate::metrics::Call;
 use crate::name::{ItemKey, RecordKey};
 use bytes::Bytes;
 use std::time::Duration;
 use tenet_api::store::v1 as api;
+use tokio::time::Instant;
 use tonic::Status;
 
 /// For how long a lease can be taken.
@@ -45,17 +47,36 @@ impl StoreService {
             Some(api::lease_request::Action::Release(true)) => None,
             _ => return Err(fault::invalid("action", "expected hold or release: true".into())),
         };
+        let answer = self.hold_record(&known, &record, asked.holder, hold);
+        let answer = self.owner.metrics().counted(known.id, Call::Lease, answer).await?;
+        let left = answer.left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
+        let until = answer.held.then(|| Instant::now() + left);
+        // Another's lease is where it was given.
+        if answer.held || answer.holder.is_empty() {
+            self.owner.metrics().of(known.id, |row| row.lease(&record.id, until));
+        }
+        Ok(answer)
+    }
+
+    /// Takes, renews or gives back a lease, unless another holds it.
+    async fn hold_record(
+        &self,
+        known: &Known,
+        record: &RecordKey,
+        holder: String,
+        hold: Option<Duration>,
+    ) -> Result<api::LeaseResponse, Status> {
         for _ in 0..MAX_TURNS {
             let item = read::one(self, ItemKey { record: record.clone(), key: Bytes::new() }).await?;
             let now = self.owner.engine().clock().await.map_err(|error| fault::engine(&error))?;
             let found = item.as_ref().and_then(Lease::read);
-            let theirs = found.as_ref().filter(|lease| lease.holder != asked.holder);
+            let theirs = found.as_ref().filter(|lease| lease.holder != holder);
             match (hold, &found, theirs) {
                 (None, None, _) => return Ok(api::LeaseResponse::default()),
                 (_, _, Some(theirs)) => return Ok(said(theirs, false, now)),
                 _ => {}
             }
-            let write = step(hold, &asked.holder, found.as_ref(), item.as_ref());
+            let write = step(hold, &holder, found.as_ref(), item.as_ref());
             let change =
                 RecordChange { record: record.id.clone(), conditions: vec![write.0], writes: vec![write.1] };
             let commit = Commit {
@@ -67,11 +88,11 @@ impl StoreService {
             };
             // A lease that is held can be held on to, whatever else is kept.
             if hold.is_some() && item.is_none() {
-                self.admit(&known, &commit).await.map_err(|over| quota::refused(over, &known))?;
+                self.admit(known, &commit).await.map_err(|over| quota::refused(over, known))?;
             }
             if let Outcome::Done { version, .. } = self.owner.commit(commit).await.map_err(fault::owner)? {
                 let token = found.map_or(version, |lease| lease.token);
-                let lease = Lease { holder: asked.holder, token, until: hold.map(|hold| now.after(hold)) };
+                let lease = Lease { holder, token, until: hold.map(|hold| now.after(hold)) };
                 return Ok(match hold {
                     Some(_) => said(&lease, true, now),
                     None => api::LeaseResponse::default(),

@@ -5,6 +5,7 @@ use super::{StoreService, answer, fault};
 use crate::catalogue::{Known, SecretHash};
 use crate::engine::{Bound, Scan, ScanOf};
 use crate::item::Item;
+use crate::metrics::Call;
 use crate::name::{ItemKey, RecordKey};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -20,15 +21,24 @@ impl StoreService {
     pub(super) async fn read(
         &self,
         caller: SecretHash,
+        mut asked: api::GetRequest,
+    ) -> Result<api::GetResponse, Status> {
+        let (known, id) = self.record(caller, asked.record.take(), "record")?;
+        let record = RecordKey { collection: known.id, id };
+        self.owner.metrics().counted(known.id, Call::Get, self.read_record(&known, record, asked)).await
+    }
+
+    async fn read_record(
+        &self,
+        known: &Known,
+        record: RecordKey,
         asked: api::GetRequest,
     ) -> Result<api::GetResponse, Status> {
-        let (known, id) = self.record(caller, asked.record, "record")?;
-        let record = RecordKey { collection: known.id, id };
         let max_age = asked.consistency.and_then(|asked| asked.max_age);
         let max_age = max_age.map(|age| terms::duration(&age, "consistency.max_age")).transpose()?;
         if asked.keys.is_empty() {
             // A bound of the age: a strict answer keeps it, too.
-            return self.read_range(&known, record, asked.range.unwrap_or_default()).await;
+            return self.read_range(known, record, asked.range.unwrap_or_default()).await;
         }
         terms::count(asked.keys.len(), 1, MAX_ITEMS, "keys")?;
         let key = |(index, key)| terms::key(key, &format!("keys[{index}]"));
@@ -40,7 +50,7 @@ impl StoreService {
         let (items, age) = read.await.map_err(fault::owner)?;
         let bytes = |item: &Item| record.id.len() + answer::inline_bytes(item);
         let read = keys.iter().zip(&items).filter_map(|(key, item)| Some(key.len() + bytes(item.as_ref()?)));
-        self.spend(&known, read.sum());
+        self.spend(known, read.sum());
         let found = keys.iter().zip(&items).filter_map(|(key, item)| Some(answer::item(key, item.as_ref()?)));
         Ok(api::GetResponse { items: found.collect(), more: false, age: Some(answer::duration(age)) })
     }

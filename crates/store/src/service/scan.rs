@@ -5,6 +5,7 @@ use super::quota::Pace;
 use super::{Answers, StoreService, answer, fault, read};
 use crate::catalogue::SecretHash;
 use crate::engine::{Bound, Engine, Scan, ScanOf};
+use crate::metrics::Call;
 use crate::name::{CollectionId, RecordKey};
 use crate::owner::Owner;
 use bytes::Bytes;
@@ -152,8 +153,10 @@ struct Run {
 impl Run {
     async fn send(mut self, pages: mpsc::Sender<Result<api::ScanPage, Status>>, begins: bool) {
         let mut first = begins;
+        let (owner, collection) = (self.owner.clone(), self.collection);
         loop {
-            let page = self.page(std::mem::take(&mut first)).await;
+            let page = self.page(std::mem::take(&mut first));
+            let page = owner.metrics().counted(collection, Call::Scan, page).await;
             let over = page.as_ref().map_or(true, |page| page.next.is_empty());
             if pages.send(page).await.is_err()
                 || over

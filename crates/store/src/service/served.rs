@@ -7,6 +7,7 @@
 use super::StoreService;
 use crate::access::{AccessError, AccessFile};
 use crate::catalogue::{Catalogue, DeclareError, Namespace};
+use crate::engine::EngineError;
 use crate::name::Name;
 use crate::owner::Owner;
 use crate::quota::{self, Limits, Quotas};
@@ -106,6 +107,16 @@ impl StoreService {
     pub async fn keep_sizes(&self) {
         let engine = self.owner.engine().clone();
         quota::measure(self.served.quotas.clone(), engine, || self.catalogue_kept()).await;
+    }
+
+    /// Takes over rows of indexes that another process gave them. While a release is taken over here, it does that.
+    pub(super) async fn follow_indexes(&self) -> Result<(), EngineError> {
+        let Ok(_changing) = self.served.changing.try_lock() else { return Ok(()) };
+        let changed = self.catalogue_kept().changed(self.owner.engine().as_ref()).await?;
+        if !changed.is_empty() {
+            self.served.catalogue.rcu(|now| now.with(&changed));
+        }
+        Ok(())
     }
 
     /// Ends what has no end by itself (scans after their page, watches), so that a drain need not wait for it.

@@ -75,6 +75,7 @@ impl StoreService {
                 outcome => return Ok((outcome, known)),
             }
             tokio::time::sleep(PAUSE).await;
+            self.follow_indexes().await.map_err(|error| fault::engine(&error))?;
             match self.catalogue().numbered(known.id) {
                 Some(now) => known = now.clone(),
                 None => break,

@@ -5,6 +5,7 @@ use super::{Answers, StoreService, answer, fault, read, terms, typed};
 use crate::catalogue::SecretHash;
 use crate::commit::{Action, Commit, RecordChange, Write};
 use crate::item::{Item, MAX_VALUE, Value};
+use crate::metrics::Call;
 use crate::name::{ItemKey, RecordKey};
 use crate::owner::Owner;
 use crate::typed::Typed;
@@ -33,9 +34,8 @@ impl StoreService {
         let key = terms::key(asked.key, "key")?;
         let record = RecordKey { collection: known.id, id };
         let wanted = ItemKey { record: record.clone(), key: key.clone() };
-        let item = read::one(self, wanted)
-            .await?
-            .ok_or_else(|| Status::from(Fault::not_found("There is no such item.")))?;
+        let found = self.owner.metrics().counted(known.id, Call::ReadValue, read::one(self, wanted)).await?;
+        let item = found.ok_or_else(|| Status::from(Fault::not_found("There is no such item.")))?;
         if asked.version != 0 && asked.version != item.version.0 {
             return Err(Fault::failed_precondition("The item has another version.")
                 .reason("CONDITION_FAILED", "store.tenet")
@@ -96,7 +96,10 @@ impl StoreService {
             typed: None,
             changes: vec![change],
         };
-        self.commit(&known, commit, typed::of_value).await
+        self.owner
+            .metrics()
+            .counted(known.id, Call::WriteValue, self.commit(&known, commit, typed::of_value))
+            .await
     }
 }
 

@@ -7,7 +7,7 @@ use crate::decide::Change;
 use crate::engine::{Cursor, EngineError};
 use crate::item::{Item, UnixMs, Value};
 use crate::name::CollectionId;
-use crate::owner::{Owner, OwnerError};
+use crate::owner::OwnerError;
 use bytes::Bytes;
 use prost::Message;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl StoreService {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let record = (!asked.record_id.is_empty()).then(|| Bytes::from(asked.record_id));
         let run = Run {
-            owner: self.owner.clone(),
+            service: self.clone(),
             ending: self.ending(),
             pace: self.pace(&known),
             collection: known.id,
@@ -82,7 +82,7 @@ impl StoreService {
 }
 
 struct Run {
-    owner: Owner,
+    service: StoreService,
     ending: watch::Receiver<bool>,
     pace: Pace,
     collection: CollectionId,
@@ -92,7 +92,9 @@ struct Run {
 
 impl Run {
     async fn send(mut self, answers: mpsc::Sender<Result<api::WatchResponse, Status>>) {
-        let written: Arc<tokio::sync::Notify> = self.owner.written();
+        let owner = self.service.owner.clone();
+        let _open = owner.metrics().watch(self.collection);
+        let written: Arc<tokio::sync::Notify> = owner.written();
         let mut told = tokio::time::Instant::now();
         // The token first: whoever is cut off before the first change knows where it began.
         if answers.send(Ok(self.answer(Vec::new()))).await.is_err() {
@@ -104,8 +106,11 @@ impl Run {
                     Fault::unavailable("This instance of the store is ending; go on from the last token.");
                 return drop(answers.send(Err(ending.into())).await);
             }
+            if !self.is_served() {
+                return drop(answers.send(Err(fault::not_served())).await);
+            }
             let wakes = written.notified();
-            let found = self.owner.changes(self.collection, self.from, MAX_CHANGES).await;
+            let found = owner.changes(self.collection, self.from, MAX_CHANGES).await;
             let found = match found {
                 Ok(found) => found,
                 // It is away for a while, or many follow; the watch goes on where it was.
@@ -144,6 +149,12 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Whether the collection is in the release that serves, and keeps changes.
+    fn is_served(&self) -> bool {
+        let catalogue = self.service.catalogue();
+        catalogue.numbered(self.collection).is_some_and(|known| !known.declared.retention.is_zero())
     }
 
     fn answer(&self, changes: Vec<api::Change>) -> api::WatchResponse {

@@ -5,6 +5,7 @@ use super::{StoreService, fault, read, typed};
 use crate::catalogue::{Known, SecretHash};
 use crate::commit::{Action, Commit, Condition, Fence, Must, Outcome, RecordChange, Token, Write};
 use crate::item::Version;
+use crate::metrics::Call;
 use crate::name::RecordKey;
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -41,7 +42,7 @@ impl StoreService {
             typed: None,
             changes: vec![change],
         };
-        self.commit(&known, commit, typed::of_put).await
+        self.owner.metrics().counted(known.id, Call::Put, self.commit(&known, commit, typed::of_put)).await
     }
 
     pub(super) async fn write_delete(
@@ -53,7 +54,8 @@ impl StoreService {
         let record = RecordKey { collection: known.id, id };
         let token = self.token(asked.token.as_ref()).await?;
         if asked.keys.is_empty() {
-            return self.delete_range(&known, record, asked.range.unwrap_or_default(), token).await;
+            let removed = self.delete_range(&known, record, asked.range.unwrap_or_default(), token);
+            return self.owner.metrics().counted(known.id, Call::Delete, removed).await;
         }
         terms::count(asked.keys.len(), 1, MAX_ITEMS, "keys")?;
         let key = |(index, key)| terms::key(key, &format!("keys[{index}]"));
@@ -68,7 +70,7 @@ impl StoreService {
             typed: None,
             changes: vec![change],
         };
-        self.commit(&known, commit, typed::of_put).await
+        self.owner.metrics().counted(known.id, Call::Delete, self.commit(&known, commit, typed::of_put)).await
     }
 
     /// Removes what is in a range, as it is at one moment: what was read is removed if none of it has changed since.
@@ -150,7 +152,8 @@ impl StoreService {
         };
         let changes = changes(asked.changes, &known)?;
         let commit = Commit { collection: known.id, token: Some(token), fence, typed: None, changes };
-        self.commit(&known, commit, typed::of_mutate).await
+        let done = self.commit(&known, commit, typed::of_mutate);
+        self.owner.metrics().counted(known.id, Call::Mutate, done).await
     }
 
     /// The token, by the engine's clock.

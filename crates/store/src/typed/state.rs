@@ -2,8 +2,11 @@
 //!
 //! ```text
 //!   nothing ─declared, there are items─▶ BUILDING ─all of them entered─▶ READY ─left the schema─▶ REMOVING ─no entry is left─▶ nothing
-//!      └────declared, there are none─────────────────────────────────▶     ▲                         └─ in the schema again ─▶ BUILDING
+//!      └────declared, there are none─────────────────────────────────▶     ▲
 //! ```
+//!
+//! In the schema again while it is REMOVING, an index gets fresh rows with a state of their own. Where the two happen at the same moment, in different
+//! processes, the same rows are emptied and then BUILDING again.
 
 use crate::commit::{Action, Commit, Condition, Must, Outcome, RecordChange, Write};
 use crate::engine::{Engine, EngineError, Scan, ScanOf};

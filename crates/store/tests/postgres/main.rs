@@ -4,15 +4,24 @@
 
 #![allow(clippy::unwrap_used)] // a panic in a test is its report
 
+#[path = "../typed/comes_back.rs"]
+mod comes_back;
 mod commits;
+#[allow(dead_code)] // other tests have other indexes
+#[path = "../typed/contract.rs"]
+mod contract;
 mod faults;
 mod feed;
 mod foreign;
+mod indexes;
 mod kept;
 mod promotion;
 #[allow(dead_code)] // other tests kill servers
 #[path = "../support/postgres.rs"]
 mod server;
+#[allow(dead_code)] // other tests ask for more
+#[path = "../typed/stage.rs"]
+mod stage;
 
 use bytes::Bytes;
 use server::Server;

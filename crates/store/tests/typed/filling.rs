@@ -103,7 +103,7 @@ async fn an_index_that_left_the_schema_is_removed_and_comes_back_whole() {
     stage.put(&shirt("0000", "green", -1)).await.unwrap();
     stage.service.take_over(namespaces(Some(&[BY_COLOUR, BY_SIZE]))).await.unwrap();
     let error = stage.ids("by-colour").await.unwrap_err();
-    assert_eq!(reason(&error, "state"), ("INDEX_NOT_READY".into(), "REMOVING".into()));
+    assert_eq!(reason(&error, "state"), ("INDEX_NOT_READY".into(), "BUILDING".into()));
     assert_eq!(stage.ids("by-size").await.unwrap().len(), MANY as usize, "the other stays");
     assert_eq!(stage.settle().await, Filling::Done);
     assert_eq!(stage.ids("by-colour").await.unwrap()[300 - 1], "0000");

@@ -14,7 +14,7 @@ const HISTORY_BUCKETS_MAX: usize = 4 << 20;
 /// What a row weighs besides its buckets, in buckets.
 const ROW_WEIGHT: usize = 12;
 
-/// How many rows an instance or a service weighs: they carry a dozen numbers and words.
+/// How many rows an instance, a service or a collection weighs: they carry a dozen numbers and words.
 const WIDE_ROWS: usize = 2;
 
 #[derive(Default)]
@@ -26,9 +26,15 @@ pub(super) struct History {
 fn weight(snapshot: &Snapshot) -> usize {
     let latencies = snapshot.rows.iter().filter_map(|row| row.latency.as_ref());
     let queue_times = snapshot.upstreams.iter().filter_map(|upstream| upstream.queue_time.as_ref());
-    let buckets: usize = latencies.chain(queue_times).map(|sketch| sketch.counts.len()).sum();
+    let store = snapshot.store.as_ref();
+    let operations = store.into_iter().flat_map(|store| &store.operations);
+    let steps = operations.flat_map(|operation| operation.latency.iter().chain(&operation.sizes));
+    let collections = store.into_iter().flat_map(|store| &store.collections);
+    let calls = collections.clone().flat_map(|of| &of.calls).filter_map(|calls| calls.latency.as_ref());
+    let sketches = latencies.chain(queue_times).chain(steps).chain(calls);
+    let buckets: usize = sketches.map(|sketch| sketch.counts.len()).sum();
     let plain = snapshot.rows.len() + snapshot.events.len();
-    let wide = snapshot.instances.len() + snapshot.upstreams.len();
+    let wide = snapshot.instances.len() + snapshot.upstreams.len() + collections.count();
     buckets + ROW_WEIGHT * (plain + WIDE_ROWS * wide)
 }
 

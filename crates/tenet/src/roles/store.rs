@@ -6,6 +6,7 @@
 //!                 └─ store/ ◀──────────────────▶ what is kept, where the engine is embedded
 //!
 //!   calls ──▶ tenet.store.v1.Store        admin listener ◀── readiness, releases (admin.rs)
+//!   console ─▶ tenet.telemetry.v1.Telemetry, each second of the process (telemetry.rs)
 //! ```
 //!
 //! It needs nobody else to begin, and nobody else while it serves.
@@ -150,7 +151,7 @@ async fn serve_on(
     };
     let serving = Current { hash: begin.serving.hash, epoch: begin.epoch };
     let collector = telemetry::collector(&args.name, &args.zone, serving);
-    tokio::spawn(tenet_telemetry::keep_time(collector.clone()));
+    tokio::spawn(telemetry::keep_time(collector.clone(), owner.clone()));
     let guard = postgres.clone().map(|postgres| keep_watch(postgres, collector.clone()));
     let parts = (service.clone(), owner.metrics().clone(), collector.clone(), guard.clone());
     let followed = Arc::new(Followed::new(dir, parts, &begin));

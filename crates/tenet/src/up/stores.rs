@@ -9,12 +9,14 @@ use super::gateways::{START_TIME, zone_of_gateway};
 use super::orders::Tell;
 use super::ready::Ready;
 use super::reload::SETTLE;
+use super::secrets::Run;
 use super::sockets::{self, Listening};
 use super::spawn::Program;
 use super::supervisor::Supervisor;
 use crate::cli::Failed;
 use bytes::Bytes;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tenet_release::config::Engine;
 use tenet_release::roster::RosterInstance;
@@ -81,7 +83,7 @@ impl Supervisor {
     /// serve, all of these are stopped again.
     pub async fn start_stores(&mut self, tell: Option<&Tell<'_>>) -> Result<(), Failed> {
         let missing = self.stores.len()..wanted(&self.release);
-        self.secrets.make(self.release.collections().into_iter().map(|(service, _)| service))?;
+        self.make_secrets(tell)?;
         if missing.is_empty() {
             return Ok(());
         }
@@ -103,6 +105,28 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    /// Makes the secrets of those who keep something, and says where those are that nobody hands over.
+    fn make_secrets(&mut self, tell: Option<&Tell<'_>>) -> Result<(), Failed> {
+        let keepers: BTreeSet<&str> =
+            self.release.collections().into_iter().map(|(service, _)| service).collect();
+        let run = |service: &str| {
+            let is_ours = self.release.config.services.get(service).is_some_and(|of| of.command.is_some());
+            if is_ours { Run::Here } else { Run::Elsewhere }
+        };
+        let keepers: Vec<(&str, Run)> = keepers.into_iter().map(|service| (service, run(service))).collect();
+        for (service, _) in keepers.iter().filter(|(_, run)| *run == Run::Elsewhere) {
+            if self.secrets.get(service).is_none() {
+                let path = self.secrets.file(service);
+                let line = format!(
+                    "{service} keeps something and is not run here: it needs TENET_STORE_SECRET_FILE={}",
+                    path.display()
+                );
+                tell.map_or_else(|| self.output.say(&line), |tell| tell.say(&line));
+            }
+        }
+        self.secrets.make(keepers.into_iter())
     }
 
     fn store_spec(&self, index: usize, listening: &Listening, admin: &Listening) -> Spec {

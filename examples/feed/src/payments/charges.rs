@@ -3,12 +3,15 @@
 use super::money;
 use crate::api::payments::v1::charge::Source;
 use crate::api::payments::v1::{Charge, ChargeState, ChargeStep, StoredCharge};
-use crate::check::{is_word, missing, nanos, now};
+use crate::check::{DOMAIN, is_word, missing, nanos, now};
 use crate::seed::Person;
 use prost_types::Timestamp;
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use tenet_client::store::{Change, Collection, Range};
+use std::time::Duration;
+use tenet_client::store::{Change, Collection, Held, Range, Store, Taken};
+use tenet_service::Fault;
+use tokio::time::Instant;
 use tonic::Status;
 
 /// Charges every user has from the start.
@@ -16,6 +19,18 @@ const SEEDED: u32 = 3;
 
 /// What keys of callers begin with, among all that is stored of a user.
 const KEY: &str = "key/";
+
+/// The collection of keys that are held.
+const KEYS: &str = "charge-key";
+
+/// How long a key is held for one who does not come back: longer than any deadline in the contract, and than the bank takes.
+const HOLD: Duration = Duration::from_secs(15);
+
+/// How long another call with a key is waited for: it has its answer by then, or the bank is slow.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two looks whether a key is free.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What identities of charges begin with, among all that is stored of a user.
 const CHARGE: &str = "ch_";
@@ -29,6 +44,8 @@ const PAGE_BYTES: u32 = 64 << 10;
 /// All charges, in the store: those of a user are one record.
 pub(super) struct Charges {
     pub(super) stored: Collection<StoredCharge>,
+    /// Where Idempotency-Keys of calls under way are held.
+    pub(super) keys: Store,
 }
 
 impl Charges {
@@ -76,9 +93,31 @@ impl Charges {
         }
     }
 
-    /// Keeps a new charge, and which key has led to it. Where another has come first with the same key, it is the other's that is kept
-    /// and returned.
-    pub(super) async fn add(&self, mut charge: Charge, key: Option<&str>) -> Result<Charge, Status> {
+    /// Holds a user's Idempotency-Key, once nobody else does: until it is released, no other call with it asks the bank.
+    ///
+    /// # Errors
+    /// ABORTED where another call with it goes on for too long.
+    pub(super) async fn hold(&self, user: &str, key: &str) -> Result<Held, Status> {
+        // Each call is a holder of its own, also in one process.
+        let holder = format!("{:032x}", rand::random::<u128>());
+        let lease = self.keys.lease_as(KEYS, &format!("{user}/{key}"), &holder);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = match lease.take(HOLD).await? {
+                Taken::Held(held) => return Ok(held),
+                Taken::ByAnother { left, .. } => left,
+            };
+            if Instant::now() >= until {
+                let fault = Fault::aborted("Another call with this Idempotency-Key is still under way.");
+                return Err(fault.reason("KEY_IN_USE", DOMAIN).retry_after(left).into());
+            }
+            tokio::time::sleep(PAUSE.min(left)).await;
+        }
+    }
+
+    /// Keeps a new charge, and which key has led to it, which is held. Where another has come first with the same key, it is the other's that
+    /// is kept and returned.
+    pub(super) async fn add(&self, mut charge: Charge, key: Option<(&str, &Held)>) -> Result<Charge, Status> {
         let time = now();
         // Time first, so that those of a user lie in its order; random digits, so that instances need not agree.
         charge.charge_id = format!(
@@ -90,7 +129,7 @@ impl Charges {
         );
         charge.create_time = Some(time);
         step(&mut charge, time);
-        let Some(key) = key else {
+        let Some((key, held)) = key else {
             self.stored.insert(&of_charge(&charge)).await?;
             return Ok(charge);
         };
@@ -100,7 +139,7 @@ impl Charges {
             charge: None,
             charge_id: charge.charge_id.clone(),
         };
-        match self.stored.changes().insert(&led).insert(&of_charge(&charge)).commit().await {
+        match self.stored.changes().insert(&led).insert(&of_charge(&charge)).under(held).commit().await {
             Ok(_) => Ok(charge),
             Err(error) if error.is_conflict() => {
                 self.by_key(&charge.user_id, key).await?.ok_or_else(|| error.into())

@@ -1,7 +1,8 @@
 //! `feed.payments.v1.Payments`, as its contract says.
 
+use super::bank::Bank;
 use super::charges::{Charges, is_user, no_charge};
-use super::{bank, money};
+use super::money;
 use crate::api::payments::v1::payments_server::Payments as Contract;
 use crate::api::payments::v1::{
     CaptureChargeRequest, Card, Charge, ChargeFilter, ChargeState, CreateChargeRequest, GetChargeRequest,
@@ -10,6 +11,7 @@ use crate::api::payments::v1::{
 use crate::check::{Check, DOMAIN, is_word, nanos, wrong};
 use crate::page;
 use std::sync::Arc;
+use tenet_client::store::Held;
 use tenet_service::Fault;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -23,6 +25,7 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Clone)]
 pub(super) struct Payments {
     pub(super) charges: Arc<Charges>,
+    pub(super) bank: Arc<Bank>,
 }
 
 #[tonic::async_trait]
@@ -159,19 +162,49 @@ impl Payments {
             source: request.source.as_ref().map(shown),
             ..Charge::default()
         };
-        if let Some(key) = key
-            && let Some(made) = self.charges.by_key(&asked.user_id, key).await?
-        {
+        let card = match &request.source {
+            Some(create_charge_request::Source::Card(card)) => Some(card),
+            _ => None,
+        };
+        match key {
+            Some(key) => self.create_once(asked, card, key).await,
+            None => {
+                self.ask_bank(card).await?;
+                self.charges.add(asked, None).await
+            }
+        }
+    }
+
+    /// Of calls that come with one key, also at one moment and through several instances, one asks the bank, and all have its answer.
+    async fn create_once(&self, asked: Charge, card: Option<&Card>, key: &str) -> Result<Charge, Status> {
+        if let Some(made) = self.charges.by_key(&asked.user_id, key).await? {
             return same(made, &asked, key);
         }
-        // A bank that is there would be told the key, too: two attempts that come at one moment both get here.
-        if let Some(create_charge_request::Source::Card(card)) = &request.source {
-            bank::charge(card).await?;
+        let held = self.charges.hold(&asked.user_id, key).await?;
+        let made = self.create_under(&asked, card, (key, &held)).await;
+        // Where the store does not answer, the key is free when its time is over.
+        drop(held.release().await);
+        same(made?, &asked, key)
+    }
+
+    async fn create_under(
+        &self,
+        asked: &Charge,
+        card: Option<&Card>,
+        (key, held): (&str, &Held),
+    ) -> Result<Charge, Status> {
+        // Made while the key was waited for.
+        if let Some(made) = self.charges.by_key(&asked.user_id, key).await? {
+            return Ok(made);
         }
-        let made = self.charges.add(asked.clone(), key).await?;
-        match key {
-            Some(key) => same(made, &asked, key),
-            None => Ok(made),
+        self.ask_bank(card).await?;
+        self.charges.add(asked.clone(), Some((key, held))).await
+    }
+
+    async fn ask_bank(&self, card: Option<&Card>) -> Result<(), Status> {
+        match card {
+            Some(card) => self.bank.charge(card).await,
+            None => Ok(()),
         }
     }
 }

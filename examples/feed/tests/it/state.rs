@@ -110,7 +110,15 @@ async fn a_handle_is_somebodys_alone() {
 #[tokio::test]
 async fn calls_with_one_idempotency_key_are_one_charge() {
     let kept = Kept::start().await;
-    let clients = [payments_over(&kept).await, payments_over(&kept).await];
+    let mut addresses = Vec::new();
+    for _ in 0..2 {
+        addresses
+            .push(serve_at(tenet_example_feed::payments::service(&kept.seen_by("payments")).unwrap()).await);
+    }
+    let client = |number: usize| {
+        PaymentsClient::new(channel_to(format!("http://{}", addresses[number]).parse().unwrap()))
+    };
+    let clients = [client(0), client(1)];
     let keyed = |charge: CreateChargeRequest, key: &str| {
         let mut request = Request::new(charge);
         request.metadata_mut().insert("idempotency-key", key.parse().unwrap());
@@ -122,6 +130,11 @@ async fn calls_with_one_idempotency_key_are_one_charge() {
     });
     let made = join_all(attempts).await;
     assert!(made.iter().all(|one| *one == made[0]), "{made:?}");
+    let mut asked = 0;
+    for address in &addresses {
+        asked += times_asked(*address).await;
+    }
+    assert_eq!(asked, 1, "the bank moved money once");
     let [mut one, mut two] = clients;
     let list = ListChargesRequest { user_id: "u1".into(), ..Default::default() };
     assert_eq!(two.list_charges(list.clone()).await.unwrap().into_inner().charges.len(), 4);
@@ -141,6 +154,18 @@ async fn calls_with_one_idempotency_key_are_one_charge() {
         "CARD_DECLINED"
     );
     one.create_charge(keyed(charge("tok_1"), "k-2")).await.unwrap();
+}
+
+/// How often the bank was asked, as an instance says it.
+async fn times_asked(address: SocketAddr) -> u64 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix("feed_bank_asked_total "));
+    line.unwrap_or_else(|| panic!("{page}")).parse().unwrap()
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! The work on indexes, in the background, as long as the store is served.
 
 use super::fill::{Filling, fill, remove};
+use crate::catalogue::Known;
 use crate::engine::EngineError;
+use crate::metrics::IndexRow;
+use crate::name::CollectionId;
 use crate::service::StoreService;
-use crate::typed::{Phase, States};
+use crate::typed::{Phase, State, States};
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -50,10 +54,14 @@ impl StoreService {
         let catalogue = self.catalogue_kept();
         let engine = self.owner.engine().as_ref();
         let mut left = Filling::Done;
+        let mut looked_at: HashMap<CollectionId, Vec<IndexRow>> = HashMap::new();
         for collection in catalogue.states() {
             let states = States { engine, collection };
             for (rows, state, version) in states.all().await? {
                 let known = catalogue.indexed(rows);
+                if let Some((known, place)) = known {
+                    looked_at.entry(known.id).or_default().extend(row(known, place, &state));
+                }
                 let done = match (state.phase(), known) {
                     (Phase::Ready, _) => Filling::Done,
                     (Phase::Building, Some((known, place))) => {
@@ -66,6 +74,28 @@ impl StoreService {
                 left = left.max(done);
             }
         }
+        let mut is_lost = false;
+        for known in catalogue.all() {
+            let indexes = looked_at.remove(&known.id).unwrap_or_default();
+            let wanted = known.typed.as_ref().map_or(0, |typed| typed.indexes.len());
+            is_lost |= indexes.iter().filter(|index| index.phase != Phase::Removing.said()).count() < wanted;
+            self.owner.metrics().of(known.id, |row| row.set_indexes(indexes));
+        }
+        if is_lost {
+            // What is served here is being removed, or gone: it may be elsewhere by now.
+            self.follow_indexes().await?;
+        }
         Ok(left)
     }
+}
+
+/// What is told of an index.
+fn row(known: &Known, place: usize, state: &State) -> Option<IndexRow> {
+    Some(IndexRow {
+        name: known.typed.as_ref()?.indexes.get(place)?.name.clone(),
+        phase: state.phase().said(),
+        done: state.done,
+        left_out: state.left_out,
+        problem: state.problem.clone(),
+    })
 }
