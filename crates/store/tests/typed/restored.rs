@@ -51,9 +51,9 @@ async fn other_numbers(engine: &dyn Engine) {
     }
 }
 
-async fn restore(engine: &dyn Engine, path: &Path) {
+async fn restore(engine: &dyn Engine, path: &Path, replace: bool) {
     let reader = Reader::open(path).unwrap();
-    let mut restore = Restore::begin(engine, reader, false, (Version(0), Cursor(0))).await.unwrap();
+    let mut restore = Restore::begin(engine, reader, replace, (Version(0), Cursor(0))).await.unwrap();
     while restore.step().await.unwrap() {}
     restore.verify().await.unwrap();
 }
@@ -66,7 +66,7 @@ async fn check(from: Arc<dyn Engine>, to: Arc<dyn Engine>, after: &[&str]) {
     assert_eq!(before.settle().await, Filling::Done);
     back_up(&*from, &path).await;
     other_numbers(&*to).await;
-    restore(&*to, &path).await;
+    restore(&*to, &path, false).await;
 
     let stage = Stage::new(to, Some(after)).await;
     if after == [BY_COLOUR, BY_SIZE] {
@@ -114,9 +114,45 @@ async fn an_index_that_was_being_filled_goes_on() {
     back_up(&*from, &path).await;
     let to: Arc<dyn Engine> = Arc::new(Memory::new());
     other_numbers(&*to).await;
-    restore(&*to, &path).await;
+    restore(&*to, &path, false).await;
     let stage = Stage::new(to, Some(&[BY_SIZE])).await;
     assert_eq!(stage.ids("by-size").await.unwrap_err().code(), Code::FailedPrecondition);
     assert_eq!(stage.settle().await, Filling::Done);
     assert_eq!(stage.ids("by-size").await.unwrap(), (0..SHIRTS).map(by_size).collect::<Vec<_>>());
+}
+
+/// Its index by size, once or come back before what it had was gone: then it has fresh rows.
+async fn with_index(engine: &Arc<dyn Engine>, comes_back: bool) {
+    fill(&Stage::new(engine.clone(), Some(&[BY_SIZE])).await).await;
+    if comes_back {
+        Stage::new(engine.clone(), Some(&[])).await;
+    }
+    let stage = Stage::new(engine.clone(), Some(&[BY_SIZE])).await;
+    assert_eq!(stage.settle().await, Filling::Done);
+    let known = engine.collections().await.unwrap();
+    let fresh = known.iter().any(|(_, of)| of.name.collection.as_str().ends_with(".1"));
+    assert_eq!(fresh, comes_back);
+}
+
+#[tokio::test]
+async fn rows_of_another_generation_are_not_taken_for_those_of_the_index() {
+    for (there_came_back, here_came_back) in [(true, false), (false, true), (true, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup");
+        let [from, to]: [Arc<dyn Engine>; 2] = [Arc::new(Memory::new()), Arc::new(Memory::new())];
+        with_index(&from, there_came_back).await;
+        back_up(&*from, &path).await;
+        with_index(&to, here_came_back).await;
+        let stage = Stage::new(to.clone(), Some(&[BY_SIZE])).await;
+        stage.delete("007").await.unwrap();
+        restore(&*to, &path, true).await;
+        let stage = Stage::new(to, Some(&[BY_SIZE])).await;
+        let expected: Vec<String> = (0..SHIRTS).map(by_size).collect();
+        if let Ok(found) = stage.ids("by-size").await {
+            assert_eq!(found, expected, "served before it is right: {there_came_back} {here_came_back}");
+        }
+        assert_eq!(stage.settle().await, Filling::Done);
+        assert_eq!(stage.ids("by-size").await.unwrap(), expected);
+        assert_eq!(stage.rows().await, SHIRTS as u64);
+    }
 }
