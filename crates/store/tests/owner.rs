@@ -220,3 +220,19 @@ async fn a_clock_that_is_far_away_is_asked_now_and_then() {
         assert!((asked..=2 * asked).contains(&found), "{found}");
     }
 }
+
+#[tokio::test]
+async fn those_who_want_the_time_at_once_ask_once() {
+    let engine = Gated::shared(0, true);
+    let owner = Owner::start(engine.clone(), Width::default());
+    let all = || futures_util::future::join_all((0..100).map(|_| owner.clock()));
+    engine.clock_away.store(true, Ordering::SeqCst);
+    for told in all().await {
+        let error = told.unwrap_err().to_string();
+        assert!(error.contains("no clock"), "{error}");
+    }
+    assert_eq!(engine.clocks.load(Ordering::SeqCst), 1, "all are told what one was told");
+    engine.clock_away.store(false, Ordering::SeqCst);
+    assert!(all().await.iter().all(Result::is_ok));
+    assert_eq!(engine.clocks.load(Ordering::SeqCst), 2);
+}

@@ -22,6 +22,8 @@ pub struct Gated {
     pub largest: AtomicUsize,
     pub lost: AtomicUsize,
     pub clocks: AtomicUsize,
+    /// Whether nobody is told the time.
+    pub clock_away: AtomicBool,
     /// Whether pages and changes wait, too.
     pub pages_wait: AtomicBool,
     pub page_gate: Semaphore,
@@ -38,9 +40,21 @@ impl Gated {
 
     pub fn shared(permits: usize, shared: bool) -> Arc<Gated> {
         let gate = Semaphore::new(permits);
-        let (steps, largest, lost, clocks, pages, pages_wait) = Default::default();
+        let (steps, largest, lost, clocks, clock_away, pages, pages_wait) = Default::default();
         let (memory, page_gate) = (Memory::new(), Semaphore::new(0));
-        Arc::new(Gated { memory, gate, steps, largest, lost, clocks, pages_wait, page_gate, pages, shared })
+        Arc::new(Gated {
+            memory,
+            gate,
+            steps,
+            largest,
+            lost,
+            clocks,
+            clock_away,
+            pages_wait,
+            page_gate,
+            pages,
+            shared,
+        })
     }
 
     /// A page or changes, while `pages_wait`.
@@ -76,7 +90,14 @@ impl Engine for Gated {
     }
     fn clock(&self) -> Pending<'_, UnixMs> {
         self.clocks.fetch_add(1, Ordering::SeqCst);
-        self.memory.clock()
+        Box::pin(async {
+            // Others come meanwhile.
+            tokio::task::yield_now().await;
+            if self.clock_away.load(Ordering::SeqCst) {
+                return Err(EngineError::Unavailable("no clock".into()));
+            }
+            self.memory.clock().await
+        })
     }
     fn local_clock(&self) -> Option<UnixMs> {
         self.memory.local_clock().filter(|_| !self.shared)
