@@ -19,6 +19,7 @@ const KINDS = {
   drain: ['draining', 'plain'],
   'process-up': ['process up', 'good'],
   'process-down': ['process down', 'bad'],
+  intruder: ['intruder', 'bad'],
   other: ['event', 'plain'],
 };
 

@@ -40,6 +40,30 @@ pub struct Options {
     pub project: String,
 }
 
+/// What this process tells of itself, beside what it follows.
+pub struct Own {
+    /// Its events, alarms and seconds.
+    pub collector: Arc<Collector>,
+    /// Appends families to `/metrics`, as OpenMetrics 1.0 without the `# EOF`.
+    pub metrics: Box<dyn Fn(&mut String) + Send + Sync>,
+}
+
+impl Default for Own {
+    /// Nothing but its seconds.
+    fn default() -> Own {
+        let collector = Arc::new(Collector::new(ProcessInfo {
+            name: "control".into(),
+            role: "control".into(),
+            zone: String::new(),
+            release: String::new(),
+            epoch: 0,
+            version: env!("CARGO_PKG_VERSION").into(),
+            started: SystemTime::now(),
+        }));
+        Own { collector, metrics: Box::new(|_| ()) }
+    }
+}
+
 /// How long open requests may take to end after the shutdown began; the live streams end at once.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -47,19 +71,23 @@ const DRAIN: Duration = Duration::from_secs(3);
 ///
 /// Returns an error only if the listener cannot be used. A gateway that is away is shown as away.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    run_with(options, Own::default(), shutdown).await
+}
+
+/// The same, telling of itself what `own` holds, too.
+///
+/// # Errors
+/// As of [`run`].
+pub async fn run_with(
+    options: Options,
+    own: Own,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let Options { listener, gateways, project } = options;
     listener.set_nonblocking(true)?;
     let listener = listen::Bounded::new(tokio::net::TcpListener::from_std(listener)?);
 
-    let collector = Arc::new(Collector::new(ProcessInfo {
-        name: "control".into(),
-        role: "control".into(),
-        zone: String::new(),
-        release: String::new(),
-        epoch: 0,
-        version: env!("CARGO_PKG_VERSION").into(),
-        started: SystemTime::now(),
-    }));
+    let collector = Arc::clone(&own.collector);
     let fleet = Arc::new(Fleet::new(project, &gateways));
     let live = Arc::new(Live::new());
     let (stop, stopped) = watch::channel(false);
@@ -74,7 +102,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + '
     tasks.spawn(follow::stores(Arc::clone(&fleet), Arc::clone(&collector)));
     tasks.spawn(live::publish(Arc::clone(&fleet), Arc::clone(&live)));
 
-    let router = web::router(web::Shared { fleet, live, stopped: stopped.clone() });
+    let router = web::router(web::Shared { fleet, live, own: Arc::new(own), stopped: stopped.clone() });
     let mut begun = stopped.clone();
     let server = axum::serve(listener, router).with_graceful_shutdown(until_true(stopped));
     let deadline = async {

@@ -2,7 +2,7 @@
 
 use crate::fleet::{Fleet, Subject, unix_ms};
 use crate::live::{self, Follower, Live, WINDOWS};
-use crate::{assets, until_true};
+use crate::{Own, assets, until_true};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
@@ -21,8 +21,12 @@ use tokio::sync::watch;
 pub(crate) struct Shared {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) live: Arc<Live>,
+    pub(crate) own: Arc<Own>,
     pub(crate) stopped: watch::Receiver<bool>,
 }
+
+/// How a page of metrics ends.
+const END: &str = "# EOF\n";
 
 /// Everything comes from here and nothing else may run: the page needs no more.
 const SECURITY: [(HeaderName, &str); 5] = [
@@ -68,6 +72,10 @@ async fn metrics(State(shared): State<Shared>) -> Response<Body> {
     let text = tokio::task::spawn_blocking(move || {
         let mut text = String::new();
         shared.fleet.openmetrics(&mut text);
+        let length = text.strip_suffix(END).map_or(text.len(), str::len);
+        text.truncate(length);
+        (shared.own.metrics)(&mut text);
+        text.push_str(END);
         text
     });
     match text.await {

@@ -1,9 +1,11 @@
 //! The checks that need more than one value: services against contracts, routes against endpoints, bounds against bounds.
 
 mod contract;
+mod database;
 mod dns;
 mod http;
 mod keeps;
+mod quota;
 mod resilience;
 mod services;
 mod store;
@@ -23,6 +25,8 @@ pub(crate) fn config(config: &Config, document: &Document<'_>, problems: &mut Pr
     values::check(&mut check);
     resilience::check(&mut check);
     keeps::config(&mut check);
+    quota::check(&mut check);
+    database::check(&mut check);
     store::check(&mut check);
 }
 

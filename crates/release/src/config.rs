@@ -4,16 +4,20 @@
 //! `"5s"`), sizes are strings or integers of bytes (`"64KiB"`, `4096`).
 
 mod cidr;
+mod database;
 mod dns;
 mod gateway;
+mod quota;
 pub mod resilience;
 mod store;
 mod traffic;
 mod units;
 
 pub use cidr::Cidr;
+pub use database::Database;
 pub use dns::Dns;
 pub use gateway::{DEFAULT_DEADLINE, Gateway, Limits};
+pub use quota::Quota;
 pub use resilience::{Resilience, ResilienceKeys};
 pub use store::{Engine, Store};
 pub use traffic::{Traffic, TrafficRequest};
@@ -77,6 +81,12 @@ pub struct Service {
     /// namespace. A message has one keeper. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<String>,
+    /// What it may take of the store with what it keeps. Default: as much as there is.
+    #[serde(skip_serializing_if = "Quota::is_none")]
+    pub quota: Quota,
+    /// Databases of its own, beside the store, on which whoever else is there is an alarm. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Database>,
     /// What its instances speak. Default: `grpc` where `serves` is not empty, else `http1`.
     pub protocol: Option<Protocol>,
     /// Instances that run elsewhere. Excludes `command`.

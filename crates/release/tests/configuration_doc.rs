@@ -72,6 +72,8 @@ fn every_key_of_tenet_toml_is_documented_with_its_default() {
         ("## `[[services.NAME.instances]]`", "[[services.x.instances]]", BTreeMap::new()),
         ("## `[services.NAME.dns]`", "[services.x.dns]", defaults::<Dns>()),
         ("## `[services.NAME.json]`", "[services.x.json]", defaults::<Json>()),
+        ("## `[[services.NAME.databases]]`", "[[services.x.databases]]", BTreeMap::new()),
+        ("## `[services.NAME.quota]`", "[services.x.quota]", BTreeMap::new()),
         ("## `[store]`", "[store]", defaults::<Store>()),
         ("## `[[http]]`", "[[http]]", BTreeMap::new()),
         ("## `[gateway]`", "[gateway]", gateway_defaults()),

@@ -240,6 +240,80 @@ fn each_wrong_thing_is_named_with_its_place_and_the_nearest_right_thing() {
             with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\ninstances = 257\n"),
             &["store.instances: found 257, expected 1 to 256"],
         ),
+        (with("[services.accounts.quota]\nitem = 5\n"), &["unknown key `item`", "did you mean `items`?"]),
+        (
+            with("[services.accounts.quota]\nbytes = \"1 parsec\"\n"),
+            &["found \"1 parsec\" with unit", "expected one of B, kB"],
+        ),
+        (
+            with("[services.accounts.quota]\nrequests = 0\n"),
+            &["services.accounts.quota.requests: found 0, expected more"],
+        ),
+        (
+            with("[services.accounts.quota]\nburst = 5\n"),
+            &[
+                "services.accounts.quota.burst: it is how many `requests` may come at once",
+                "hint: write `requests`",
+            ],
+        ),
+        (
+            with("[services.idle]\ncommand = \"bin/idle\"\n[services.idle.quota]\nitems = 5\n"),
+            &["services.idle.quota: the service keeps nothing in the store", "hint: write what it keeps"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nurl = \"env:U\"\nusers = [\"a\"]\n"),
+            &["missing field `name`"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\nuser = [\"a\"]\n"),
+            &["unknown key `user`", "did you mean `users`?"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"Ledger\"\nurl = \"env:U\"\nusers = [\"a\"]\n"),
+            &["services.accounts.databases[0].name: found \"Ledger\", expected 1 to 63 of a-z"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"l\"\nurl = \"U\"\nusers = [\"a\"]\n"),
+            &["services.accounts.databases[0].url: expected", "hint: a variable is named by `env:NAME`"],
+        ),
+        (
+            with("[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\n"),
+            &["services.accounts.databases[0]: found neither `users` nor `applications`", "hint: `users ="],
+        ),
+        (
+            with(
+                "[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\napplications = [\"a\", \"a\"]\n",
+            ),
+            &["services.accounts.databases[0].applications[1]: \"a\" is there twice"],
+        ),
+        (
+            with(
+                "[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\nusers = [\"a\"]\nknown_users = [\"b\", \"a\"]\n",
+            ),
+            &["services.accounts.databases[0].known_users[1]: \"a\" is among `users`"],
+        ),
+        (
+            with(
+                "[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:U\"\nusers = [\"a\"]\n[[services.accounts.databases]]\nname = \"l\"\nurl = \"env:V\"\nusers = [\"a\"]\n",
+            ),
+            &["services.accounts.databases[1].name: `l` is there twice"],
+        ),
+        (
+            with("[store]\nknown_users = [\"dba\"]\n"),
+            &["store.known_users: the engine `embedded` is a file without users"],
+        ),
+        (
+            with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\nknown_users = [\"dba\", \"dba\"]\n"),
+            &["store.known_users[1]: \"dba\" is there twice"],
+        ),
+        (
+            with("[store]\nengine = \"postgres\"\nurl = \"env:U\"\nknown_users = [\"\"]\n"),
+            &["store.known_users[0]: found \"\", expected a name of PostgreSQL, 1 to 63 bytes"],
+        ),
+        (
+            with("[store]\nengine = \"postgres\"\nurl = \"postgres://me:p@h/d\"\nknown_users = [\"me\"]\n"),
+            &["store.known_users[0]: \"me\" is the store's own user"],
+        ),
     ];
     for (config, expected) in rows {
         let text = refused(config, FEED);

@@ -95,4 +95,15 @@ mod tests {
             assert_eq!(read(&method), Method { name, shape, priority: expected });
         }
     }
+
+    #[test]
+    fn who_follows_a_process_of_the_platform_is_let_through_where_it_is_served() {
+        let names =
+            |served: &[&str]| standard(served).into_iter().map(|method| method.name).collect::<Vec<_>>();
+        let with = names(&["a.v1.Served", "tenet.telemetry.v1.Telemetry"]);
+        assert!(with.contains(&"tenet.telemetry.v1.Telemetry/Watch".to_owned()), "{with:?}");
+        assert_eq!(with.len(), STANDARD.len() + TELEMETRY.len());
+        assert_eq!(names(&["a.v1.Served"]).len(), STANDARD.len());
+        assert!(standard(&[]).iter().all(|method| method.priority == Priority::Exempt));
+    }
 }

@@ -7,6 +7,7 @@ pub use secret::SecretHash;
 
 use crate::engine::{Collection, Engine, EngineError};
 use crate::name::{BadName, CollectionId, CollectionName, Name};
+use crate::quota::{Quota, Quotas};
 use crate::typed::Typed;
 use indexes::Indexes;
 use std::collections::HashMap;
@@ -73,6 +74,8 @@ pub struct Known {
     pub declared: Declared,
     /// What its items are, and where their index entries lie. None: bytes that nobody looks into.
     pub typed: Option<Arc<Typed>>,
+    /// What its namespace may take.
+    pub quota: Arc<Quota>,
 }
 
 /// Why a collection is not for the one who asked.
@@ -134,6 +137,7 @@ impl Catalogue {
         let indexes = Indexes::of(engine).await?;
         for namespace in namespaces {
             let mut collections = HashMap::new();
+            let quota = Arc::new(Quota::new(namespace.name.clone()));
             let has_indexes = namespace.collections.iter().any(Declared::has_indexes);
             let states = indexes.states(&namespace.name, has_indexes).await?;
             for declared in namespace.collections {
@@ -143,7 +147,7 @@ impl Catalogue {
                 let layout = typed.as_ref().map_or(0, |typed| typed.layout);
                 let collection = Collection { name: name.clone(), retention: declared.retention, layout };
                 let id = engine.declare(collection).await?;
-                let known = Known { id, name, typed: typed.map(Arc::new), declared };
+                let known = Known { id, name, typed: typed.map(Arc::new), declared, quota: quota.clone() };
                 indexes.end(states, &known).await?;
                 collections.insert(known.declared.name.clone(), Arc::new(known));
             }
@@ -219,6 +223,24 @@ impl Catalogue {
     #[must_use]
     pub fn with_secrets_of(self, other: &Catalogue) -> Catalogue {
         Catalogue { namespaces: self.namespaces, services: other.services.clone() }
+    }
+
+    /// The same collections under these quotas, which other catalogues may share.
+    #[must_use]
+    pub(crate) fn with_quotas(mut self, quotas: &Quotas) -> Catalogue {
+        for (name, entry) in &mut self.namespaces {
+            let quota = quotas.of(name);
+            for known in entry.collections.values_mut() {
+                *known = Arc::new(Known { quota: quota.clone(), ..Known::clone(known) });
+            }
+        }
+        self
+    }
+
+    /// The collections of a namespace.
+    pub(crate) fn in_namespace(&self, name: &Name) -> Vec<CollectionId> {
+        let entry = self.namespaces.get(name);
+        entry.into_iter().flat_map(|entry| entry.collections.values()).map(|known| known.id).collect()
     }
 
     /// Collections whose indexes have other rows than is known here, by the layout that is in force: another process gave them fresh ones. Nothing is

@@ -63,7 +63,7 @@ pub struct Size {
     pub records: u64,
     /// Items.
     pub items: u64,
-    /// Bytes of keys and values, counted as for [`Scan::bytes`].
+    /// Bytes of keys and values, long values included.
     pub bytes: u64,
 }
 
@@ -152,6 +152,11 @@ pub trait Engine: Send + Sync + 'static {
     /// staged as long ago as tokens are kept (with its token, a write can no longer be finished). At most `limit` of each, so that nobody waits long behind it.
     /// The removal of an item is a change, with a version of its own.
     fn upkeep(&self, tokens_older: Duration, limit: usize) -> Pending<'_, Upkeep>;
+
+    /// Whether [`Engine::size`] says how much there is as it is, at a cost that does not grow with it. Else it counts or estimates.
+    fn knows_sizes(&self) -> bool {
+        false
+    }
 
     /// How much there is; what is over may count until upkeep has removed it.
     fn size(&self, collection: CollectionId) -> Pending<'_, Size>;

@@ -9,25 +9,35 @@
 //! engine, they are served to everybody; where others can, only to those who take answers of some age, and no longer than that.
 //! What expires is looked at by the engine's clock at each serving.
 //!
+//! A record that everybody asks for takes no more than its part: it has a share of the places in its lane, in which records take turns; of pages and ranges
+//! it has half of what the engine does at a time; and who follows changes takes nothing from either. So others go on being answered.
+//!
 //! Nothing waits for company: a lane takes what is there when the engine is free, so a lone call is as fast as it can be, and the
 //! busier it gets the more each step carries. A joined read begins after every call that shares it, so it sees every write that was answered
 //! before any of them.
 
 mod clock;
+mod fair;
+mod gate;
 mod lane;
 mod near;
 mod reads;
+mod record;
+mod share;
 mod writes;
 
 use crate::commit::{Commit, Outcome};
 use crate::engine::metered::Metered;
-use crate::engine::{Engine, EngineError, Sharing};
+use crate::engine::{Changes, Cursor, Engine, EngineError, Page, Scan, ScanOf, Sharing};
 use crate::item::{Item, UnixMs};
 use crate::metrics::{CollectionRow, Metrics};
 use crate::name::{CollectionId, ItemKey, RecordKey};
+use bytes::Bytes;
 use clock::Clock;
+use gate::Gate;
 use lane::Lanes;
 use near::NearItems;
+use share::Shares;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -39,8 +49,14 @@ pub struct Width {
     pub write_lanes: usize,
     /// Reads of so many lanes run at a time.
     pub read_lanes: usize,
-    /// Calls that wait in one lane; one more is refused.
+    /// Pages, ranges and chunks of so many callers are read or staged at a time, of one record half of that.
+    pub pages: usize,
+    /// The log of changes is followed for so many at a time.
+    pub followed: usize,
+    /// Calls that wait in one lane, for a page, or for changes; one more is refused.
     pub waiting: usize,
+    /// How many of those may be of one record, so that who comes for another one finds room. As many as one step carries.
+    pub per_record: usize,
     /// Bytes of keys and values that one commit of the engine carries: what is written behind one fsync.
     pub batch_bytes: usize,
     /// Bytes of items that are kept in memory; 0 keeps none.
@@ -49,18 +65,29 @@ pub struct Width {
 
 impl Width {
     /// What suits an engine. One that a single process drives has one writer; one that is shared orders commits itself, and is a network away:
-    /// while some batches wait for its disk, others are on their way.
+    /// while some batches wait for its disk, others are on their way. All together they are not more than it has connections, so nobody waits for one.
     pub fn of(engine: &dyn Engine) -> Width {
         match engine.guarantees().sharing {
             Sharing::Exclusive => Width::default(),
-            Sharing::Shared => Width { write_lanes: 3, read_lanes: 2, ..Width::default() },
+            Sharing::Shared => {
+                Width { write_lanes: 3, read_lanes: 2, pages: 2, followed: 1, ..Width::default() }
+            }
         }
     }
 }
 
 impl Default for Width {
     fn default() -> Width {
-        Width { write_lanes: 1, read_lanes: 2, waiting: 4096, batch_bytes: 4 << 20, near_bytes: 64 << 20 }
+        Width {
+            write_lanes: 1,
+            read_lanes: 2,
+            pages: 8,
+            followed: 4,
+            waiting: 4096,
+            per_record: 1024,
+            batch_bytes: 4 << 20,
+            near_bytes: 64 << 20,
+        }
     }
 }
 
@@ -73,6 +100,12 @@ pub enum OwnerError {
         /// The bound.
         waiting: usize,
     },
+    /// More waits of this record than may of one. Nothing happened.
+    #[error("{waiting} calls of this record wait already")]
+    Crowded {
+        /// The bound.
+        waiting: usize,
+    },
     /// The engine did not answer as asked; all who shared the step get the same error.
     #[error(transparent)]
     Engine(Arc<EngineError>),
@@ -80,6 +113,9 @@ pub enum OwnerError {
     #[error("the store is ending")]
     Ending,
 }
+
+/// What is to be written of one record and waits is at most so many steps of the engine, by its bytes: the memory that it may take.
+const STEPS: usize = 16;
 
 /// The owner of an engine. Clones are the same owner.
 #[derive(Clone)]
@@ -93,6 +129,8 @@ pub struct Owner {
     alone: bool,
     writes: Lanes<writes::Asked>,
     reads: Lanes<reads::Asked>,
+    pages: Arc<Gate>,
+    followed: Arc<Gate>,
 }
 
 impl Owner {
@@ -103,12 +141,18 @@ impl Owner {
         let near = (width.near_bytes > 0).then(|| Arc::new(near::new(width.near_bytes)));
         // What another process writes, nobody here would hear of.
         let alone = engine.guarantees().sharing == Sharing::Exclusive;
-        let writes = Lanes::start(width.write_lanes, width.waiting, |asked| {
+        let of_writes = Shares::new(width.per_record, width.batch_bytes.saturating_mul(STEPS));
+        let writes = Lanes::start(width.write_lanes, width.waiting, of_writes, |asked| {
             writes::run(engine.clone(), near.clone(), asked, width.batch_bytes)
         });
-        let reads = Lanes::start(width.read_lanes, width.waiting, |asked| reads::run(engine.clone(), asked));
+        let of_reads = Shares::new(width.per_record, usize::MAX);
+        let reads = Lanes::start(width.read_lanes, width.waiting, of_reads, |asked| {
+            reads::run(engine.clone(), asked)
+        });
+        let gate = |at_a_time| Arc::new(Gate::new(at_a_time, width.waiting, width.per_record));
+        let (pages, followed) = (gate(width.pages), gate(width.followed));
         let (written, clock) = (Arc::default(), Arc::default());
-        Owner { writes, reads, near, alone, engine, metrics, written, clock }
+        Owner { writes, reads, pages, followed, near, alone, engine, metrics, written, clock }
     }
 
     /// Wakes whoever waits for changes, each time something was written through this owner.
@@ -116,7 +160,7 @@ impl Owner {
         self.written.clone()
     }
 
-    /// The engine, for what is not joined: scans, changes, chunks.
+    /// The engine, for what is asked seldom.
     pub fn engine(&self) -> &Arc<dyn Engine> {
         &self.engine
     }
@@ -139,18 +183,20 @@ impl Owner {
     /// The time by the engine's clock, or a little later: enough to tell whether a token is too old. A write asks for it, and the engine is not
     /// asked each time.
     pub async fn clock(&self) -> Result<UnixMs, OwnerError> {
-        self.clock.now(&*self.engine).await.map_err(|error| OwnerError::Engine(Arc::new(error)))
+        self.clock.now(&*self.engine).await.map_err(failed)
     }
 
     /// Carries out a commit. Dropping the future does not undo it.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, OwnerError> {
-        let lane = commit.changes.first().map_or(0, |change| lane::hash(&change.record));
         let collection = commit.collection;
+        let first = commit.changes.first();
+        let record = first.map_or(0, |change| record::number(collection, &change.record));
+        let weight = writes::weight(&commit);
         self.metrics.of(collection, |row| {
             commit.changes.iter().for_each(|change| row.touched(&change.record));
         });
         let (asked, answer) = writes::ask(commit);
-        self.writes.send(lane, asked).inspect_err(|error| self.count_refused(collection, error))?;
+        self.writes.send(record, weight, asked).inspect_err(|error| self.count_refused(collection, error))?;
         let outcome = answer.await.map_err(|_| OwnerError::Ending)?;
         self.written.notify_waiters();
         outcome
@@ -168,12 +214,11 @@ impl Owner {
         max_age: Duration,
     ) -> Result<(Vec<Option<Item>>, Duration), OwnerError> {
         let Some(first) = keys.first() else { return Ok((Vec::new(), Duration::ZERO)) };
-        let lane = lane::hash(&first.record.id);
+        let group = near::group(&first.record);
         self.touched(&first.record);
         let Some(near) = self.near.as_ref().filter(|_| self.alone || !max_age.is_zero()) else {
-            return Ok((self.read_engine(lane, keys).await?, Duration::ZERO));
+            return Ok((self.read_engine(group, keys).await?, Duration::ZERO));
         };
-        let group = near::group(&first.record);
         if let Some(found) = near.get_all(group, &keys) {
             let age = if self.alone { Some(Duration::ZERO) } else { near::age(&found) };
             if let Some(age) = age.filter(|age| *age <= max_age) {
@@ -183,7 +228,7 @@ impl Owner {
             }
         }
         let fill = near.begin_fill(group).map(|fill| (fill, Instant::now()));
-        let items = self.read_engine(lane, keys.clone()).await?;
+        let items = self.read_engine(group, keys.clone()).await?;
         if let Some(fill) = fill {
             let clock = self.engine.local_clock().is_some();
             near::keep(near, fill, keys, &items, clock);
@@ -191,12 +236,55 @@ impl Owner {
         Ok((items, Duration::ZERO))
     }
 
-    async fn read_engine(&self, lane: usize, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
+    async fn read_engine(&self, record: u64, keys: Vec<ItemKey>) -> Result<Vec<Option<Item>>, OwnerError> {
         let collection = keys.first().map_or(CollectionId(0), |key| key.record.collection);
         self.metrics.of(collection, |row| row.misses(keys.len()));
         let (asked, answer) = reads::ask(keys);
-        self.reads.send(lane, asked).inspect_err(|error| self.count_refused(collection, error))?;
+        self.reads.send(record, 0, asked).inspect_err(|error| self.count_refused(collection, error))?;
         answer.await.map_err(|_| OwnerError::Ending)?
+    }
+
+    /// A page of items in order.
+    pub async fn scan(&self, scan: Scan) -> Result<Page, OwnerError> {
+        let (collection, record) = match &scan.of {
+            ScanOf::Record { collection, record } => (*collection, Some(record::number(*collection, record))),
+            ScanOf::Collection(collection) | ScanOf::Index { collection, .. } => (*collection, None),
+        };
+        let entered = self.pages.enter(record).await;
+        let _pass = entered.inspect_err(|error| self.count_refused(collection, error))?;
+        self.engine.scan(scan).await.map_err(failed)
+    }
+
+    /// Changes from a point of the log on.
+    pub async fn changes(
+        &self,
+        collection: CollectionId,
+        from: Cursor,
+        limit: usize,
+    ) -> Result<Changes, OwnerError> {
+        let _pass = self.followed.enter(None).await?;
+        self.engine.changes(collection, from, limit).await.map_err(failed)
+    }
+
+    /// Keeps a chunk of a long value of this record.
+    pub async fn stage(
+        &self,
+        record: &RecordKey,
+        (blob, number): (u64, u32),
+        chunk: Bytes,
+    ) -> Result<(), OwnerError> {
+        let _pass = self.pages.enter(Some(near::group(record))).await?;
+        self.engine.stage(blob, number, chunk).await.map_err(failed)
+    }
+
+    /// A chunk of a long value of this record.
+    pub async fn chunk(
+        &self,
+        record: &RecordKey,
+        (blob, number): (u64, u32),
+    ) -> Result<Option<Bytes>, OwnerError> {
+        let _pass = self.pages.enter(Some(near::group(record))).await?;
+        self.engine.chunk(blob, number).await.map_err(failed)
     }
 
     /// Notes that a record is accessed, also by those who go to the engine themselves: which are the hottest is measured.
@@ -205,7 +293,7 @@ impl Owner {
     }
 
     fn count_refused(&self, collection: CollectionId, error: &OwnerError) {
-        if matches!(error, OwnerError::Full { .. }) {
+        if matches!(error, OwnerError::Full { .. } | OwnerError::Crowded { .. }) {
             self.metrics.of(collection, CollectionRow::refused);
         }
     }
@@ -214,4 +302,8 @@ impl Owner {
     pub fn near_bytes(&self) -> u64 {
         self.near.as_ref().map_or(0, |near| near.bytes())
     }
+}
+
+fn failed(error: EngineError) -> OwnerError {
+    OwnerError::Engine(Arc::new(error))
 }

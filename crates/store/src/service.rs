@@ -1,7 +1,7 @@
 //! The store's gRPC service: who calls, what may be said, and the answers.
 //!
 //! ```text
-//!   request ─▶ access (secret → service → namespace) ─▶ terms (names, keys, bounds) ─▶ owner / engine ─▶ answer
+//!   request ─▶ access (secret → service → namespace) ─▶ quota ─▶ terms (names, keys, bounds) ─▶ owner / engine ─▶ answer
 //!                                                                  │
 //!                                                                  └─ all that is wrong with it, field by field
 //! ```
@@ -11,6 +11,7 @@ mod answer;
 mod fault;
 mod indexes;
 mod lease;
+mod quota;
 mod read;
 mod scan;
 mod served;

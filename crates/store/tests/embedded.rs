@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used)] // a panic in a test is its report
 
 use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use redb::TableDefinition;
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 use tenet_store::commit::{Action, Commit, Condition, Must, Outcome, RecordChange, Token, Write};
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
-use tenet_store::engine::{Collection, Cursor, Engine, EngineError, Scan, ScanOf, Stamp};
+use tenet_store::engine::{Collection, Cursor, Engine, EngineError, Scan, ScanOf, Size, Stamp};
 use tenet_store::item::{Item, UnixMs, Value, Version};
 use tenet_store::name::{CollectionId, CollectionName, ItemKey, Name, RecordKey};
 
@@ -200,6 +204,80 @@ async fn chunks_go_when_nothing_refers_to_them() {
     engine.advance(Duration::from_secs(3601));
     while engine.upkeep(Duration::from_secs(3600), 10).await.unwrap().more {}
     assert_eq!((there(1).await, there(2).await, there(3).await), (true, false, false));
+}
+
+/// Counted by reading everything.
+async fn counted(engine: &Embedded, id: CollectionId) -> Size {
+    let items = engine.scan(all(id)).await.unwrap().items;
+    let records: HashSet<&RecordKey> = items.iter().map(|(key, _)| &key.record).collect();
+    let bytes =
+        |(key, item): &(ItemKey, Item)| (key.record.id.len() + key.key.len()) as u64 + item.value.size();
+    Size { records: records.len() as u64, items: items.len() as u64, bytes: items.iter().map(bytes).sum() }
+}
+
+#[tokio::test]
+async fn sizes_follow_whatever_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut engine = open(folder.path());
+    let id = declared(&engine).await;
+    let mut random = StdRng::seed_from_u64(7);
+    let mut most = Size::default();
+    for round in 0..150u128 {
+        let mut batch = Vec::new();
+        for number in 0..random.random_range(1..6) {
+            let (record, item) = (random.random_range(0..5), random.random_range(0..4).to_string());
+            let action = match random.random_range(0..10) {
+                0..4 => Action::Put(Value::Inline(vec![b'x'; random.random_range(0..20)].into())),
+                4 => {
+                    let (blob, size) = (random.random(), random.random_range(1..100));
+                    engine.stage(blob, 0, Bytes::from(vec![0; size as usize])).await.unwrap();
+                    Action::Put(Value::Chunked { blob, size })
+                }
+                _ => Action::Delete,
+            };
+            let ttl = (random.random_range(0..4) == 0).then(|| Duration::from_secs(5));
+            let write = Write { action, ttl, ..put(&item, "") };
+            batch.push(commit(id, &format!("u{record}"), round * 10 + number, vec![write]));
+        }
+        engine.commit(batch).await.unwrap();
+        engine.advance(Duration::from_secs(1));
+        // What is over counts until it was removed.
+        while engine.upkeep(Duration::from_secs(3600), 10).await.unwrap().more {}
+        let size = engine.size(id).await.unwrap();
+        assert_eq!(size, counted(&engine, id).await, "round {round}");
+        most = if size.items > most.items { size } else { most };
+        if round % 50 == 49 {
+            drop(engine);
+            engine = open(folder.path());
+        }
+    }
+    assert!(most.items > 5 && most.records > 2, "{most:?}");
+}
+
+#[tokio::test]
+async fn a_folder_of_before_sizes_were_kept_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (id, size) = {
+        let engine = open(folder.path());
+        let id = declared(&engine).await;
+        let record = |n: u128| commit(id, &format!("u{}", n / 3), n, vec![put(&n.to_string(), "value")]);
+        engine.commit((0..100).map(record).collect()).await.unwrap();
+        (id, engine.size(id).await.unwrap())
+    };
+    assert_eq!((size.records, size.items), (34, 100));
+    {
+        let table = TableDefinition::<&[u8], &[u8]>::new("meta");
+        let database = redb::Database::open(folder.path().join("store.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let mut meta = transaction.open_table(table).unwrap();
+        meta.retain(|key, _| !key.starts_with(b"size")).unwrap();
+        drop(meta);
+        transaction.commit().unwrap();
+    }
+    let engine = open(folder.path());
+    assert_eq!(engine.size(id).await.unwrap(), size);
+    engine.commit(vec![commit(id, "u0", 1000, vec![put("x", "")])]).await.unwrap();
+    assert_eq!(engine.size(id).await.unwrap(), counted(&engine, id).await);
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub enum EventKind {
     ProcessUp,
     /// A process of the platform can no longer be reached.
     ProcessDown,
+    /// Somebody who does not own a database was seen on it.
+    Intruder,
 }
 
 /// Something significant that happened.

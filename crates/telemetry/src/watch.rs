@@ -98,3 +98,40 @@ async fn follow(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProcessInfo;
+    use std::time::{Duration, SystemTime};
+    use tenet_api::telemetry::v1::Store;
+    use tenet_api::telemetry::v1::telemetry_server::Telemetry as _;
+    use tokio_stream::StreamExt as _;
+
+    #[tokio::test]
+    async fn what_a_store_did_is_told_in_its_second_alone_and_the_stream_ends_with_the_process() {
+        let collector = Arc::new(Collector::new(ProcessInfo {
+            name: "store-1".into(),
+            role: "store".into(),
+            zone: String::new(),
+            release: String::new(),
+            epoch: 1,
+            version: String::new(),
+            started: SystemTime::UNIX_EPOCH,
+        }));
+        let watch = Watch::new(Arc::clone(&collector));
+        let mut stream = watch.watch(Request::new(WatchRequest::default())).await.unwrap().into_inner();
+        collector.set_store(Store { engine: "postgres".into(), ..Store::default() });
+        collector.tick(SystemTime::now());
+        collector.tick(SystemTime::now());
+        let mut engines = Vec::new();
+        for _ in 0..2 {
+            let told = stream.next().await.unwrap().unwrap();
+            engines.push(told.store.map(|store| store.engine));
+        }
+        assert_eq!(engines, [Some("postgres".to_owned()), None]);
+        collector.end();
+        let ended = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("it ends");
+        assert!(ended.is_none());
+    }
+}

@@ -184,5 +184,6 @@ fn kind_to_wire(kind: EventKind) -> wire::EventKind {
         EventKind::Drain => wire::EventKind::Drain,
         EventKind::ProcessUp => wire::EventKind::ProcessUp,
         EventKind::ProcessDown => wire::EventKind::ProcessDown,
+        EventKind::Intruder => wire::EventKind::Intruder,
     }
 }

@@ -289,5 +289,74 @@ fn on_postgresql_several_processes_are_one_store_of_one_fleet() {
     shown(&up, "that both cannot reach it", |store, up| of_role(up, "store") == 2 && away(store) == 2);
     server.restart();
     shown(&up, "that both reach it again", |store, _| away(store) == 0);
+
+    // Who else is on the database is noticed by each of them, until the release says that it is no stranger.
+    let mut stranger = server.session("application_name=curious", "SELECT 'what they ran'");
+    for number in [1, 2] {
+        eventually("the stranger to be counted", || {
+            let page = get(store(&up, number), "/metrics").ok()?;
+            page.contains("tenet_foreign_sessions{database=\"store\"} 1\n").then_some(())
+        });
+    }
+    eventually("the stranger to be named", || {
+        let said = up.output();
+        let who = "user postgres from 127.0.0.1, application \"curious\"";
+        (said.contains(who) && said.contains("It ran: SELECT 'what they ran'")).then_some(())
+    });
+    project.write(&(project.config() + "known_users = [\"postgres\"]\n"));
+    reload(&project, 0, "serves everywhere");
+    eventually("the stranger to be known", || {
+        let page = get(store(&up, 1), "/metrics").ok()?;
+        page.contains("tenet_foreign_sessions{database=\"store\"} 0\n").then_some(())
+    });
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert_eq!(up.stop(), Some(0));
+}
+
+#[test]
+fn a_database_that_a_service_calls_its_own_is_watched_without_a_store() {
+    let Some(server) = postgres::Server::start("a database of a service's own", &[]) else { return };
+    let url = server.url();
+    let table = |more: &str| {
+        format!(
+            "[[services.web.databases]]\nname = \"ledger\"\nurl = \"env:LEDGER_URL\"\nusers = [\"app\"]\n{more}"
+        )
+    };
+    let project = Project::keeping(&["a"], &[]);
+    let config = project.config();
+    project.write(&(config.clone() + &table("")));
+    let mut up = Up::start_with(&project, &[], &[("LEDGER_URL", &url)]);
+    assert_eq!(up.children().len(), 3, "nothing is kept: there is no store");
+    let console = up.state()["console"].as_str().unwrap().parse().unwrap();
+    let sessions = |expected: Option<u32>| {
+        eventually("the console to count them", || {
+            let page = get(console, "/metrics").ok()?;
+            assert!(page.ends_with("# EOF\n") && page.matches("# EOF").count() == 1, "{page}");
+            let line =
+                expected.map(|count| format!("tenet_foreign_sessions{{database=\"web/ledger\"}} {count}\n"));
+            let found = match line {
+                Some(line) => page.contains(&line) && page.contains("tenet_guard_age_seconds{"),
+                None => !page.contains("web/ledger"),
+            };
+            found.then_some(())
+        });
+    };
+    sessions(Some(0));
+    let mut stranger = server.session("application_name=curious", "SELECT 'what they ran'");
+    sessions(Some(1));
+    eventually("the stranger to be named", || {
+        let said = up.output();
+        (said.contains("application \"curious\"") && said.contains("It ran: SELECT 'what they ran'"))
+            .then_some(())
+    });
+    project.write(&(config.clone() + &table("known_users = [\"postgres\"]\n")));
+    reload(&project, 0, "serves everywhere");
+    sessions(Some(0));
+    project.write(&config);
+    reload(&project, 0, "serves everywhere");
+    sessions(None);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
     assert_eq!(up.stop(), Some(0));
 }

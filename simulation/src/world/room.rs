@@ -23,7 +23,6 @@ impl World {
             self.run_call(call);
             return;
         }
-        let overloaded = self.lane(lane).room.is_overloaded(now);
         let pushed = match self.lane(lane).room.push(now, priority, call) {
             Ok(pushed) => pushed,
             Err(_) => {
@@ -31,7 +30,7 @@ impl World {
                 return;
             }
         };
-        self.calls[call].waits = Some(Wait { key: pushed.key, since: self.now, overloaded });
+        self.calls[call].waits = Some(Wait { key: pushed.key, since: self.now });
         let (length, capacity) = (self.lane(lane).room.len(), self.rules.queue.capacity);
         if length > capacity {
             self.finding("queue", &format!("{length} wait at gateway {}, capacity {capacity}", lane.gateway));
@@ -66,11 +65,12 @@ impl World {
         self.end_call(call, Code::Overloaded);
     }
 
-    /// Nobody waits past its limit, and a tick.
+    /// Nobody waits for longer than it takes to see that the queue is a standing one, and a tick. Under overload it is the target, but that may
+    /// have ended while it waited.
     fn waited(&mut self, call: usize) {
         let Some(wait) = self.calls[call].waits else { return };
         let rules = self.rules.queue;
-        let most = if wait.overloaded { rules.target.min(rules.longest) } else { rules.longest };
+        let most = (rules.acceptable + rules.interval).max(rules.target).min(rules.longest);
         let waited = self.now - wait.since;
         if waited > most.as_nanos() as u64 + TICK {
             self.finding("waiting", &format!("call {call} waited {:.1} ms of {most:?}", waited as f64 / 1e6));

@@ -85,8 +85,6 @@ pub struct Call {
 pub struct Wait {
     pub key: Key,
     pub since: u64,
-    /// Whether the queue was a standing one already.
-    pub overloaded: bool,
 }
 
 /// One attempt of a call, and what the instance makes of it.

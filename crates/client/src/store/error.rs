@@ -62,8 +62,13 @@ pub enum StoreErrorKind {
         /// What may be, as `64 MiB in a message`.
         bound: &'static str,
     },
-    /// The store has more to do than it can, or no room; nothing was written.
+    /// The store has more to do than it can, or no room, or the service asks faster than its quota lets it; nothing was written.
     Overloaded,
+    /// The service keeps as much as its quota lets it; nothing was written. Deleting goes on.
+    QuotaExceeded {
+        /// Which limit, as `tenet.toml` calls it: `bytes` or `items`.
+        limit: String,
+    },
     /// The store, or its engine, cannot be reached. A write may have been done: send it again only where doing it twice is doing it
     /// once.
     Unavailable,
@@ -142,6 +147,7 @@ fn kind(status: &Status) -> StoreErrorKind {
         (_, "INDEX_NOT_READY") => StoreErrorKind::IndexNotReady,
         (_, "FENCED") => StoreErrorKind::Fenced { current: number("current") },
         (_, "TOKEN_TOO_OLD") => StoreErrorKind::TooOld,
+        (_, "QUOTA_EXCEEDED") => StoreErrorKind::QuotaExceeded { limit: text("limit") },
         (_, "OUTCOME_UNKNOWN") => StoreErrorKind::OutcomeUnknown,
         (_, "UPSTREAM_BODY_INVALID") => StoreErrorKind::TooLarge { bound: "one answer holds" },
         (Code::NotFound, _) => StoreErrorKind::NotFound,
@@ -179,6 +185,9 @@ impl fmt::Display for StoreErrorKind {
             StoreErrorKind::Key { problem } | StoreErrorKind::Value { problem } => f.write_str(problem),
             StoreErrorKind::TooLarge { bound } => write!(f, "there is more than {bound}"),
             StoreErrorKind::Overloaded => f.write_str("the store has no room for it now"),
+            StoreErrorKind::QuotaExceeded { limit } => {
+                write!(f, "the service keeps as many {limit} as its quota lets it")
+            }
             StoreErrorKind::Unavailable => f.write_str("the store cannot be reached"),
             StoreErrorKind::OutcomeUnknown => f.write_str("it is not known whether it was done"),
             StoreErrorKind::DeadlineExceeded => f.write_str("time was over"),

@@ -31,6 +31,7 @@ fn told(kind: &StoreErrorKind) -> (Code, &'static str) {
         StoreErrorKind::Overloaded | StoreErrorKind::Unavailable | StoreErrorKind::IndexNotReady => {
             (Code::Unavailable, "The service's data cannot be reached now.")
         }
+        StoreErrorKind::QuotaExceeded { .. } => (Code::Internal, "The service has no room for more data."),
         StoreErrorKind::OutcomeUnknown => (Code::Unknown, "It is not known whether this was done."),
         StoreErrorKind::DeadlineExceeded => {
             (Code::DeadlineExceeded, "The deadline passed before this was done.")

@@ -331,6 +331,7 @@ impl Event {
             wire::EventKind::Drain => "drain",
             wire::EventKind::ProcessUp => "process-up",
             wire::EventKind::ProcessDown => "process-down",
+            wire::EventKind::Intruder => "intruder",
         };
         let wire::Event { at_unix_ms, subject, text, .. } = event;
         Event { number, process: process.to_owned(), kind, at: at_unix_ms, subject, text }

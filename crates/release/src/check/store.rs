@@ -5,6 +5,8 @@ use crate::config::Engine;
 
 /// Most processes of the store: a typing error must not fork a machine to death.
 const MAX_INSTANCES: u32 = 256;
+/// Longest name of PostgreSQL (NAMEDATALEN - 1).
+const MAX_NAME: usize = 63;
 /// How a url of PostgreSQL begins.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
@@ -28,6 +30,18 @@ pub(super) fn check(check: &mut Check<'_>) {
     if let Some((message, hint)) = wrong_url {
         check.wrong_with_hint(&["store", "url"], &message, hint);
     }
+    if store.engine == Engine::Embedded && !store.known_users.is_empty() {
+        let message = "the engine `embedded` is a file without users; only `postgres` has sessions of others";
+        check.wrong(&["store", "known_users"], message);
+    }
+    names(check, &["store"], "known_users", &store.known_users);
+    if let Some(own) = store.known_users.iter().position(|user| user_of(store.url.as_deref()) == Some(user)) {
+        let message = format!(
+            "{:?} is the store's own user: whoever logs in as that would go unnoticed",
+            store.known_users[own]
+        );
+        check.wrong(&["store", "known_users", &own.to_string()], &message);
+    }
     if store.engine == Engine::Postgres && check.config.name.is_empty() {
         let message = "the engine `postgres` needs a `name` of the fleet, by which its database knows whose it is, and found none";
         let hint = "write `name = \"…\"` above all sections".to_owned();
@@ -49,8 +63,29 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
 }
 
+/// Names of PostgreSQL under a key, each once.
+pub(super) fn names(check: &mut Check<'_>, table: &[&str], key: &str, names: &[String]) {
+    for (at, name) in names.iter().enumerate() {
+        let wrong = if name.is_empty() || name.len() > MAX_NAME || name.contains('\0') {
+            format!("found {name:?}, expected a name of PostgreSQL, 1 to {MAX_NAME} bytes")
+        } else if names[..at].contains(name) {
+            format!("{name:?} is there twice")
+        } else {
+            continue;
+        };
+        check.wrong(&[table, &[key, &at.to_string()]].concat(), &wrong);
+    }
+}
+
+/// The user that a url of PostgreSQL names.
+fn user_of(url: Option<&str>) -> Option<&str> {
+    let (_, rest) = url?.split_once("://")?;
+    let (who, _) = rest.rsplit_once('@')?;
+    who.split(':').next().filter(|user| !user.is_empty())
+}
+
 /// What is wrong with a url of PostgreSQL. It is not repeated: it may have a password.
-fn postgres(url: &str, variable: Option<&str>) -> Option<(String, Option<String>)> {
+pub(super) fn postgres(url: &str, variable: Option<&str>) -> Option<(String, Option<String>)> {
     if let Some(name) = variable {
         let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let good = first && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

@@ -16,6 +16,10 @@ pub struct Store {
     pub url: Option<String>,
     /// How many processes serve the store. One with `embedded`, whose file has one owner. Default: 1.
     pub instances: u32,
+    /// Users of PostgreSQL beside the store whose sessions on its database are no alarm: of administrators, backups, exporters. Only with `postgres`.
+    /// Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub known_users: Vec<String>,
 }
 
 /// What keeps the data.
@@ -31,7 +35,7 @@ pub enum Engine {
 
 impl Default for Store {
     fn default() -> Self {
-        Store { engine: Engine::default(), url: None, instances: 1 }
+        Store { engine: Engine::default(), url: None, instances: 1, known_users: Vec::new() }
     }
 }
 
@@ -45,10 +49,15 @@ impl Engine {
     }
 }
 
+/// The environment variable that a url names.
+pub(super) fn variable(url: &str) -> Option<&str> {
+    url.strip_prefix(VARIABLE)
+}
+
 impl Store {
     /// The environment variable that says the url, where `url` names one.
     pub fn url_variable(&self) -> Option<&str> {
-        self.url.as_deref()?.strip_prefix(VARIABLE)
+        variable(self.url.as_deref()?)
     }
 
     /// The url itself: as written, or what `variable` says of the environment variable that is named instead. `None` where there is none.

@@ -9,7 +9,7 @@
 //!   collections   name                                  number, retention
 //!   blobs         number, chunk                         bytes
 //!   loose         number of a blob                      since when no item refers to it, chunks
-//!   meta          "format", "stamp", "version", "logged", "loading", …
+//!   meta          "format", "stamp", "version", "logged", "loading", "size/…", …
 //! ```
 //!
 //! A batch of commits is decided and written in one transaction and synced before anybody hears of it. A reader has a tree that no commit
@@ -22,6 +22,7 @@ mod keys;
 mod log;
 mod rows;
 mod scan;
+mod sizes;
 mod tables;
 mod upkeep;
 mod writer;
@@ -295,6 +296,10 @@ impl Engine for Embedded {
 
     fn upkeep(&self, tokens_older: Duration, limit: usize) -> Pending<'_, Upkeep> {
         self.blocking(move |inner| inner.upkeep(tokens_older, limit))
+    }
+
+    fn knows_sizes(&self) -> bool {
+        true
     }
 
     fn size(&self, collection: CollectionId) -> Pending<'_, Size> {

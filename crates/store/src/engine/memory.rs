@@ -267,6 +267,11 @@ fn weight(key: &ItemKey, item: &Item) -> usize {
     key.record.id.len() + key.key.len() + value
 }
 
+/// Bytes of an item in all.
+fn whole(key: &ItemKey, item: &Item) -> u64 {
+    (key.record.id.len() + key.key.len()) as u64 + item.value.size()
+}
+
 impl Engine for Memory {
     fn name(&self) -> &'static str {
         "memory"
@@ -349,12 +354,16 @@ impl Engine for Memory {
         self.answer(|state, now| Ok(state.upkeep(now, tokens_older, limit)))
     }
 
+    fn knows_sizes(&self) -> bool {
+        true
+    }
+
     fn size(&self, collection: CollectionId) -> Pending<'_, Size> {
         self.answer(|state, _| {
             let items: Vec<_> =
                 state.items.iter().filter(|(key, _)| key.record.collection == collection).collect();
             let records: BTreeSet<&RecordKey> = items.iter().map(|(key, _)| &key.record).collect();
-            let bytes = items.iter().map(|(key, item)| weight(key, item) as u64).sum();
+            let bytes = items.iter().map(|(key, item)| whole(key, item)).sum();
             Ok(Size { records: records.len() as u64, items: items.len() as u64, bytes })
         })
     }

@@ -113,6 +113,10 @@ impl Engine for Metered {
         self.step(Operation::Upkeep, None, self.engine.upkeep(tokens_older, limit))
     }
 
+    fn knows_sizes(&self) -> bool {
+        self.engine.knows_sizes()
+    }
+
     fn size(&self, collection: CollectionId) -> Pending<'_, Size> {
         self.step(Operation::Size, None, self.engine.size(collection))
     }

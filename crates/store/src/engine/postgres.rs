@@ -39,16 +39,18 @@ mod session;
 mod size;
 mod snapshot;
 mod statements;
+mod statistics;
 mod upkeep;
 
 pub use config::{CONNECTIONS, PostgresConfig, QUEUE};
-pub use foreign::{ForeignSession, ForeignWrite};
+pub use statistics::Statistics;
 
 use super::{
     Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, MAX_BATCH, Page, Pending,
     Scan, SharedSnapshot, Sharing, Size, Stamp, Upkeep,
 };
 use crate::commit::{Commit, Outcome};
+use crate::guard::{ForeignSession, ForeignWrite, Look, Sentry};
 use crate::item::{Item, UnixMs, Version};
 use crate::name::{CollectionId, ItemKey};
 use bytes::Bytes;
@@ -58,10 +60,11 @@ use failure::Failure;
 use locks::Space;
 use pool::{Pool, Purpose};
 use session::Work;
+use statistics::Counters;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The engine; see the module.
@@ -73,30 +76,6 @@ pub struct Postgres {
     /// Most locks of one transaction.
     locks: usize,
     counters: Counters,
-}
-
-/// What is counted; see [`Statistics`].
-#[derive(Default)]
-struct Counters {
-    feed_held_by: AtomicU64,
-    transactions: AtomicU64,
-    unknown: AtomicU64,
-}
-
-/// What the engine counted since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Transactions that carried out commits.
-    pub transactions: u64,
-    /// Commits' transactions of which nobody knows whether they happened.
-    pub unknown: u64,
-    /// How far the oldest open transaction of the whole cluster that writes is behind the newest, in transactions, when the log was last followed: if it
-    /// stays above 0 and grows, somebody's transaction holds back those who watch.
-    pub feed_held_by: u64,
-    /// Sessions that were opened.
-    pub sessions_opened: u64,
-    /// Calls that were tried again on another session, or after they met another transaction.
-    pub repeated: u64,
 }
 
 impl Postgres {
@@ -119,23 +98,12 @@ impl Postgres {
     /// sessions run, and from where, is not seen.
     pub fn foreign_sessions(&self) -> Pending<'_, Vec<ForeignSession>> {
         let space = self.space;
-        self.call(Purpose::Read, move |session| foreign::sessions(session, space))
+        self.call(Purpose::Read, move |session| async move { foreign::sessions(&session, space).await })
     }
 
     /// Writes to our tables by sessions that are not ours, the last of each later than `after`, the newest first, at most a thousand.
     pub fn foreign_writes(&self, after: UnixMs) -> Pending<'_, Vec<ForeignWrite>> {
-        self.call(Purpose::Read, move |session| foreign::writes(session, after))
-    }
-
-    /// What was counted.
-    pub fn statistics(&self) -> Statistics {
-        Statistics {
-            transactions: self.counters.transactions.load(Ordering::Relaxed),
-            unknown: self.counters.unknown.load(Ordering::Relaxed),
-            feed_held_by: self.counters.feed_held_by.load(Ordering::Relaxed),
-            sessions_opened: self.pool.opened.load(Ordering::Relaxed),
-            repeated: self.pool.repeated.load(Ordering::Relaxed),
-        }
+        self.call(Purpose::Read, move |session| async move { foreign::writes(&session, after).await })
     }
 
     /// One operation on one session.
@@ -221,6 +189,13 @@ impl Postgres {
         F: Future<Output = Result<T, Failure>>,
     {
         self.pool.run(Purpose::Write, step).await.map_err(|failure| failure.error)
+    }
+}
+
+impl Sentry for Postgres {
+    fn look(&self, since: Duration) -> Pending<'_, Look> {
+        let space = self.space;
+        self.call(Purpose::Read, move |session| foreign::look(session, space, since))
     }
 }
 

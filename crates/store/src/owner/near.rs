@@ -1,10 +1,10 @@
 //! Items in memory, in groups by record.
 
+use super::record;
 use crate::commit::Commit;
 use crate::item::{Item, UnixMs, Value};
 use crate::name::{ItemKey, RecordKey};
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tenet_cache::near::{Fill, Near, Weight, Writing};
 
@@ -51,9 +51,8 @@ pub(super) fn new(bytes: u64) -> NearItems {
 }
 
 /// Which group a record's items are.
-pub(super) fn group(record: &RecordKey) -> u64 {
-    static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    HASHER.hash_one(record)
+pub(super) fn group(of: &RecordKey) -> u64 {
+    record::number(of.collection, &of.id)
 }
 
 /// Keeps what was read; what expires only where there is a `clock` to look at when it is served.

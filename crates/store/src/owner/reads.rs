@@ -1,12 +1,13 @@
 //! Joined reads: equal keys once, others together.
 
 use super::OwnerError;
+use super::lane::Waiting;
 use crate::engine::Engine;
 use crate::item::Item;
 use crate::name::ItemKey;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// Most keys of one read of the engine.
 const MAX_KEYS: usize = 1024;
@@ -26,12 +27,12 @@ pub(super) fn ask(keys: Vec<ItemKey>) -> (Asked, oneshot::Receiver<Answer>) {
 }
 
 /// Takes what waits, as long as anybody can ask.
-pub(super) async fn run(engine: Arc<dyn Engine>, mut asked: mpsc::Receiver<Asked>) {
-    while let Some(first) = asked.recv().await {
+pub(super) async fn run(engine: Arc<dyn Engine>, mut asked: Waiting<Asked>) {
+    while let Some(first) = asked.next().await {
         let mut step = Step::default();
         step.add(first);
         while step.keys.len() < MAX_KEYS {
-            let Ok(next) = asked.try_recv() else { break };
+            let Some(next) = asked.next_now() else { break };
             step.add(next);
         }
         if step.waiting.is_empty() {

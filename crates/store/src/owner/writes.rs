@@ -1,12 +1,13 @@
 //! Group commit: what waits becomes one durable step.
 
 use super::OwnerError;
+use super::lane::Waiting;
 use super::near::{self, NearItems};
 use crate::commit::{Action, Commit, Outcome};
 use crate::engine::{Engine, MAX_BATCH};
 use crate::item::Value;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 type Answer = Result<Outcome, OwnerError>;
 
@@ -26,10 +27,10 @@ pub(super) fn ask(commit: Commit) -> (Asked, oneshot::Receiver<Answer>) {
 pub(super) async fn run(
     engine: Arc<dyn Engine>,
     near: Option<Arc<NearItems>>,
-    mut asked: mpsc::Receiver<Asked>,
+    mut asked: Waiting<Asked>,
     batch_bytes: usize,
 ) {
-    while let Some(first) = asked.recv().await {
+    while let Some(first) = asked.next().await {
         let (mut commits, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut next = Some(first);
         while let Some(asked_now) = next {
@@ -40,7 +41,7 @@ pub(super) async fn run(
                 answers.push(asked_now.answer);
             }
             let room = commits.len() < MAX_BATCH && bytes < batch_bytes;
-            next = if room { asked.try_recv().ok() } else { None };
+            next = if room { asked.next_now() } else { None };
         }
         if commits.is_empty() {
             continue;
@@ -73,7 +74,7 @@ fn fail(answers: Vec<oneshot::Sender<Answer>>, error: &Arc<crate::engine::Engine
 }
 
 /// Bytes of keys and values.
-fn weight(commit: &Commit) -> usize {
+pub(super) fn weight(commit: &Commit) -> usize {
     let writes = commit.changes.iter().flat_map(|change| &change.writes);
     let of = |action: &Action| if let Action::Put(Value::Inline(bytes)) = action { bytes.len() } else { 16 };
     writes.map(|write| write.key.len() + of(&write.action)).sum()

@@ -26,8 +26,20 @@ impl StoreService {
         Ok((secret, request.into_inner()))
     }
 
-    /// The collection that is asked for, if it is the caller's.
+    /// The collection that is asked for, if it is the caller's, and its namespace may ask for something now.
     pub(super) fn collection(
+        &self,
+        caller: SecretHash,
+        asked: Option<&api::Collection>,
+        field: &str,
+    ) -> Result<Arc<Known>, Status> {
+        let known = self.named(caller, asked, field)?;
+        self.begin(&known)?;
+        Ok(known)
+    }
+
+    /// The collection that a call names beside the one it is about: it is one call.
+    fn named(
         &self,
         caller: SecretHash,
         asked: Option<&api::Collection>,
@@ -45,8 +57,20 @@ impl StoreService {
         asked: Option<api::Record>,
         field: &str,
     ) -> Result<(Arc<Known>, bytes::Bytes), Status> {
+        let (known, id) = self.record_beside(caller, asked, field)?;
+        self.begin(&known)?;
+        Ok((known, id))
+    }
+
+    /// A record that a call names beside the one it is about.
+    pub(super) fn record_beside(
+        &self,
+        caller: SecretHash,
+        asked: Option<api::Record>,
+        field: &str,
+    ) -> Result<(Arc<Known>, bytes::Bytes), Status> {
         let asked = asked.ok_or_else(|| fault::missing(field))?;
-        let known = self.collection(caller, asked.collection.as_ref(), &format!("{field}.collection"))?;
+        let known = self.named(caller, asked.collection.as_ref(), &format!("{field}.collection"))?;
         crate::name::record_id(&asked.id)
             .map_err(|bad| fault::invalid(&format!("{field}.id"), bad.to_string()))?;
         Ok((known, asked.id.into()))

@@ -1,5 +1,6 @@
 //! The store's own types as messages.
 
+use crate::engine::Page;
 use crate::item::{Item, UnixMs, Value};
 use bytes::Bytes;
 use tenet_api::store::v1 as api;
@@ -18,6 +19,19 @@ pub(super) fn item(key: &Bytes, item: &Item) -> api::Item {
         expire_time: item.expires.map(time),
         size: item.value.size(),
     }
+}
+
+/// Bytes of the value that an answer carries.
+pub(super) fn inline_bytes(item: &Item) -> usize {
+    match &item.value {
+        Value::Inline(bytes) => bytes.len(),
+        Value::Chunked { .. } => 0,
+    }
+}
+
+/// Bytes of keys and values in a page.
+pub(super) fn bytes(page: &Page) -> usize {
+    page.items.iter().map(|(key, item)| key.record.id.len() + key.key.len() + inline_bytes(item)).sum()
 }
 
 /// A moment.

@@ -5,6 +5,7 @@ use crate::commit::{NotUnique, Refusal};
 use crate::engine::EngineError;
 use crate::item::Item;
 use crate::owner::OwnerError;
+use crate::quota::Over;
 use crate::typed::State;
 use std::time::Duration;
 use tenet_service::Fault;
@@ -12,6 +13,9 @@ use tonic::Status;
 
 /// Who defines the reasons.
 pub(super) const DOMAIN: &str = "store.tenet";
+
+/// A caller that is told to wait for less would be back before the answer was.
+const LEAST_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long to wait before trying again what found no room.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
@@ -57,6 +61,30 @@ pub(super) fn not_served() -> Status {
 /// What is written is not what the collection's schema says.
 pub(super) fn not_of_schema(problem: &crate::typed::Problem, field: String) -> Status {
     super::typed::refused(problem, field).into()
+}
+
+/// The namespace has reached a limit of its own.
+pub(super) fn over(over: Over, known: &Known) -> Status {
+    let namespace = &known.name.namespace;
+    let fault = match over {
+        Over::Rate { limit, allowed, wait } => Fault::resource_exhausted(format!(
+            "The namespace {namespace} asks for more than its quota lets it: {} = {allowed} a second. Nothing was done.",
+            limit.name()
+        ))
+        .reason("RATE_EXCEEDED", DOMAIN)
+        .metadata("limit", limit.name())
+        .metadata("allowed", allowed.to_string())
+        .retry_after(wait.max(LEAST_PAUSE)),
+        Over::Size { limit, allowed, used } => Fault::resource_exhausted(format!(
+            "The namespace {namespace} keeps as much as its quota lets it: {} = {allowed}. Nothing was written; what is no longer needed can be deleted.",
+            limit.name()
+        ))
+        .reason("QUOTA_EXCEEDED", DOMAIN)
+        .metadata("limit", limit.name())
+        .metadata("allowed", allowed.to_string())
+        .metadata("used", used.to_string()),
+    };
+    fault.metadata("namespace", namespace.to_string()).into()
 }
 
 /// The collection has other indexes than this process knows, for now.
@@ -122,6 +150,13 @@ pub(super) fn owner(error: OwnerError) -> Status {
             .cause(format!("{waiting} calls wait"))
             .retry_after(FULL_PAUSE)
             .into(),
+        OwnerError::Crowded { waiting } => {
+            Fault::resource_exhausted("This record has more to do than it can.")
+                .reason("RECORD_CROWDED", DOMAIN)
+                .cause(format!("{waiting} calls of it wait"))
+                .retry_after(FULL_PAUSE)
+                .into()
+        }
         OwnerError::Ending => Fault::unavailable("This instance of the store is ending.").into(),
         OwnerError::Engine(error) => engine(&error),
     }

@@ -1,7 +1,7 @@
 //! Lease: one holder at a time, by conditional writes of the lease's item.
 
-use super::{StoreService, answer, fault, read, terms};
-use crate::catalogue::SecretHash;
+use super::{StoreService, answer, fault, quota, read, terms};
+use crate::catalogue::{Known, SecretHash};
 use crate::commit::{Action, Commit, Condition, Must, Outcome, RecordChange, Write};
 use crate::item::{Item, UnixMs, Version};
 use crate::lease::Lease;
@@ -47,7 +47,7 @@ impl StoreService {
             Some(api::lease_request::Action::Release(true)) => None,
             _ => return Err(fault::invalid("action", "expected hold or release: true".into())),
         };
-        let answer = self.hold_record(&record, asked.holder, hold);
+        let answer = self.hold_record(&known, &record, asked.holder, hold);
         let answer = self.owner.metrics().counted(known.id, Call::Lease, answer).await?;
         let left = answer.left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
         let until = answer.held.then(|| Instant::now() + left);
@@ -61,6 +61,7 @@ impl StoreService {
     /// Takes, renews or gives back a lease, unless another holds it.
     async fn hold_record(
         &self,
+        known: &Known,
         record: &RecordKey,
         holder: String,
         hold: Option<Duration>,
@@ -85,6 +86,10 @@ impl StoreService {
                 typed: None,
                 changes: vec![change],
             };
+            // A lease that is held can be held on to, whatever else is kept.
+            if hold.is_some() && item.is_none() {
+                self.admit(known, &commit).await.map_err(|over| quota::refused(over, known))?;
+            }
             if let Outcome::Done { version, .. } = self.owner.commit(commit).await.map_err(fault::owner)? {
                 let token = found.map_or(version, |lease| lease.token);
                 let lease = Lease { holder, token, until: hold.map(|hold| now.after(hold)) };

@@ -25,11 +25,12 @@ impl StoreService {
     ) -> Result<api::GetResponse, Status> {
         let (known, id) = self.record(caller, asked.record.take(), "record")?;
         let record = RecordKey { collection: known.id, id };
-        self.owner.metrics().counted(known.id, Call::Get, self.read_record(record, asked)).await
+        self.owner.metrics().counted(known.id, Call::Get, self.read_record(&known, record, asked)).await
     }
 
     async fn read_record(
         &self,
+        known: &Known,
         record: RecordKey,
         asked: api::GetRequest,
     ) -> Result<api::GetResponse, Status> {
@@ -37,7 +38,7 @@ impl StoreService {
         let max_age = max_age.map(|age| terms::duration(&age, "consistency.max_age")).transpose()?;
         if asked.keys.is_empty() {
             // A bound of the age: a strict answer keeps it, too.
-            return self.read_range(record, asked.range.unwrap_or_default()).await;
+            return self.read_range(known, record, asked.range.unwrap_or_default()).await;
         }
         terms::count(asked.keys.len(), 1, MAX_ITEMS, "keys")?;
         let key = |(index, key)| terms::key(key, &format!("keys[{index}]"));
@@ -47,18 +48,27 @@ impl StoreService {
         let wanted = keys.iter().map(|key| ItemKey { record: record.clone(), key: key.clone() }).collect();
         let read = self.owner.read_aged(wanted, max_age.unwrap_or_default());
         let (items, age) = read.await.map_err(fault::owner)?;
+        let bytes = |item: &Item| record.id.len() + answer::inline_bytes(item);
+        let read = keys.iter().zip(&items).filter_map(|(key, item)| Some(key.len() + bytes(item.as_ref()?)));
+        self.spend(known, read.sum());
         let found = keys.iter().zip(&items).filter_map(|(key, item)| Some(answer::item(key, item.as_ref()?)));
         Ok(api::GetResponse { items: found.collect(), more: false, age: Some(answer::duration(age)) })
     }
 
-    async fn read_range(&self, record: RecordKey, range: api::KeyRange) -> Result<api::GetResponse, Status> {
+    async fn read_range(
+        &self,
+        known: &Known,
+        record: RecordKey,
+        range: api::KeyRange,
+    ) -> Result<api::GetResponse, Status> {
         self.owner.touched(&record);
         let scan = Scan {
             items: MAX_ITEMS,
             bytes: MAX_ANSWER,
             ..range_of_record(&record, range.start.into(), range.end.into())
         };
-        let page = self.owner.engine().scan(scan).await.map_err(|error| fault::engine(&error))?;
+        let page = self.owner.scan(scan).await.map_err(fault::owner)?;
+        self.spend(known, answer::bytes(&page));
         let items: Vec<_> = page.items.iter().map(|(key, item)| answer::item(&key.key, item)).collect();
         Ok(api::GetResponse { items, more: page.more, age: Some(prost_types::Duration::default()) })
     }
@@ -81,6 +91,9 @@ impl StoreService {
         let catalogue = self.catalogue_kept();
         let found = catalogue.collections(caller, namespace);
         let known = found.map_err(|refused| fault::refused(refused, namespace, None))?;
+        if let Some(first) = known.first() {
+            self.begin(first)?;
+        }
         let engine = self.owner.engine();
         let describe = async |known: &Known| {
             let size = engine.size(known.id).await.map_err(|error| fault::engine(&error))?;

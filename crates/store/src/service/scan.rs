@@ -1,6 +1,7 @@
 //! Scan: pages in order, each ended by bytes and in time, each with the token to go on from.
 
 use super::indexes::Through;
+use super::quota::Pace;
 use super::{Answers, StoreService, answer, fault, read};
 use crate::catalogue::SecretHash;
 use crate::engine::{Bound, Engine, Scan, ScanOf};
@@ -62,6 +63,7 @@ impl StoreService {
         let run = Run {
             owner: self.owner.clone(),
             ending: self.ending(),
+            pace: self.pace(&known),
             collection: known.id,
             through,
             scan: scan.0,
@@ -138,6 +140,7 @@ fn goes_on_after(scan: &mut Scan, record: Bytes, key: Bytes) {
 struct Run {
     owner: Owner,
     ending: watch::Receiver<bool>,
+    pace: Pace,
     collection: CollectionId,
     through: Option<Through>,
     scan: Scan,
@@ -162,6 +165,15 @@ impl Run {
             {
                 return;
             }
+            // Who has the token may go on with it whenever a page may be read again.
+            let until = self.until;
+            let over = async { tokio::time::sleep_until(until.unwrap_or_else(Instant::now)).await };
+            tokio::select! {
+                () = self.pace.wait() => {}
+                () = over, if until.is_some() => return,
+                () = pages.closed() => return,
+                _ = self.ending.wait_for(|ending| *ending) => return,
+            }
         }
     }
 
@@ -178,10 +190,11 @@ impl Run {
         if let Some(through) = &mut self.through {
             through.look(engine.as_ref()).await?;
         }
-        let page = engine.scan(self.scan.clone()).await.map_err(|error| fault::engine(&error))?;
+        let page = self.owner.scan(self.scan.clone()).await.map_err(fault::owner)?;
         if let Some(through) = &mut self.through {
             through.look(engine.as_ref()).await?;
         }
+        self.pace.spend(answer::bytes(&page));
         self.sent = self.sent.saturating_add(page.items.len() as u32);
         let limited = self.limit != 0 && self.sent >= self.limit;
         let next = match page.items.last() {

@@ -8,14 +8,18 @@ use super::StoreService;
 use crate::access::{AccessError, AccessFile};
 use crate::catalogue::{Catalogue, DeclareError, Namespace};
 use crate::engine::EngineError;
+use crate::name::Name;
 use crate::owner::Owner;
+use crate::quota::{self, Limits, Quotas};
 use arc_swap::{ArcSwap, Guard};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
 /// The state that all clones of a service share.
 pub(super) struct Served {
     catalogue: ArcSwap<Catalogue>,
+    quotas: Arc<Quotas>,
     access: Option<AccessFile>,
     /// Held while a release is prepared or taken over: one at a time.
     changing: Mutex<()>,
@@ -43,8 +47,10 @@ impl StoreService {
 
     fn over(owner: Owner, catalogue: Catalogue, access: Option<AccessFile>) -> StoreService {
         owner.metrics().know(&catalogue);
+        let quotas = Arc::<Quotas>::default();
         let served = Served {
-            catalogue: ArcSwap::from_pointee(catalogue),
+            catalogue: ArcSwap::from_pointee(catalogue.with_quotas(&quotas)),
+            quotas,
             access,
             changing: Mutex::default(),
             ending: watch::Sender::new(false),
@@ -61,7 +67,7 @@ impl StoreService {
         let engine = self.owner.engine();
         Catalogue::check(engine.as_ref(), &namespaces)?;
         let missing = self.catalogue().missing(namespaces);
-        let fresh = Catalogue::declare(engine.as_ref(), missing).await?;
+        let fresh = Catalogue::declare(engine.as_ref(), missing).await?.with_quotas(&self.served.quotas);
         self.owner.metrics().know(&fresh);
         self.served.catalogue.rcu(|now| now.joined(fresh.clone()));
         self.read_access().await;
@@ -75,6 +81,7 @@ impl StoreService {
     pub async fn take_over(&self, namespaces: Vec<Namespace>) -> Result<(), DeclareError> {
         let _changing = self.served.changing.lock().await;
         let fresh = Catalogue::declare(self.owner.engine().as_ref(), namespaces).await?;
+        let fresh = fresh.with_quotas(&self.served.quotas);
         self.owner.metrics().know(&fresh);
         if self.served.access.is_some() {
             // The release does not say who may call; the file does.
@@ -84,6 +91,22 @@ impl StoreService {
             self.served.catalogue.store(Arc::new(fresh));
         }
         Ok(())
+    }
+
+    /// What each namespace may take from now on, where the store has so many processes. One that is not named may take as much as there is.
+    pub fn limit(&self, limits: &BTreeMap<Name, Limits>, processes: u32) {
+        self.served.quotas.limit(limits, processes);
+    }
+
+    /// What namespaces may take, have, and were refused.
+    pub fn quotas(&self) -> &Arc<Quotas> {
+        &self.served.quotas
+    }
+
+    /// Measures how much the namespaces keep that have a limit of it. Does not end by itself.
+    pub async fn keep_sizes(&self) {
+        let engine = self.owner.engine().clone();
+        quota::measure(self.served.quotas.clone(), engine, || self.catalogue_kept()).await;
     }
 
     /// Takes over rows of indexes that another process gave them. While a release is taken over here, it does that.

@@ -66,6 +66,9 @@ impl StoreService {
         mut commit: Commit,
         field: Field,
     ) -> Result<(Outcome, Arc<Known>), Status> {
+        if let Err(over) = self.admit(known, &commit).await {
+            return Ok((self.replayed(known, &commit, over).await?, known.clone()));
+        }
         let mut known = known.clone();
         for _ in 0..MAX_TURNS {
             commit.typed = known.typed.clone();

@@ -1,5 +1,6 @@
 //! Values of any size: out of the engine and into it chunk by chunk, never whole in memory.
 
+use super::quota::Pace;
 use super::{Answers, StoreService, answer, fault, read, terms, typed};
 use crate::catalogue::SecretHash;
 use crate::commit::{Action, Commit, RecordChange, Write};
@@ -31,7 +32,8 @@ impl StoreService {
     ) -> Result<Answers<api::ReadValueResponse>, Status> {
         let (known, id) = self.record(caller, asked.record, "record")?;
         let key = terms::key(asked.key, "key")?;
-        let wanted = ItemKey { record: RecordKey { collection: known.id, id }, key: key.clone() };
+        let record = RecordKey { collection: known.id, id };
+        let wanted = ItemKey { record: record.clone(), key: key.clone() };
         let found = self.owner.metrics().counted(known.id, Call::ReadValue, read::one(self, wanted)).await?;
         let item = found.ok_or_else(|| Status::from(Fault::not_found("There is no such item.")))?;
         if asked.version != 0 && asked.version != item.version.0 {
@@ -46,7 +48,8 @@ impl StoreService {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let mut head = answer::item(&key, &item);
         head.value = Vec::new();
-        tokio::spawn(send(self.owner.clone(), item, head, asked.offset, sender));
+        let from = Source { owner: self.owner.clone(), pace: self.pace(&known), record };
+        tokio::spawn(send(from, item, head, asked.offset, sender));
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
 
@@ -66,10 +69,12 @@ impl StoreService {
             return Err(fault::invalid("start.size", format!("{} is more than {MAX_WHOLE}", start.size)));
         }
         let token = self.token(start.token.as_ref()).await?;
+        self.has_room_for(&known, start.size).await?;
         let conditions = terms::conditions(start.conditions, "start.conditions")?;
         let ttl = terms::ttl(start.ttl.as_ref(), known.declared.ttl, rand::random(), "start.ttl")?;
         let intake = Intake {
             owner: &self.owner,
+            record: RecordKey { collection: known.id, id: id.clone() },
             size: start.size,
             taken: 0,
             blob: rand::random(),
@@ -122,6 +127,7 @@ fn no_message(error: &AddressError) -> Status {
 /// A value on its way in.
 struct Intake<'a> {
     owner: &'a Owner,
+    record: RecordKey,
     size: u64,
     taken: u64,
     blob: u64,
@@ -184,19 +190,23 @@ impl Intake<'_> {
 
     async fn stage(&mut self, length: usize) -> Result<(), Status> {
         let chunk = self.rest.split_to(length).freeze();
-        self.owner
-            .engine()
-            .stage(self.blob, self.number, chunk)
-            .await
-            .map_err(|error| fault::engine(&error))?;
+        let staged = self.owner.stage(&self.record, (self.blob, self.number), chunk);
+        staged.await.map_err(fault::owner)?;
         self.number += 1;
         Ok(())
     }
 }
 
+/// Where a value is read from.
+struct Source {
+    owner: Owner,
+    pace: Pace,
+    record: RecordKey,
+}
+
 /// Sends a value from `offset` on, the item without it first.
 async fn send(
-    owner: Owner,
+    from: Source,
     item: Item,
     head: api::Item,
     offset: u64,
@@ -205,23 +215,31 @@ async fn send(
     let mut head = Some(head);
     let mut answer = |chunk: Bytes| Ok(api::ReadValueResponse { item: head.take(), chunk: chunk.to_vec() });
     match &item.value {
-        Value::Inline(bytes) => drop(answers.send(answer(bytes.slice(offset as usize..))).await),
+        Value::Inline(bytes) => {
+            from.pace.spend(bytes.len() - offset as usize);
+            drop(answers.send(answer(bytes.slice(offset as usize..))).await);
+        }
         Value::Chunked { blob, size } => {
             let chunks = size.div_ceil(MAX_VALUE as u64);
             let mut skip = (offset % MAX_VALUE as u64) as usize;
             for number in offset / MAX_VALUE as u64..chunks {
-                let chunk = match owner.engine().chunk(*blob, number as u32).await {
+                let chunk = match from.owner.chunk(&from.record, (*blob, number as u32)).await {
                     Ok(Some(chunk)) => chunk,
                     // Another value has taken its place meanwhile.
                     Ok(None) => {
                         let gone = Fault::aborted("The value was replaced while it was read; read it anew.");
                         return drop(answers.send(Err(gone.into())).await);
                     }
-                    Err(error) => return drop(answers.send(Err(fault::engine(&error))).await),
+                    Err(error) => return drop(answers.send(Err(fault::owner(error))).await),
                 };
-                let from = std::mem::take(&mut skip).min(chunk.len());
-                if answers.send(answer(chunk.slice(from..))).await.is_err() {
+                let first = std::mem::take(&mut skip).min(chunk.len());
+                from.pace.spend(chunk.len() - first);
+                if answers.send(answer(chunk.slice(first..))).await.is_err() {
                     return;
+                }
+                tokio::select! {
+                    () = from.pace.wait() => {}
+                    () = answers.closed() => return,
                 }
             }
         }

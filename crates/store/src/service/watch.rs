@@ -1,11 +1,13 @@
 //! Watch: what changes in a collection, from a token on.
 
+use super::quota::Pace;
 use super::{Answers, StoreService, answer, fault};
 use crate::catalogue::SecretHash;
 use crate::decide::Change;
 use crate::engine::{Cursor, EngineError};
 use crate::item::{Item, UnixMs, Value};
 use crate::name::CollectionId;
+use crate::owner::OwnerError;
 use bytes::Bytes;
 use prost::Message;
 use std::sync::Arc;
@@ -63,10 +65,17 @@ impl StoreService {
             )
         };
         // Too old is said at once and not in the middle of a stream.
-        self.owner.engine().changes(known.id, from, 1).await.map_err(|error| fault::engine(&error))?;
+        self.owner.changes(known.id, from, 1).await.map_err(fault::owner)?;
         let (sender, receiver) = mpsc::channel(AHEAD);
         let record = (!asked.record_id.is_empty()).then(|| Bytes::from(asked.record_id));
-        let run = Run { service: self.clone(), ending: self.ending(), collection: known.id, record, from };
+        let run = Run {
+            service: self.clone(),
+            ending: self.ending(),
+            pace: self.pace(&known),
+            collection: known.id,
+            record,
+            from,
+        };
         tokio::spawn(run.send(sender));
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
@@ -75,6 +84,7 @@ impl StoreService {
 struct Run {
     service: StoreService,
     ending: watch::Receiver<bool>,
+    pace: Pace,
     collection: CollectionId,
     record: Option<Bytes>,
     from: Cursor,
@@ -100,29 +110,35 @@ impl Run {
                 return drop(answers.send(Err(fault::not_served())).await);
             }
             let wakes = written.notified();
-            let found = owner.engine().changes(self.collection, self.from, MAX_CHANGES).await;
+            let found = owner.changes(self.collection, self.from, MAX_CHANGES).await;
             let found = match found {
                 Ok(found) => found,
-                // It is away for a while; the watch goes on where it was.
-                Err(EngineError::Unavailable(_)) => {
+                // It is away for a while, or many follow; the watch goes on where it was.
+                Err(error) if may_pass(&error) => {
                     if answers.is_closed() {
                         return;
                     }
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
-                Err(error) => return drop(answers.send(Err(fault::engine(&error))).await),
+                Err(error) => return drop(answers.send(Err(fault::owner(error))).await),
             };
             let more = found.changes.len() == MAX_CHANGES;
             self.from = found.next;
             let wanted =
                 |change: &&Change| self.record.as_ref().is_none_or(|record| *record == change.item.record.id);
             let changes: Vec<_> = found.changes.iter().filter(wanted).map(change).collect();
+            self.pace.spend(changes.iter().map(bytes).sum());
             if !changes.is_empty() || told.elapsed() >= TOKEN_PAUSE {
                 told = tokio::time::Instant::now();
                 if answers.send(Ok(self.answer(changes))).await.is_err() {
                     return;
                 }
+            }
+            tokio::select! {
+                () = self.pace.wait() => {}
+                () = answers.closed() => return,
+                _ = self.ending.wait_for(|ending| *ending) => {}
             }
             if !more {
                 tokio::select! {
@@ -144,6 +160,21 @@ impl Run {
     fn answer(&self, changes: Vec<api::Change>) -> api::WatchResponse {
         api::WatchResponse { changes, token: token(self.collection, self.from) }
     }
+}
+
+/// Whether the log can be followed again by and by.
+fn may_pass(error: &OwnerError) -> bool {
+    match error {
+        OwnerError::Engine(error) => matches!(**error, EngineError::Unavailable(_)),
+        OwnerError::Full { .. } | OwnerError::Crowded { .. } => true,
+        OwnerError::Ending => false,
+    }
+}
+
+/// Bytes of keys and value that are told.
+fn bytes(told: &api::Change) -> usize {
+    let item = told.item.as_ref().map_or(0, |item| item.key.len() + item.value.len());
+    told.record_id.len() + item
 }
 
 fn change(change: &Change) -> api::Change {

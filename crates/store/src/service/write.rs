@@ -88,7 +88,7 @@ impl StoreService {
                 bytes: usize::MAX,
                 ..read::range_of_record(&record, start.clone(), end.clone())
             };
-            let page = self.owner.engine().scan(scan).await.map_err(|error| fault::engine(&error))?;
+            let page = self.owner.scan(scan).await.map_err(fault::owner)?;
             if page.more {
                 return Err(tenet_service::Fault::failed_precondition(format!(
                     "The range holds more than {MAX_RANGE} items; nothing was removed."
@@ -146,7 +146,7 @@ impl StoreService {
         let fence = match asked.fence {
             None => None,
             Some(fence) => {
-                let (lease, id) = self.record(caller, fence.lease, "fence.lease")?;
+                let (lease, id) = self.record_beside(caller, fence.lease, "fence.lease")?;
                 Some(Fence { lease: RecordKey { collection: lease.id, id }, token: Version(fence.token) })
             }
         };

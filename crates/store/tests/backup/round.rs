@@ -26,6 +26,12 @@ pub async fn check(from: Arc<dyn Engine>, to: Arc<dyn Engine>) {
     // Numbers of collections are the same in an engine that had none, so that tokens of watchers stay tokens of theirs.
     let (users, posts) = (CollectionId(1), CollectionId(2));
     assert_eq!(to.collections().await.unwrap(), from.collections().await.unwrap(), "{what}");
+    let size = from.size(posts).await.unwrap();
+    assert_eq!((size.records, size.items), (7, 3000), "{what}");
+    for collection in [users, posts] {
+        let restored = to.size(collection).await.unwrap();
+        assert_eq!(restored, from.size(collection).await.unwrap(), "{what}");
+    }
     let keys = vec![
         key(users, "u1", ""),
         key(users, "u2", "photo"),
@@ -61,6 +67,7 @@ pub async fn check(from: Arc<dyn Engine>, to: Arc<dyn Engine>) {
     assert!(refused.contains("--replace"), "{what}: {refused}");
     restore(&*to, &path, true).await.unwrap();
     assert_eq!(to.read(vec![key(users, "u9", "")]).await.unwrap(), vec![None], "{what}");
+    assert_eq!(to.size(users).await.unwrap().items, 3, "{what}");
     assert!(to.last_version().await.unwrap() > later, "{what}");
     assert_eq!(to.unfinished_load().await.unwrap(), None, "{what}");
 }

@@ -94,7 +94,7 @@ impl Work {
                     Came::Open
                 }
             },
-            Err(OwnerError::Full { .. }) => Came::Never,
+            Err(OwnerError::Full { .. } | OwnerError::Crowded { .. }) => Came::Never,
             Err(OwnerError::Ending) => Came::Open,
         };
         if matches!(came, Came::Never) {

@@ -167,6 +167,19 @@ impl Server {
         run(&mut psql)
     }
 
+    /// A session with these parameters of the URL that has run a statement: it is there until its process ends.
+    pub fn session(&self, parameters: &str, statement: &str) -> Child {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["-X", "-q", "-t", "-A", "-d"]).arg(format!("{}?{parameters}", self.url()));
+        let mut child =
+            psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(format!("{statement};\n").as_bytes()).unwrap();
+        // Its first answer says that it is there.
+        let mut first = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+        child
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }

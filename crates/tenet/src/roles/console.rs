@@ -1,9 +1,16 @@
-//! `tenet console`: serves people what the gateways measure.
+//! `tenet console`: serves people what the gateways measure, and watches the databases that services declare as their own.
+
+mod databases;
 
 use crate::cli::Failed;
 use crate::{listeners, logging};
 use clap::Args;
+use databases::Databases;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tenet_control::Own;
+use tenet_release::ReleaseDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Flags of `tenet console`.
@@ -18,6 +25,9 @@ pub struct ConsoleArgs {
     /// What the fleet is called.
     #[arg(long, default_value = "tenet")]
     project: String,
+    /// Folder of releases: databases that the current one declares are watched. Default: none are.
+    #[arg(long)]
+    state_dir: Option<PathBuf>,
 }
 
 /// Serves until it is told to stop.
@@ -46,7 +56,14 @@ pub fn run(args: ConsoleArgs) -> Result<(), Failed> {
                     _ = interrupt.recv() => {}
                 }
             };
-            tenet_control::run(options, told_to_stop).await
+            let mut own = Own::default();
+            if let Some(folder) = args.state_dir {
+                let databases = Arc::new(Databases::new(own.collector.clone()));
+                let watched = databases.clone();
+                own.metrics = Box::new(move |out| watched.write_metrics(out));
+                tokio::spawn(async move { databases.follow(ReleaseDir::new(folder)).await });
+            }
+            tenet_control::run_with(options, own, told_to_stop).await
         })
         .map_err(|error| Failed(format!("error: the console ended: {error}")))
 }

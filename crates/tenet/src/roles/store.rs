@@ -35,9 +35,12 @@ use tenet_release::{Current, ReleaseDir, STORE};
 use tenet_service::{Facts, Service};
 use tenet_store::access::AccessFile;
 use tenet_store::catalogue::Catalogue;
+use tenet_store::engine::postgres::Postgres;
+use tenet_store::guard::Guard;
 use tenet_store::operator::Operator;
 use tenet_store::owner::Owner;
 use tenet_store::service::{FILE_DESCRIPTOR_SET, StoreService, limits};
+use tenet_telemetry::Collector;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The file of those who may call, in the folder `run` of the state folder.
@@ -149,12 +152,15 @@ async fn serve_on(
     let (first, second) = tenet_service::signals::two().map_err(failed)?;
     let hangup = signal(SignalKind::hangup()).map_err(failed)?;
     let opened = engine::open(&begin, folder).await?;
+    let postgres = opened.postgres;
     let owner = Owner::start(opened.engine, opened.width);
     let access = args.access.clone().unwrap_or_else(|| args.state_dir.join("run").join(ACCESS));
     let service = service(&owner, &begin, AccessFile::new(access)).await?;
     tokio::spawn(tenet_store::upkeep::keep_up(owner.engine().clone()));
     let indexes = service.clone();
     tokio::spawn(async move { indexes.keep_indexes().await });
+    let sizes = service.clone();
+    tokio::spawn(async move { sizes.keep_sizes().await });
     tokio::spawn(tenet_store::metrics::measure(owner.engine().clone(), owner.metrics().clone()));
 
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
@@ -182,7 +188,8 @@ async fn serve_on(
     let serving = Current { hash: begin.serving.hash, epoch: begin.epoch };
     let collector = telemetry::collector(&args.name, &args.zone, serving);
     tokio::spawn(telemetry::keep_time(collector.clone(), owner.clone()));
-    let parts = (service.clone(), owner.metrics().clone(), collector.clone());
+    let guard = postgres.clone().map(|postgres| keep_watch(postgres, collector.clone()));
+    let parts = (service.clone(), owner.metrics().clone(), collector.clone(), guard.clone());
     let followed = Arc::new(Followed::new(dir, parts, &begin));
     tokio::spawn(admin::serve(followed.clone(), admin));
     tokio::spawn(followed.clone().follow(hangup));
@@ -191,17 +198,34 @@ async fn serve_on(
         followed.end();
         telemetry::end(&collector);
     };
+    let quotas = service.quotas().clone();
+    let page = move |out: &mut String| {
+        owner.write_metrics(out);
+        quotas.write(out);
+        if let Some(postgres) = &postgres {
+            postgres.statistics().write(out);
+        }
+        Guard::write_metrics(guard.as_deref(), out);
+    };
     let served = Service::new(STORE)
         .descriptor_set(FILE_DESCRIPTOR_SET)
         .add(StoreServer::new(service))
         .add(tenet_telemetry::watch_service(collector.clone()))
         .limits(limits())
-        .metrics(move |out| owner.write_metrics(out))
+        .metrics(page)
         .serve_on(listener, facts, stop);
     tokio::select! {
         served = served => served.map_err(|error| Failed::while_doing("the store ended", &error)),
         () = second => Ok(()),
     }
+}
+
+/// Looks for others on the database, for as long as the process lives.
+fn keep_watch(postgres: Arc<Postgres>, collector: Arc<Collector>) -> Arc<Guard> {
+    let guard = Arc::new(Guard::new(STORE, collector));
+    let watching = guard.clone();
+    tokio::spawn(async move { watching.keep_watch(postgres).await });
+    guard
 }
 
 /// What is served from the first call on.
@@ -217,6 +241,7 @@ async fn service(owner: &Owner, begin: &Begin, access: AccessFile) -> Result<Sto
             "{text}\n  hint: `tenet up` writes {path}; it holds {{\"service\": [\"SHA-256 of its secret\"]}}"
         ))
     })?;
+    service.limit(&namespaces::quotas(&begin.serving)?, follow::processes(&begin.serving));
     if let Some(coming) = &begin.coming {
         service.prepare(namespaces::of(coming)?).await.map_err(declared)?;
     }

@@ -78,12 +78,22 @@ impl Supervisor {
         for admin in &self.sockets.admin {
             arguments.extend(["--gateway".to_owned(), admin.address.to_string()]);
         }
+        // By the release it watches databases that services declare as their own.
+        arguments.extend(["--state-dir".to_owned(), self.dir.root().to_string_lossy().into_owned()]);
         let mut program = Program::role(self.project.clone(), arguments);
+        program.env = self.database_urls();
         program.sockets = vec![("console", console.socket.clone())];
         let ready = Ready::Answers(console.address);
         let spec = Spec { id: "console".into(), program, ready, grace: CONSOLE_GRACE };
         let child = self.console.insert(Child::start(spec, &self.output, &self.time_line));
         child.ready(START_TIME).await.map_err(|reason| Failed(format!("error: {reason}")))
+    }
+
+    /// The variables that say where those databases are. Others of ours it has in any case; those with our own prefix would be kept back.
+    fn database_urls(&self) -> Vec<(String, String)> {
+        let databases = self.release.config.services.values().flat_map(|service| &service.databases);
+        let variables = databases.filter_map(|database| database.url_variable());
+        variables.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))).collect()
     }
 
     /// Starts the load of `--traffic`; it needs no readiness, and dies like any other child.

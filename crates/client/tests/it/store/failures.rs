@@ -105,6 +105,16 @@ async fn callers_learn_nothing_of_the_inside() {
             StoreErrorKind::Overloaded,
             Code::Unavailable,
         ),
+        (
+            fault(Fault::resource_exhausted("s1").metadata("limit", "bytes"), "QUOTA_EXCEEDED"),
+            StoreErrorKind::QuotaExceeded { limit: "bytes".into() },
+            Code::Internal,
+        ),
+        (
+            fault(Fault::resource_exhausted("s1"), "RATE_EXCEEDED"),
+            StoreErrorKind::Overloaded,
+            Code::Unavailable,
+        ),
         (Status::unavailable("s1"), StoreErrorKind::Unavailable, Code::Unavailable),
         (
             fault(Fault::new(tenet_error::GrpcCode::Unknown, "s1"), "OUTCOME_UNKNOWN"),

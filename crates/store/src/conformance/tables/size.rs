@@ -1,10 +1,12 @@
 //! How much there is.
 
+use crate::commit::Action;
 use crate::conformance::check::checks;
-use crate::conformance::make::{change, put, put_for, remove};
+use crate::conformance::make::{change, put, put_for, remove, write};
 use crate::conformance::problem::{Checked, Problem, same};
 use crate::conformance::site::Site;
 use crate::engine::Size;
+use crate::item::Value;
 
 checks! { "size";
     it_counts_records_items_and_bytes_of_one_collection,
@@ -29,6 +31,13 @@ async fn it_counts_records_items_and_bytes_of_one_collection(site: &mut Site) ->
             Size { records: 1, items: 1, bytes: 3 },
         ),
     ];
+    // A long value is counted whole, wherever its chunks lie.
+    site.engine.stage(7, 0, vec![b'x'; 5].into()).await?;
+    let long = vec![change("ss", vec![write("", Action::Put(Value::Chunked { blob: 7, size: 5 }))])];
+    let after = Size { records: 1, items: 1, bytes: 7 };
+    let short = vec![change("ss", vec![put("", "1")])];
+    let before = Size { records: 1, items: 1, bytes: 3 };
+    let rows = rows.into_iter().chain([("a long one", long, after), ("a short one again", short, before)]);
     for (what, changes, expected) in rows {
         if !changes.is_empty() {
             site.done(changes).await?;

@@ -2,7 +2,7 @@
 
 use super::tables::{self, Tables, at};
 use super::writer::{LOGGED, VERSION, Writer, put};
-use super::{Embedded, Inner, keys, log, rows};
+use super::{Embedded, Inner, keys, log, rows, sizes};
 use crate::commit::Token;
 use crate::engine::{
     Collection, Cursor, EngineError, Load, LoadBegin, Loaded, Moment, Page, Pending, Row, Scan,
@@ -100,6 +100,8 @@ impl Inner {
             Load::End { backup } => self.step(|tables, _| {
                 let next = loading_of(tables, backup)?;
                 tables.meta.remove(LOADING).map_err(|error| at("meta", error))?;
+                // What was put in did not count itself.
+                sizes::recount(tables)?;
                 Ok((Loaded::Parts { next, ids: Vec::new() }, true))
             }),
         }

@@ -2,7 +2,7 @@
 
 use super::tables::{self, Tables, at};
 use super::writer::{LOGGED, VERSION, Writer, put};
-use super::{FORMAT, Inner, keys, rows};
+use super::{FORMAT, Inner, keys, rows, sizes};
 use crate::engine::{Changes, Collection, Cursor, EngineError};
 use crate::name::CollectionId;
 use redb::{Database, ReadableTable};
@@ -38,6 +38,7 @@ pub(super) fn found(
         let (id, collection) = rows::read_collection(key.value(), row.value())?;
         known.insert(id, collection);
     }
+    sizes::keep(&mut tables)?;
     drop(tables);
     transaction.commit().map_err(|error| at(place, error))?;
     Ok((known, writer))

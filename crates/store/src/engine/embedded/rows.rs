@@ -1,7 +1,7 @@
 //! What stands behind the keys: each row ends with a checksum of its key and itself.
 
 use crate::decide::Change;
-use crate::engine::{Collection, EngineError, Stamp};
+use crate::engine::{Collection, EngineError, Size, Stamp};
 use crate::item::{Item, UnixMs, Value, Version};
 use crate::name::{CollectionId, CollectionName, ItemKey, Name};
 use bytes::Bytes;
@@ -178,6 +178,18 @@ pub(super) fn read_stamp(key: &[u8], row: &[u8]) -> Result<Stamp, EngineError> {
     let id = u128::from_be_bytes(row.array()?);
     let owner = std::str::from_utf8(row.rest).map_err(|_| row.bad("the owner's name is no text"))?;
     Ok(Stamp { owner: owner.into(), id })
+}
+
+/// How much there is of a collection.
+pub(super) fn size(key: &[u8], size: &Size) -> Vec<u8> {
+    let numbers = [size.records, size.items, size.bytes];
+    seal(key, numbers.into_iter().flat_map(u64::to_be_bytes).collect())
+}
+
+/// See [`size`].
+pub(super) fn read_size(key: &[u8], row: &[u8]) -> Result<Size, EngineError> {
+    let mut row = Row { place: "meta", rest: open("meta", key, row)? };
+    Ok(Size { records: row.u64()?, items: row.u64()?, bytes: row.u64()? })
 }
 
 /// One number.

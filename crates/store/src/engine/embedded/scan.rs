@@ -1,8 +1,8 @@
-//! Reading in order, and counting.
+//! Reading in order.
 
 use super::tables::{self, at};
 use super::{Inner, keys, rows};
-use crate::engine::{EngineError, Page, Scan, ScanOf, Size};
+use crate::engine::{EngineError, Page, Scan, ScanOf};
 use crate::item::{Item, UnixMs, Value};
 use crate::name::{CollectionId, ItemKey};
 use redb::{ReadOnlyTable, ReadableTable};
@@ -73,26 +73,5 @@ impl Inner {
         let row = items.get(&bytes[..]).map_err(|error| at("items", error))?;
         let item = row.map(|row| rows::read_item(&bytes, row.value())).transpose()?;
         Ok(item.filter(|item| item.lives(now)).map(|item| (key, item)))
-    }
-
-    /// Counts by reading everything; what expired and was not swept yet counts.
-    pub(super) fn size(&self, collection: CollectionId) -> Result<Size, EngineError> {
-        self.collection(collection)?;
-        let (mut size, mut last) = (Size::default(), None);
-        let items = tables::read(&self.database, tables::ITEMS)?;
-        let (first, behind) =
-            (keys::collection(collection), keys::collection(CollectionId(collection.0.saturating_add(1))));
-        for row in items.range(&first[..]..&behind[..]).map_err(|error| at("items", error))? {
-            let (key, row) = row.map_err(|error| at("items", error))?;
-            let (key, item) = (keys::read_item(key.value())?, rows::read_item(key.value(), row.value())?);
-            size.items += 1;
-            let value = if let Value::Inline(value) = &item.value { value.len() as u64 } else { 0 };
-            size.bytes += (key.record.id.len() + key.key.len()) as u64 + value;
-            if last.as_ref() != Some(&key.record.id) {
-                size.records += 1;
-                last = Some(key.record.id);
-            }
-        }
-        Ok(size)
     }
 }

@@ -1,5 +1,6 @@
 //! The one who writes: versions, and batches as one durable step.
 
+use super::sizes::Growth;
 use super::tables::{self, Tables, at};
 use super::{Inner, keys, rows};
 use crate::commit::{Commit, Outcome};
@@ -136,6 +137,7 @@ impl Inner {
         effects: Effects,
         now: UnixMs,
     ) -> Result<(), EngineError> {
+        let mut growth = Growth::default();
         for (item_key, item) in effects.items {
             let key = keys::item(&item_key);
             let before = match &item {
@@ -145,6 +147,7 @@ impl Inner {
             let before = before.map_err(|error| at("items", error))?;
             // What was there may have chunks, and a time at which upkeep would look for it.
             let before = before.map(|row| rows::read_item(&key, row.value())).transpose()?;
+            growth.changed(&tables.items, &item_key, before.as_ref(), item.as_ref())?;
             if let Some(before) = before {
                 leave(tables, &key, &before)?;
             }
@@ -162,9 +165,11 @@ impl Inner {
             let item = row.map(|row| rows::read_item(&key, row.value())).transpose()?;
             if let Some(item) = item.filter(|item| item.value == Value::Inline(value)) {
                 tables.items.remove(&key[..]).map_err(|error| at("items", error))?;
+                growth.changed(&tables.items, &item_key, Some(&item), None)?;
                 leave(tables, &key, &item)?;
             }
         }
+        growth.enter(tables)?;
         for change in effects.changes {
             if self.collection(change.item.record.collection)?.retention.is_zero() {
                 continue;

@@ -32,7 +32,7 @@ pub(super) async fn of(session: Work, id: CollectionId) -> Result<Size, Failure>
 }
 
 const COUNT: &str = "SELECT count(*), count(DISTINCT record), coalesce(sum(weight), 0)::int8 FROM (
-    SELECT record, octet_length(record) + octet_length(key) + coalesce(octet_length(value), 0) AS weight
+    SELECT record, octet_length(record) + octet_length(key) + coalesce(octet_length(value), size, 0) AS weight
       FROM item WHERE collection = $1::int4 ORDER BY record, key LIMIT $2::int8) AS first";
 
 /// The rows that the planner expects, out of its plan as JSON.

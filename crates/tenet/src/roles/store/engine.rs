@@ -20,6 +20,8 @@ pub const RESTORING: &str = "restoring";
 pub struct Opened {
     /// The engine.
     pub engine: Arc<dyn Engine>,
+    /// The same, where others can get at what it keeps.
+    pub postgres: Option<Arc<Postgres>>,
     /// How wide it is driven.
     pub width: Width,
 }
@@ -69,13 +71,16 @@ pub async fn open(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
 
 /// Opens it whether a restore ended or not.
 pub async fn open_to_restore(begin: &Begin, folder: PathBuf) -> Result<Opened, Failed> {
-    let engine = match store(begin).engine {
-        Kind::Embedded => embedded(folder).await?,
-        Kind::Postgres => postgres(&store(begin), &begin.newest().config.name).await?,
+    let (engine, postgres): (Arc<dyn Engine>, _) = match store(begin).engine {
+        Kind::Embedded => (embedded(folder).await?, None),
+        Kind::Postgres => {
+            let postgres = postgres(&store(begin), &begin.newest().config.name).await?;
+            (postgres.clone(), Some(postgres))
+        }
     };
     claim(engine.as_ref(), &begin.newest().name).await?;
     let width = Width::of(engine.as_ref());
-    Ok(Opened { engine, width })
+    Ok(Opened { engine, postgres, width })
 }
 
 /// What the newest release says of the store. Where nothing is kept any more, the engine that nobody has to set up.
@@ -94,7 +99,7 @@ pub async fn embedded(folder: PathBuf) -> Result<Arc<dyn Engine>, Failed> {
     }
 }
 
-async fn postgres(store: &Store, name: &str) -> Result<Arc<dyn Engine>, Failed> {
+async fn postgres(store: &Store, name: &str) -> Result<Arc<Postgres>, Failed> {
     if name.is_empty() {
         let text = "error: a fleet without a name cannot own a database, which knows its owner by that\n  hint: write `name = \"…\"` into tenet.toml";
         return Err(Failed(text.into()));

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tenet_release::config::Store;
 use tenet_release::{Current, Release, ReleaseDir, ReleaseDirError, ReleaseHash};
+use tenet_store::guard::Guard;
 use tenet_store::metrics::Metrics;
 use tenet_store::service::StoreService;
 use tenet_telemetry::Collector;
@@ -62,12 +63,17 @@ pub fn begin(dir: &ReleaseDir) -> Result<Begin, Failed> {
     }
 }
 
+/// What a release changes in a process that runs.
+type Parts = (StoreService, Arc<Metrics>, Arc<Collector>, Option<Arc<Guard>>);
+
 /// The release that is served, and how it is followed.
 pub struct Followed {
     dir: ReleaseDir,
     service: StoreService,
     metrics: Arc<Metrics>,
     collector: Arc<Collector>,
+    /// The watch over the database, where the engine has one.
+    guard: Option<Arc<Guard>>,
     store: Store,
     serving: Mutex<Current>,
     /// Held while the release changes: one change at a time.
@@ -77,17 +83,17 @@ pub struct Followed {
 
 impl Followed {
     /// A service that serves what `begin` says.
-    pub fn new(
-        dir: ReleaseDir,
-        (service, metrics, collector): (StoreService, Arc<Metrics>, Arc<Collector>),
-        begin: &Begin,
-    ) -> Followed {
+    pub fn new(dir: ReleaseDir, (service, metrics, collector, guard): Parts, begin: &Begin) -> Followed {
         metrics.name_records(namespaces::record_names(begin.newest()));
+        if let Some(guard) = &guard {
+            guard.know(known_users(begin.newest()));
+        }
         Followed {
             dir,
             service,
             metrics,
             collector,
+            guard,
             store: begin.newest().config.store().unwrap_or_default(),
             serving: Mutex::new(Current { hash: begin.serving.hash, epoch: begin.epoch }),
             changing: tokio::sync::Mutex::default(),
@@ -178,8 +184,13 @@ impl Followed {
             let release = blocking(load).await??;
             self.check_engine(&release)?;
             let namespaces = namespaces::of(&release).map_err(|Failed(text)| text)?;
+            let quotas = namespaces::quotas(&release).map_err(|Failed(text)| text)?;
             self.service.take_over(namespaces).await.map_err(|error| chain(&error))?;
+            self.service.limit(&quotas, processes(&release));
             self.metrics.name_records(namespaces::record_names(&release));
+            if let Some(guard) = &self.guard {
+                guard.know(known_users(&release));
+            }
             tracing::info!("release {} serves, epoch {}", release.hash.short(), current.epoch);
         }
         *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = current;
@@ -195,6 +206,16 @@ impl Followed {
         }
         Err("[store] engine and url cannot change while the store runs: end it and start it again".to_owned())
     }
+}
+
+/// How many processes of the store there are.
+pub fn processes(release: &Release) -> u32 {
+    release.config.store().map_or(1, |store| store.instances)
+}
+
+/// Users whose sessions on the database are no alarm.
+fn known_users(release: &Release) -> Vec<String> {
+    release.config.store().map(|store| store.known_users).unwrap_or_default()
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {

@@ -1,0 +1,150 @@
+//! The quotas of all namespaces: they outlive catalogues and releases, so that what was taken stays taken.
+
+use super::room::{Amount, FRESH, Fits};
+use super::{Limits, Over, Quota};
+use crate::catalogue::Catalogue;
+use crate::engine::{Engine, EngineError};
+use crate::name::{CollectionId, Name};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tenet_resilience::Moment;
+use tokio::time::{Instant, sleep};
+
+/// Between two measurements for the page and for those who write, where there is a limit.
+const PAUSE: Duration = Duration::from_secs(10);
+/// An engine may have to count what there is: at most one part in so many of the time goes into that.
+const SHARE: u32 = 50;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Quotas {
+    started: Instant,
+    by_name: Mutex<HashMap<Name, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    quota: Arc<Quota>,
+    /// Held while the engine is asked: others who want to know wait for its answer.
+    measuring: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Default for Quotas {
+    fn default() -> Quotas {
+        Quotas { started: Instant::now(), by_name: Mutex::default() }
+    }
+}
+
+impl Quotas {
+    /// The time as quotas are told it.
+    pub fn now(&self) -> Moment {
+        Moment::from_start(self.started.elapsed())
+    }
+
+    /// The quota of a namespace; one without limits where there was none.
+    pub fn of(&self, namespace: &Name) -> Arc<Quota> {
+        self.entry(namespace).0
+    }
+
+    fn entry(&self, namespace: &Name) -> (Arc<Quota>, Arc<tokio::sync::Mutex<()>>) {
+        let mut all = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.entry(namespace.clone()).or_insert_with(|| Entry {
+            quota: Arc::new(Quota::new(namespace.clone())),
+            measuring: Arc::default(),
+        });
+        (entry.quota.clone(), entry.measuring.clone())
+    }
+
+    /// What each namespace may take from now on, where the store has so many processes. One that is not named has no limits.
+    pub fn limit(&self, limits: &BTreeMap<Name, Limits>, processes: u32) {
+        limits.keys().for_each(|name| drop(self.of(name)));
+        for quota in self.all() {
+            quota.set(limits.get(quota.name()).copied().unwrap_or_default(), processes);
+        }
+    }
+
+    /// All there are, by name.
+    pub(super) fn all(&self) -> Vec<Arc<Quota>> {
+        let all = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<Arc<Quota>> = all.values().map(|entry| entry.quota.clone()).collect();
+        all.sort_by(|a, b| a.name().cmp(b.name()));
+        all
+    }
+
+    /// Whether what a write adds fits into its namespace, whose collections are these; `keep`: and it is written. The engine is asked where it may not.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub(crate) async fn fits(
+        &self,
+        engine: &dyn Engine,
+        quota: &Quota,
+        collections: impl FnOnce() -> Vec<CollectionId>,
+        (more, keep): (Amount, bool),
+    ) -> Result<(), Over> {
+        let asked = self.now();
+        let since = if engine.knows_sizes() {
+            asked
+        } else {
+            Moment::from_nanos(asked.nanos().saturating_sub(FRESH.as_nanos() as u64))
+        };
+        let ask = || if keep { quota.room.add(more, since) } else { quota.room.fits(more, since) };
+        let mut fits = ask();
+        if fits == Fits::Measure {
+            if let Err(error) = self.measure(engine, quota, &collections(), since).await {
+                // An engine that is away says so to the write itself.
+                tracing::debug!(namespace = %quota.name(), "how much it keeps is not known: {error}");
+                return Ok(());
+            }
+            fits = ask();
+        }
+        match fits {
+            Fits::Yes | Fits::Measure => Ok(()),
+            Fits::No { limit, allowed, used } => Err(Over::Size { limit, allowed, used }),
+        }
+    }
+
+    /// Asks the engine how much there is, unless somebody did after `since`.
+    async fn measure(
+        &self,
+        engine: &dyn Engine,
+        quota: &Quota,
+        collections: &[CollectionId],
+        since: Moment,
+    ) -> Result<(), EngineError> {
+        let (_, measuring) = self.entry(quota.name());
+        let _measuring = measuring.lock().await;
+        if quota.room.is_measured_after(since) {
+            return Ok(());
+        }
+        let (at, written) = (self.now(), quota.room.begin_measure());
+        let mut found = Amount::default();
+        for id in collections {
+            let size = engine.size(*id).await?;
+            found.bytes += size.bytes;
+            found.items += size.items;
+        }
+        quota.room.measured(found, written, at);
+        Ok(())
+    }
+}
+
+/// Measures namespaces that have a limit of what they keep, until it is dropped; `catalogue` says what there is at the time.
+pub(crate) async fn measure(
+    quotas: Arc<Quotas>,
+    engine: Arc<dyn Engine>,
+    catalogue: impl Fn() -> Arc<Catalogue>,
+) {
+    loop {
+        let begun = Instant::now();
+        for quota in quotas.all().iter().filter(|quota| quota.room.is_bounded()) {
+            let collections = catalogue().in_namespace(quota.name());
+            let measured = quotas.measure(engine.as_ref(), quota, &collections, quotas.now()).await;
+            if let Err(error) = measured {
+                tracing::debug!(namespace = %quota.name(), "how much it keeps is not known: {error}");
+            }
+        }
+        sleep(PAUSE.max(begun.elapsed() * SHARE)).await;
+    }
+}
