@@ -66,7 +66,7 @@ fn order(resume: Option<Resume>, path: &Path) -> Order {
 
 async fn copy(mut writer: Writer, mut wire: Wire, path: &Path) -> Result<(), Failed> {
     let rows = |writer: &Writer| writer.tally().items + writer.tally().tokens;
-    let mut progress = Progress::new("backed up", writer.head().rows, rows(&writer));
+    let mut progress = Progress::after("backed up", writer.head().rows, (rows(&writer), writer.bytes()));
     loop {
         let frame = wire.receive().await.map_err(|error| {
             let Failed(text) = failed(&error);

@@ -126,7 +126,7 @@ pub(super) async fn lines(
         .map(|(id, of)| (id, (of.name.namespace.to_string(), of.name.collection.to_string())))
         .collect();
     let mut writer = Lines { schemas, names, out, long: None, items: 0, bytes: 0 };
-    let mut progress = Progress::new("exported", head.rows, 0);
+    let mut progress = Progress::new("exported", head.rows);
     loop {
         let frame = wire.receive().await.map_err(|error| failed(&error))?;
         if frame.kind != Kind::Part {

@@ -54,7 +54,7 @@ pub async fn run(args: &ImportArgs) -> Result<(), Failed> {
         Some(_) => Box::new(BufReader::new(open(&args.file)?)),
     };
     let wire = if args.check { None } else { Some(reached.ask(&Order::Write).await?) };
-    let progress = Progress::new(if args.check { "checked" } else { "imported" }, None, 0);
+    let progress = Progress::new(if args.check { "checked" } else { "imported" }, None);
     let import = Import {
         schemas,
         ids,

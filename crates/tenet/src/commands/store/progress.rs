@@ -15,13 +15,18 @@ pub struct Progress {
     said: Instant,
     terminal: bool,
     total: Option<u64>,
-    /// What was there before this run began.
-    first: u64,
+    /// What was done, and the bytes of it, before this run began.
+    first: (u64, u64),
 }
 
 impl Progress {
     /// Begins; `total` is in what [`at`](Self::at) is told as `done`.
-    pub fn new(verb: &'static str, total: Option<u64>, first: u64) -> Progress {
+    pub fn new(verb: &'static str, total: Option<u64>) -> Progress {
+        Progress::after(verb, total, (0, 0))
+    }
+
+    /// Goes on after so much, and so many bytes.
+    pub fn after(verb: &'static str, total: Option<u64>, first: (u64, u64)) -> Progress {
         let now = Instant::now();
         Progress { verb, begun: now, said: now, terminal: std::io::stderr().is_terminal(), total, first }
     }
@@ -34,7 +39,7 @@ impl Progress {
         self.said = Instant::now();
         let end = if self.terminal { "\x1b[K\r" } else { "\n" };
         // Who cannot be told is not told.
-        let _ = write!(std::io::stderr(), "{}{end}", self.line(done, items, bytes));
+        let _ = write!(std::io::stderr(), "{}{end}", self.line(self.begun.elapsed(), done, items, bytes));
     }
 
     /// The end.
@@ -49,15 +54,13 @@ impl Progress {
         );
     }
 
-    fn line(&self, done: u64, items: u64, bytes: u64) -> String {
-        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
-        let rate = done.saturating_sub(self.first) as f64 / seconds;
-        let mut line = format!(
-            "{} {items} items, {}, {}/s",
-            self.verb,
-            amount(bytes),
-            amount((bytes as f64 / seconds) as u64)
-        );
+    /// What is said after this time.
+    fn line(&self, elapsed: Duration, done: u64, items: u64, bytes: u64) -> String {
+        let seconds = elapsed.as_secs_f64().max(0.001);
+        let rate = done.saturating_sub(self.first.0) as f64 / seconds;
+        let byte_rate = bytes.saturating_sub(self.first.1) as f64 / seconds;
+        let mut line =
+            format!("{} {items} items, {}, {}/s", self.verb, amount(bytes), amount(byte_rate as u64));
         if let Some(total) = self.total.filter(|total| *total > 0) {
             let percent = (done as f64 * 100.0 / total as f64).min(100.0);
             line.push_str(&format!(", {percent:.0} %"));
@@ -87,13 +90,16 @@ mod tests {
 
     #[test]
     fn what_is_left_is_said_where_it_is_known() {
-        let mut progress = Progress::new("backed up", Some(200), 0);
-        progress.begun = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
-        let line = progress.line(100, 90, 10 << 20);
-        assert!(line.starts_with("backed up 90 items, 10.0 MiB, 1.0 MiB/s, 50 %, "), "{line}");
-        assert!(line.ends_with("10 s left"), "{line}");
-        progress.total = None;
-        assert!(!progress.line(100, 90, 1).contains('%'));
+        let ten = Duration::from_secs(10);
+        let check = |progress: Progress, expected: &str| {
+            assert_eq!(progress.line(ten, 100, 90, 10 << 20), expected);
+        };
+        let known = "backed up 90 items, 10.0 MiB, 1.0 MiB/s, 50 %, 10 s left";
+        check(Progress::new("backed up", Some(200)), known);
+        check(Progress::new("backed up", None), "backed up 90 items, 10.0 MiB, 1.0 MiB/s");
+        // Of what another run did, nothing is this one's rate.
+        let on = "backed up 90 items, 10.0 MiB, 512.0 KiB/s, 50 %, 20 s left";
+        check(Progress::after("backed up", Some(200), (50, 5 << 20)), on);
     }
 
     #[test]

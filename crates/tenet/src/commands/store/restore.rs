@@ -47,7 +47,7 @@ pub async fn run(args: &RestoreArgs) -> Result<(), Failed> {
 
 fn look_through(path: &Path) -> Result<(), Failed> {
     let mut reader = Reader::open(path).map_err(|error| bad(&error))?;
-    let mut progress = Progress::new("looked through", Some(reader.progress().1), 0);
+    let mut progress = Progress::new("looked through", Some(reader.progress().1));
     while reader.part().map_err(|error| bad(&error))?.is_some() {
         let (read, _) = reader.progress();
         progress.at(read, reader.tally().items, read);
@@ -113,7 +113,7 @@ async fn bring(
     if restore.resumed() > 0 {
         eprintln!("going on after {} parts", restore.resumed());
     }
-    let mut progress = Progress::new("restored", Some(restore.reader().progress().1), 0);
+    let mut progress = Progress::new("restored", Some(restore.reader().progress().1));
     let again = |error| {
         let Failed(text) = bad(&error);
         Failed(format!("{text}\n  hint: the same command goes on where this one ended"))

@@ -24,7 +24,7 @@ pub async fn run(args: &VerifyArgs) -> Result<(), Failed> {
 
 fn file(path: &Path) -> Result<(), Failed> {
     let mut reader = Reader::open(path).map_err(|error| bad(&error))?;
-    let mut progress = Progress::new("verified", Some(reader.progress().1), 0);
+    let mut progress = Progress::new("verified", Some(reader.progress().1));
     while reader.part().map_err(|error| bad(&error))?.is_some() {
         let (read, _) = reader.progress();
         progress.at(read, reader.tally().items, read);
@@ -58,7 +58,7 @@ async fn folder(path: &Path) -> Result<(), Failed> {
     };
     let engine = opened.await.map_err(|error| doing(&error))?.map_err(|error| doing(&error))?;
     let snapshot = engine.snapshot().await.map_err(|error| doing(&error))?;
-    let mut progress = Progress::new("verified", snapshot.moment().rows, 0);
+    let mut progress = Progress::new("verified", snapshot.moment().rows);
     let at = |tally: &Tally| progress.at(tally.items + tally.tokens, tally.items, tally.bytes);
     let tally = Tally::of(snapshot, at).await.map_err(|error| bad(&error))?;
     if let Some(backup) = engine.unfinished_load().await.map_err(|error| doing(&error))? {
@@ -77,7 +77,7 @@ async fn kept(args: &VerifyArgs) -> Result<(), Failed> {
     let mut wire = reached.ask(&Order::Copy(order)).await?;
     let head = head(&mut wire).await?;
     let names = head.names();
-    let mut progress = Progress::new("verified", head.rows, 0);
+    let mut progress = Progress::new("verified", head.rows);
     let mut tally = Tally::default();
     loop {
         let frame = wire.receive().await.map_err(|error| failed(&error))?;
