@@ -24,15 +24,18 @@ mod near;
 mod reads;
 mod record;
 mod share;
+mod unjoined;
+mod width;
 mod writes;
+
+pub use width::Width;
 
 use crate::commit::{Commit, Outcome};
 use crate::engine::metered::Metered;
-use crate::engine::{Changes, Cursor, Engine, EngineError, Page, Scan, ScanOf, Sharing};
+use crate::engine::{Engine, EngineError, Sharing};
 use crate::item::{Item, UnixMs};
 use crate::metrics::{CollectionRow, Metrics};
 use crate::name::{CollectionId, ItemKey, RecordKey};
-use bytes::Bytes;
 use clock::Clock;
 use gate::Gate;
 use lane::Lanes;
@@ -41,55 +44,6 @@ use share::Shares;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-
-/// How much may wait, and how wide it is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Width {
-    /// Commits of so many lanes run at a time: 1 where the engine has one writer.
-    pub write_lanes: usize,
-    /// Reads of so many lanes run at a time.
-    pub read_lanes: usize,
-    /// Pages, ranges and chunks of so many callers are read or staged at a time, of one record half of that.
-    pub pages: usize,
-    /// The log of changes is followed for so many at a time.
-    pub followed: usize,
-    /// Calls that wait in one lane, for a page, or for changes; one more is refused.
-    pub waiting: usize,
-    /// How many of those may be of one record, so that who comes for another one finds room. As many as one step carries.
-    pub per_record: usize,
-    /// Bytes of keys and values that one commit of the engine carries: what is written behind one fsync.
-    pub batch_bytes: usize,
-    /// Bytes of items that are kept in memory; 0 keeps none.
-    pub near_bytes: u64,
-}
-
-impl Width {
-    /// What suits an engine. One that a single process drives has one writer; one that is shared orders commits itself, and is a network away:
-    /// while some batches wait for its disk, others are on their way. All together they are not more than it has connections, so nobody waits for one.
-    pub fn of(engine: &dyn Engine) -> Width {
-        match engine.guarantees().sharing {
-            Sharing::Exclusive => Width::default(),
-            Sharing::Shared => {
-                Width { write_lanes: 3, read_lanes: 2, pages: 2, followed: 1, ..Width::default() }
-            }
-        }
-    }
-}
-
-impl Default for Width {
-    fn default() -> Width {
-        Width {
-            write_lanes: 1,
-            read_lanes: 2,
-            pages: 8,
-            followed: 4,
-            waiting: 4096,
-            per_record: 1024,
-            batch_bytes: 4 << 20,
-            near_bytes: 64 << 20,
-        }
-    }
-}
 
 /// Why the owner did not answer as asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -242,49 +196,6 @@ impl Owner {
         let (asked, answer) = reads::ask(keys);
         self.reads.send(record, 0, asked).inspect_err(|error| self.count_refused(collection, error))?;
         answer.await.map_err(|_| OwnerError::Ending)?
-    }
-
-    /// A page of items in order.
-    pub async fn scan(&self, scan: Scan) -> Result<Page, OwnerError> {
-        let (collection, record) = match &scan.of {
-            ScanOf::Record { collection, record } => (*collection, Some(record::number(*collection, record))),
-            ScanOf::Collection(collection) | ScanOf::Index { collection, .. } => (*collection, None),
-        };
-        let entered = self.pages.enter(record).await;
-        let _pass = entered.inspect_err(|error| self.count_refused(collection, error))?;
-        self.engine.scan(scan).await.map_err(failed)
-    }
-
-    /// Changes from a point of the log on.
-    pub async fn changes(
-        &self,
-        collection: CollectionId,
-        from: Cursor,
-        limit: usize,
-    ) -> Result<Changes, OwnerError> {
-        let _pass = self.followed.enter(None).await?;
-        self.engine.changes(collection, from, limit).await.map_err(failed)
-    }
-
-    /// Keeps a chunk of a long value of this record.
-    pub async fn stage(
-        &self,
-        record: &RecordKey,
-        (blob, number): (u64, u32),
-        chunk: Bytes,
-    ) -> Result<(), OwnerError> {
-        let _pass = self.pages.enter(Some(near::group(record))).await?;
-        self.engine.stage(blob, number, chunk).await.map_err(failed)
-    }
-
-    /// A chunk of a long value of this record.
-    pub async fn chunk(
-        &self,
-        record: &RecordKey,
-        (blob, number): (u64, u32),
-    ) -> Result<Option<Bytes>, OwnerError> {
-        let _pass = self.pages.enter(Some(near::group(record))).await?;
-        self.engine.chunk(blob, number).await.map_err(failed)
     }
 
     /// Notes that a record is accessed, also by those who go to the engine themselves: which are the hottest is measured.
