@@ -176,6 +176,10 @@ impl<T> WaitQueue<T> {
 
     /// Remembers what the queue is now, before somebody leaves it.
     fn look(&mut self, now: Moment) {
+        // Who had waited may have gone away by itself.
+        if !self.overloaded && self.oldest().is_none_or(|since| now.since(since) < self.rules.acceptable) {
+            self.standing_since = None;
+        }
         self.overloaded = self.is_overloaded(now);
         self.standing_since = self.standing();
     }

@@ -157,6 +157,12 @@ impl Quota {
         self.requests.take(now).map_err(|wait| Quota::over_rate(Limit::Requests, &self.requests, wait))
     }
 
+    /// One more of a call that was let in, which is owed: refused, a call of more than may come at once would never be let in.
+    pub fn also(&self, now: Moment) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.requests.spend(1, now);
+    }
+
     /// So many bytes are written, or were read.
     pub fn spend(&self, bytes: u64, now: Moment) {
         self.moved.fetch_add(bytes, Ordering::Relaxed);

@@ -76,6 +76,19 @@ fn an_overload_is_over_when_those_who_wait_are_few_for_the_pace() {
 }
 
 #[test]
+fn who_went_away_by_itself_leaves_no_overload() {
+    let mut queue = queue(10);
+    let first = queue.push(at(0), Normal, 0).unwrap().key;
+    assert_eq!(queue.expired(at(50)), None);
+    queue.push(at(101), Normal, 1).unwrap();
+    queue.push(at(102), Normal, 2).unwrap();
+    assert_eq!(queue.remove(first), Some(0));
+    assert_eq!(queue.expired(at(106)), None);
+    queue.push(at(130), Normal, 3).unwrap();
+    assert_eq!(drain(&mut queue, 130), [1, 2, 3], "in order: nobody who is here has waited for long");
+}
+
+#[test]
 fn what_waits_behind_the_more_important_is_an_overload_too() {
     let mut queue = queue(10);
     queue.push(at(0), Sheddable, 99).unwrap();

@@ -5,7 +5,7 @@ use super::read::hex;
 use super::{BackupError, Foot, Frame, Head, Kind, MAGIC, Names, PARTIAL, Place, Reader, Tally, row};
 use crate::engine::Row;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -81,6 +81,7 @@ impl Writer {
             .write(true)
             .open(&partial)
             .map_err(|error| BackupError::io(&partial, error))?;
+        alone(&file, &partial)?;
         let mut writer = Writer {
             path: path.to_owned(),
             file,
@@ -104,11 +105,13 @@ impl Writer {
         let io = |error| BackupError::io(&partial, error);
         let file = OpenOptions::new()
             .create(true)
-            .truncate(true)
+            .truncate(false)
             .write(true)
             .mode(MODE)
             .open(&partial)
             .map_err(io)?;
+        alone(&file, &partial)?;
+        file.set_len(0).map_err(io)?;
         let mut writer = Writer {
             path: path.to_owned(),
             partial,
@@ -201,5 +204,16 @@ impl Writer {
         self.file.set_len(self.place.byte).map_err(io)?;
         self.file.seek(SeekFrom::Start(self.place.byte)).map_err(io)?;
         Ok(())
+    }
+}
+
+/// Makes sure that nobody else writes the file, until it is closed.
+fn alone(file: &File, partial: &Path) -> Result<(), BackupError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(BackupError::Refused(format!("another backup writes {}", partial.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(BackupError::io(partial, error)),
     }
 }

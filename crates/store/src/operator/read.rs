@@ -58,7 +58,15 @@ impl Operator {
         let after = order.resume.as_ref().and_then(|resume| resume.after.as_ref());
         let mut walk = Walk::all(snapshot.clone(), after)?;
         loop {
-            let rows = walk.next().await?;
+            let rows = match walk.next().await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    // A moment that cannot be read is no longer held: its session died with the server.
+                    self.held().remove(&name);
+                    let text = format!("the moment cannot be read any more: {error}");
+                    return wire.refuse(&Refusal { anew: true, text }).await;
+                }
+            };
             if rows.is_empty() {
                 break;
             }

@@ -84,10 +84,14 @@ impl Operator {
                 // Sent again, it changes nothing, and who watches hears nothing.
                 done.unchanged += 1;
             } else {
+                if !first {
+                    // The later of two lines stays, so the earlier one is in before it.
+                    try_join_all(std::mem::take(&mut commits)).await?;
+                }
+                done.written += 1;
                 commits.push(self.one(key, item, now));
             }
         }
-        done.written = commits.len() as u64;
         try_join_all(commits).await?;
         Ok(done)
     }

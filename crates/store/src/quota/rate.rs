@@ -26,11 +26,14 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Changes the bound, for all that is taken from now on. A rate of 0 is none.
+    /// Changes the bound, for all that is taken from now on. A rate of 0 is none. What was taken by another bound is paid for: it was
+    /// priced by that one, and who raises it means at once.
     pub fn set(&self, rate: u64, burst: u64, processes: u64) {
-        self.processes.store(processes.max(1), Ordering::Relaxed);
+        let before = self.processes.swap(processes.max(1), Ordering::Relaxed);
         self.burst.store(burst, Ordering::Relaxed);
-        self.rate.store(rate, Ordering::Relaxed);
+        if self.rate.swap(rate, Ordering::Relaxed) != rate || before != processes.max(1) {
+            self.paid.store(0, Ordering::Release);
+        }
     }
 
     /// What it allows a second, of all processes together.

@@ -196,3 +196,21 @@ fn a_namespace_is_told_which_limit_it_reached() {
     // Who is refused for what it moved keeps its requests.
     assert_eq!((quota.begin(ms(500)), quota.begin(ms(500))), (Ok(()), over(Limit::Requests, 2, 500)));
 }
+
+#[test]
+fn a_call_of_many_is_let_in_as_one_and_a_new_bound_owes_nothing() {
+    let quota = Quota::new(Name::new("accounts").unwrap());
+    let set = |requests| {
+        quota.set(Limits { requests: Some(requests), burst: Some(2), ..Limits::default() }, 1);
+    };
+    set(2);
+    assert_eq!(quota.begin(ms(0)), Ok(()));
+    (0..9).for_each(|_| quota.also(ms(0)));
+    // Ten were taken, and two may be ahead: the next is let in when nine are paid for.
+    assert!(quota.begin(ms(4400)).is_err());
+    assert_eq!(quota.begin(ms(4500)), Ok(()));
+    set(2);
+    assert!(quota.begin(ms(4500)).is_err(), "the same bound owes what it owed");
+    set(4);
+    assert_eq!(quota.begin(ms(4500)), Ok(()));
+}

@@ -88,7 +88,9 @@ impl StoreService {
             };
             // A lease that is held can be held on to, whatever else is kept.
             if hold.is_some() && item.is_none() {
-                self.admit(known, &commit).await.map_err(|over| quota::refused(over, known))?;
+                self.admit(known, &commit, quota::Of::Service)
+                    .await
+                    .map_err(|over| quota::refused(over, known))?;
             }
             if let Outcome::Done { version, .. } = self.owner.commit(commit).await.map_err(fault::owner)? {
                 let token = found.map_or(version, |lease| lease.token);

@@ -16,15 +16,22 @@ impl StoreService {
         known.quota.begin(self.quotas().now()).map_err(|over| refused(over, known))
     }
 
+    /// One more of a call that was let in.
+    pub(super) fn also(&self, known: &Known) {
+        known.quota.also(self.quotas().now());
+    }
+
     /// So many bytes of keys and values were read.
     pub(super) fn spend(&self, known: &Known, bytes: usize) {
         known.quota.spend(bytes as u64, self.quotas().now());
     }
 
     /// Whether the commit fits into its namespace; what it adds is taken for written. What only removes fits.
-    pub(super) async fn admit(&self, known: &Known, commit: &Commit) -> Result<(), Over> {
+    pub(super) async fn admit(&self, known: &Known, commit: &Commit, of: Of) -> Result<(), Over> {
         let (moved, more) = amount(commit);
-        known.quota.spend(moved, self.quotas().now());
+        if of == Of::Service {
+            known.quota.spend(moved, self.quotas().now());
+        }
         if more.items == 0 {
             return Ok(());
         }
@@ -73,6 +80,15 @@ impl StoreService {
     pub(super) fn pace(&self, known: &Known) -> Pace {
         Pace { quotas: self.quotas().clone(), quota: known.quota.clone() }
     }
+}
+
+/// Whose commit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Of the service that keeps the collection.
+    Service,
+    /// Of an operator. Nobody holds it back, so it is not to be paid for by the service's calls; it takes room all the same.
+    Operator,
 }
 
 /// Counts a call that is refused, and says why.

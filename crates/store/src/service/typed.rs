@@ -1,5 +1,6 @@
 //! Writes to typed collections: looked at by their schema, and made anew where the schema changed meanwhile.
 
+use super::quota::Of;
 use super::{StoreService, fault};
 use crate::catalogue::Known;
 use crate::commit::{Commit, Outcome, Refusal};
@@ -42,7 +43,7 @@ impl StoreService {
         commit: Commit,
         field: Field,
     ) -> Result<api::WriteResponse, Status> {
-        match self.outcome(known, commit, field).await? {
+        match self.outcome(known, commit, field, Of::Service).await? {
             (Outcome::Done { version, replayed }, _) => {
                 Ok(api::WriteResponse { version: version.0, replayed })
             }
@@ -54,7 +55,9 @@ impl StoreService {
     pub(crate) async fn bring(&self, commit: Commit) -> Result<Outcome, Status> {
         let known = self.catalogue_kept().numbered(commit.collection).cloned();
         match known {
-            Some(known) => self.outcome(&known, commit, of_put).await.map(|(outcome, _)| outcome),
+            Some(known) => {
+                self.outcome(&known, commit, of_put, Of::Operator).await.map(|(outcome, _)| outcome)
+            }
             None => self.owner.commit(commit).await.map_err(fault::owner),
         }
     }
@@ -65,8 +68,9 @@ impl StoreService {
         known: &Arc<Known>,
         mut commit: Commit,
         field: Field,
+        of: Of,
     ) -> Result<(Outcome, Arc<Known>), Status> {
-        if let Err(over) = self.admit(known, &commit).await {
+        if let Err(over) = self.admit(known, &commit, of).await {
             return Ok((self.replayed(known, &commit, over).await?, known.clone()));
         }
         let mut known = known.clone();

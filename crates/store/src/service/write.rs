@@ -1,7 +1,7 @@
 //! Put, Delete and Mutate: a commit each.
 
 use super::terms::{self, MAX_ITEMS, MAX_RECORDS};
-use super::{StoreService, fault, read, typed};
+use super::{StoreService, fault, quota, read, typed};
 use crate::catalogue::{Known, SecretHash};
 use crate::commit::{Action, Commit, Condition, Fence, Must, Outcome, RecordChange, Token, Write};
 use crate::item::Version;
@@ -117,7 +117,7 @@ impl StoreService {
                 typed: None,
                 changes: vec![change],
             };
-            match self.outcome(known, commit, typed::of_put).await?.0 {
+            match self.outcome(known, commit, typed::of_put, quota::Of::Service).await?.0 {
                 Outcome::Done { version, replayed } => {
                     return Ok(api::WriteResponse { version: version.0, replayed });
                 }

@@ -2,7 +2,7 @@
 
 use super::args::BackupArgs;
 use super::progress::Progress;
-use super::reach::{Reached, head};
+use super::reach::{Purpose, Reached, head};
 use super::{bad, failed};
 use crate::cli::Failed;
 use std::os::unix::ffi::OsStrExt as _;
@@ -12,7 +12,7 @@ use tenet_store::operator::{CopyOrder, Order, Resume, Wire, WireError};
 
 /// Does it.
 pub async fn run(args: &BackupArgs) -> Result<(), Failed> {
-    let reached = Reached::at(&args.at).await?;
+    let reached = Reached::at(&args.at, Purpose::Look).await?;
     let path = target(&args.to, &reached.release().name, args.anew)?;
     let begun = if args.anew { Begun::Nothing } else { Writer::find(&path).map_err(|error| bad(&error))? };
     let (writer, wire) = match begun {

@@ -3,7 +3,7 @@
 use super::args::{ExportArgs, Range};
 use super::line::Line;
 use super::progress::Progress;
-use super::reach::{Reached, head};
+use super::reach::{Purpose, Reached, head};
 use super::schemas::{MOST_JSON, Schemas, beginning, behind};
 use super::{bad, failed};
 use crate::cli::Failed;
@@ -22,7 +22,7 @@ const MODE: u32 = 0o600;
 
 /// Does it.
 pub async fn run(args: &ExportArgs) -> Result<(), Failed> {
-    let reached = Reached::at(&args.at).await?;
+    let reached = Reached::at(&args.at, Purpose::Look).await?;
     let schemas = Schemas::of(reached.release())?;
     let ranges = ranges(&reached, &schemas, args).await?;
     let what = if args.of.is_empty() { "everything".to_owned() } else { args.of.join(" ") };

@@ -6,7 +6,7 @@
 use super::args::ImportArgs;
 use super::line::{Line, Said};
 use super::progress::Progress;
-use super::reach::Reached;
+use super::reach::{Purpose, Reached};
 use super::schemas::Schemas;
 use super::{failed, view};
 use crate::cli::Failed;
@@ -39,7 +39,8 @@ struct Noted {
 
 /// Does it.
 pub async fn run(args: &ImportArgs) -> Result<(), Failed> {
-    let reached = Reached::at(&args.at).await?;
+    let purpose = if args.check { Purpose::Look } else { Purpose::Write };
+    let reached = Reached::at(&args.at, purpose).await?;
     let schemas = Schemas::of(reached.release())?;
     let described = view::described(&reached).await?;
     let ids: HashMap<(String, String), CollectionId> = described

@@ -42,6 +42,15 @@ pub fn state(at: &Where) -> PathBuf {
         .unwrap_or_else(|| ReleaseDir::of_project(project::folder(&at.project)).root().to_owned())
 }
 
+/// What it is reached for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To read what is there.
+    Look,
+    /// To write.
+    Write,
+}
+
 /// Whether a process serves it.
 pub async fn served(state: &Path) -> bool {
     store_operator::connect(&state.join("run")).await.is_some()
@@ -49,10 +58,10 @@ pub async fn served(state: &Path) -> bool {
 
 impl Reached {
     /// Finds the process that serves, or opens it.
-    pub async fn at(at: &Where) -> Result<Reached, Failed> {
+    pub async fn at(at: &Where, purpose: Purpose) -> Result<Reached, Failed> {
         let state = state(at);
         let begin = store_release::begin(&ReleaseDir::new(&state))?;
-        let opened = if served(&state).await { None } else { Some(open(&state, &begin).await?) };
+        let opened = if served(&state).await { None } else { Some(open(&state, &begin, purpose).await?) };
         Ok(Reached { state, begin, opened })
     }
 
@@ -110,15 +119,19 @@ pub async fn head(wire: &mut Wire) -> Result<Head, Failed> {
     serde_json::from_slice(&frame.payload).map_err(|error| Failed::while_doing("the answer's head", &error))
 }
 
-async fn open(state: &Path, begin: &Begin) -> Result<Opened, Failed> {
+async fn open(state: &Path, begin: &Begin, purpose: Purpose) -> Result<Opened, Failed> {
     let folder = state.join(STORE_FOLDER);
     let lock = store_engine::lock(begin, &folder)?;
     let opened = store_engine::open(begin, folder).await?;
     let owner = Owner::start(opened.engine, opened.width);
-    // As it would serve: what comes in is looked at, and entered in its indexes.
-    let catalogue = Catalogue::declare(owner.engine().as_ref(), store_namespaces::of(&begin.serving)?)
-        .await
-        .map_err(|error| Failed::while_doing("what is kept cannot be declared", &error))?;
+    let catalogue = match purpose {
+        // This release may be older than what other machines serve, and a look is to change nothing.
+        Purpose::Look => Catalogue::default(),
+        // As it would serve: what comes in is looked at, and entered in its indexes.
+        Purpose::Write => Catalogue::declare(owner.engine().as_ref(), store_namespaces::of(&begin.serving)?)
+            .await
+            .map_err(|error| Failed::while_doing("what is kept cannot be declared", &error))?,
+    };
     let service = StoreService::new(owner.clone(), catalogue);
     let operator = Operator::new(owner, service, &begin.newest().name);
     Ok(Opened { operator, _lock: lock })

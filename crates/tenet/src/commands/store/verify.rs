@@ -2,7 +2,7 @@
 
 use super::args::VerifyArgs;
 use super::progress::Progress;
-use super::reach::{Reached, head};
+use super::reach::{Purpose, Reached, head};
 use super::{bad, failed};
 use crate::cli::Failed;
 use crate::lock;
@@ -72,7 +72,7 @@ async fn folder(path: &Path) -> Result<(), Failed> {
 
 /// What is kept, also while it is served.
 async fn kept(args: &VerifyArgs) -> Result<(), Failed> {
-    let reached = Reached::at(&args.at).await?;
+    let reached = Reached::at(&args.at, Purpose::Look).await?;
     let order = CopyOrder { purpose: "verify".into(), what: "everything".into(), resume: None };
     let mut wire = reached.ask(&Order::Copy(order)).await?;
     let head = head(&mut wire).await?;

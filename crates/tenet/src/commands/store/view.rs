@@ -4,7 +4,7 @@ use super::args::{DescribeArgs, GetArgs, ScanArgs};
 use super::export::{lines, range, read};
 use super::failed;
 use super::progress::amount;
-use super::reach::Reached;
+use super::reach::{Purpose, Reached};
 use super::schemas::{Schemas, record};
 use crate::cli::Failed;
 use tenet_store::operator::{Described, Order, RangeOrder};
@@ -12,7 +12,7 @@ use tenet_store::operator::{Described, Order, RangeOrder};
 /// Prints records by their keys.
 pub async fn get(args: &GetArgs) -> Result<(), Failed> {
     let (namespace, collection) = names(&args.of)?;
-    let reached = Reached::at(&args.at).await?;
+    let reached = Reached::at(&args.at, Purpose::Look).await?;
     let schemas = Schemas::of(reached.release())?;
     let mut missing = Vec::new();
     for key in &args.keys {
@@ -37,7 +37,7 @@ pub async fn get(args: &GetArgs) -> Result<(), Failed> {
 /// Prints records in order.
 pub async fn scan(args: &ScanArgs) -> Result<(), Failed> {
     let (namespace, collection) = names(&args.of)?;
-    let reached = Reached::at(&args.at).await?;
+    let reached = Reached::at(&args.at, Purpose::Look).await?;
     let schemas = Schemas::of(reached.release())?;
     let range = range(&schemas, namespace, collection, &args.range)?;
     let mut what = args.of.clone();
@@ -58,7 +58,7 @@ pub async fn scan(args: &ScanArgs) -> Result<(), Failed> {
 
 /// Prints collections.
 pub async fn describe(args: &DescribeArgs) -> Result<(), Failed> {
-    let reached = Reached::at(&args.at).await?;
+    let reached = Reached::at(&args.at, Purpose::Look).await?;
     let schemas = Schemas::of(reached.release())?;
     let described = described(&reached).await?;
     println!(
