@@ -83,7 +83,7 @@ fn who_went_away_by_itself_leaves_no_overload() {
     queue.push(at(101), Normal, 1).unwrap();
     queue.push(at(102), Normal, 2).unwrap();
     assert_eq!(queue.remove(first), Some(0));
-    assert_eq!(queue.expired(at(106)), None);
+    assert_eq!(queue.expired(at(104)), None);
     queue.push(at(130), Normal, 3).unwrap();
     assert_eq!(drain(&mut queue, 130), [1, 2, 3], "in order: nobody who is here has waited for long");
 }

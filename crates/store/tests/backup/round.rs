@@ -1,7 +1,8 @@
 //! There and back again: what is restored is the same, and versions and the log go on behind it.
 
-use super::site::{back_up, bytes, fill, key, put, restore, token};
+use super::site::{back_up, begin, bytes, fill, go_on, key, put, restore, token};
 use std::sync::Arc;
+use tenet_store::backup::{Head, Writer};
 use tenet_store::commit::{Commit, Outcome};
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
 use tenet_store::engine::memory::Memory;
@@ -88,4 +89,19 @@ async fn what_is_over_is_not_backed_up() {
     let folder = tempfile::tempdir().unwrap();
     let foot = back_up(&engine, &folder.path().join("b")).await;
     assert_eq!((foot.tally.items, foot.tally.mortal), (3002, 0));
+}
+
+#[tokio::test]
+async fn two_backups_never_share_a_file() {
+    let engine = Memory::new();
+    fill(&engine, token(&engine).await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b");
+    let (writer, walk) = begin(&engine, &path).await;
+    let head = Head::of(engine.snapshot().await.unwrap().moment(), "memory", "tests", 7, "");
+    for second in [Writer::create(&path, head).map(drop), Writer::find(&path).map(drop)] {
+        let refused = second.unwrap_err().to_string();
+        assert!(refused.contains("another backup writes"), "{refused}");
+    }
+    assert_eq!(go_on(writer, walk).await.tally.items, 3003);
 }

@@ -47,6 +47,8 @@ async fn go_on(reached: &Reached, writer: Writer, path: &Path) -> Result<(Writer
         Ok(_) => Err(Failed("error: the store answers with something else than a backup".into())),
         Err(WireError::Refused(refusal)) if refusal.anew => {
             eprintln!("beginning anew: {}", refusal.text);
+            // One at a time has the file.
+            drop(writer);
             anew(reached, path).await
         }
         Err(error) => Err(failed(&error)),
