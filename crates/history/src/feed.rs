@@ -222,7 +222,7 @@ impl Writes {
             let uncertain = self.uncertain.entry(told.record.clone()).or_default();
             let same = |known: &Known| tells(&changes, &known.changes) && known.call_ns <= told.at_ns;
             let Some(index) = uncertain.iter().position(same) else {
-                return Err(format!("version {} came, and nobody wrote it", told.version));
+                return Err(format!("version {} came, and nobody wrote it: {changes:?}", told.version));
             };
             vacant.insert(uncertain.remove(index));
         }
