@@ -32,6 +32,11 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// One without a fence, of bytes that nobody looks into.
+    pub fn of(collection: CollectionId, token: Option<Token>, changes: Vec<RecordChange>) -> Commit {
+        Commit { collection, token, fence: None, typed: None, changes }
+    }
+
     /// Which indexes the one who wrote it knows of; see [`Typed::layout`].
     pub fn layout(&self) -> u64 {
         self.typed.as_ref().map_or(0, |typed| typed.layout)

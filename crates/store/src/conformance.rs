@@ -40,6 +40,7 @@ mod pages;
 mod problem;
 mod property;
 mod report;
+mod sequence;
 mod sharing;
 mod site;
 mod tables;

@@ -24,7 +24,7 @@ use crate::lease::Lease;
 use crate::name::{CollectionId, ItemKey, RecordKey};
 use bytes::Bytes;
 use entries::Entries;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What an engine has to make durable, in one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,8 +137,8 @@ impl Decider {
     /// What is to be made durable.
     pub fn finish(mut self) -> Effects {
         // Whose an entry was no longer matters where it is known what it is now.
-        let changed: HashSet<&ItemKey> = self.changed.iter().collect();
-        self.effects.released.retain(|(key, _)| !changed.contains(key));
+        let items = &self.items;
+        self.effects.released.retain(|(key, _)| !items.get(key).is_some_and(|known| known.changed));
         for key in self.changed {
             let now = self.items.remove(&key).and_then(|known| known.item);
             self.effects.items.push((key, now));
@@ -146,9 +146,8 @@ impl Decider {
         self.effects
     }
 
-    fn find(&self, record: &RecordKey, key: &Bytes) -> Option<&Item> {
-        let key = ItemKey { record: record.clone(), key: key.clone() };
-        self.items.get(&key)?.item.as_ref().filter(|item| item.lives(self.now))
+    fn find(&self, key: &ItemKey) -> Option<&Item> {
+        self.items.get(key)?.item.as_ref().filter(|item| item.lives(self.now))
     }
 
     fn plan(&self, commit: &Commit, version: Version) -> Result<Plan, Refusal> {
@@ -168,8 +167,8 @@ impl Decider {
         for change in &commit.changes {
             let record = record(change);
             for write in &change.writes {
-                let before = self.find(&record, &write.key);
                 let item = ItemKey { record: record.clone(), key: write.key.clone() };
+                let before = self.find(&item);
                 let value = match &write.action {
                     // What is not there is removed already, and nobody has to be told.
                     Action::Delete if before.is_none() => continue,
@@ -195,7 +194,8 @@ impl Decider {
     }
 
     fn is_held(&self, fence: &Fence) -> Result<(), Refusal> {
-        let lease = self.find(&fence.lease, &Bytes::new()).and_then(Lease::read);
+        let lease = ItemKey { record: fence.lease.clone(), key: Bytes::new() };
+        let lease = self.find(&lease).and_then(Lease::read);
         let current = lease.map(|lease| lease.token);
         if current == Some(fence.token) { Ok(()) } else { Err(Refusal::Fenced { current }) }
     }
@@ -207,7 +207,7 @@ impl Decider {
         place: usize,
     ) -> Result<(), Refusal> {
         for (index, condition) in change.conditions.iter().enumerate() {
-            let found = self.find(record, &condition.key);
+            let found = self.find(&ItemKey { record: record.clone(), key: condition.key.clone() });
             let holds = match condition.must {
                 Must::Be(version) => found.is_some_and(|item| item.version == version),
                 Must::BeAbsent => found.is_none(),

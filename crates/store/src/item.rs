@@ -6,6 +6,11 @@ use std::time::Duration;
 /// The longest value that an item holds itself; a longer one is kept in chunks of this size.
 pub const MAX_VALUE: usize = 1 << 20;
 
+/// Chunks of a value of `size` bytes that is kept in chunks.
+pub fn chunks(size: u64) -> u64 {
+    size.div_ceil(MAX_VALUE as u64)
+}
+
 /// Which change made an item. Versions grow with every change of a record and are never used again, also not after a removal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Version(pub u64);

@@ -20,6 +20,7 @@ pub mod commit;
 pub mod conformance;
 pub mod decide;
 pub mod engine;
+mod fnv;
 pub mod guard;
 pub mod item;
 pub mod lease;

@@ -22,8 +22,10 @@ mod tell;
 
 pub(crate) use calls::Call;
 pub(crate) use collection::{CollectionRow, IndexRow};
+pub(crate) use measure::SHARE;
 pub use measure::{PAUSE, measure};
 pub(crate) use operation::Operation;
+pub(crate) use page::family;
 
 use crate::catalogue::Catalogue;
 use crate::engine::EngineError;
@@ -114,6 +116,13 @@ impl Metrics {
     fn record_name(&self, row: &CollectionRow, record: &[u8]) -> String {
         let named = self.names.load().as_ref().and_then(|names| names(&row.name, record));
         named.unwrap_or_else(|| page::shown(record))
+    }
+
+    /// Rows in the order of their names.
+    fn by_name(&self) -> Vec<Arc<CollectionRow>> {
+        let mut rows: Vec<Arc<CollectionRow>> = self.rows().values().cloned().collect();
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        rows
     }
 
     /// Rows by number.

@@ -7,6 +7,11 @@ use tenet_collection::is_name;
 
 pub use tenet_collection::{MAX_KEY, MAX_NAME};
 
+/// The least id or key that is greater: the same with a zero byte behind it.
+pub fn next(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}
+
 /// Why a name or key is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
@@ -119,9 +124,6 @@ pub struct ItemKey {
     /// The item's key: at most [`MAX_KEY`] bytes, may be empty.
     pub key: Bytes,
 }
-
-/// Longest key of an item in the store's own collections: an address, see [`crate::typed::Address`]. With its record's id it fits, too.
-pub const MAX_HIDDEN_KEY: usize = 2 * MAX_KEY + 2;
 
 /// Checks a record's id.
 pub fn record_id(id: &[u8]) -> Result<(), BadName> {

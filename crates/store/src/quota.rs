@@ -113,6 +113,8 @@ pub struct Quota {
     asked: AtomicU64,
     moved: AtomicU64,
     refused: [AtomicU64; Limit::ALL.len()],
+    /// Held while the engine is asked how much there is: others who want to know wait for its answer.
+    measuring: tokio::sync::Mutex<()>,
 }
 
 impl Quota {
@@ -126,6 +128,7 @@ impl Quota {
             asked: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             refused: Default::default(),
+            measuring: tokio::sync::Mutex::default(),
         }
     }
 

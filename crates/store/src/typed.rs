@@ -21,6 +21,7 @@ pub use address::Address;
 pub use check::{Problem, check, check_message};
 pub(crate) use state::{Phase, State, States, state_of, states_name};
 
+use crate::fnv;
 use crate::item::{Item, UnixMs, Value};
 use crate::name::{CollectionId, CollectionName, ItemKey, Name, RecordKey};
 use bytes::Bytes;
@@ -83,16 +84,13 @@ pub(crate) fn index_of<'n>(of: &CollectionName, rows: &'n CollectionName) -> Opt
 
 /// A number for the indexes of a collection, by the names of their rows: the same for the same ones in any order.
 pub(crate) fn layout(rows: &[CollectionName]) -> u64 {
-    // FNV-1a of 64 bits (draft-eastlake-fnv): the number is stored, so it must be the same in every build.
-    const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01B3;
     let mut names: Vec<String> = rows.iter().map(CollectionName::to_string).collect();
     names.sort_unstable();
     if names.is_empty() {
         return 0;
     }
     let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
-    bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME)).max(1)
+    fnv::with(fnv::BASIS, bytes).max(1)
 }
 
 impl Typed {

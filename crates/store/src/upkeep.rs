@@ -1,6 +1,6 @@
 //! What an engine must be told to do now and then, for as long as it is served: removing what is past its time.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::service::TOKEN_LIFE;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,24 +20,32 @@ const TOKEN_MARGIN: Duration = Duration::from_secs(600);
 
 /// Does it until it is dropped. Several processes over one engine may do it at once.
 pub async fn keep_up(engine: Arc<dyn Engine>) {
+    let engine = &engine;
+    let round = move || async move {
+        let done = engine.upkeep(TOKEN_LIFE + TOKEN_MARGIN, LIMIT).await?;
+        Ok(if done.more { BREATH } else { unlike(PAUSE) })
+    };
+    rounds("what is past its time stays for now", round).await;
+}
+
+/// A pause of about so long: processes that began together must not go on together.
+pub(crate) fn unlike(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(0.5..1.5))
+}
+
+/// Goes round after round until it is dropped; each says how long to pause after it, and `what` is said of one that failed.
+pub(crate) async fn rounds<F>(what: &str, mut round: impl FnMut() -> F)
+where
+    F: Future<Output = Result<Duration, EngineError>>,
+{
     let mut failed = false;
     loop {
-        let round = engine.upkeep(TOKEN_LIFE + TOKEN_MARGIN, LIMIT).await;
-        let pause = match round {
-            Ok(done) if done.more => BREATH,
-            // Processes that began together must not go on together.
-            Ok(_) => PAUSE.mul_f64(rand::random_range(0.5..1.5)),
-            Err(error) => {
-                // Said once: an engine that is away says so to every call.
-                if !failed {
-                    tracing::warn!("what is past its time stays for now: {error}");
-                }
-                failed = true;
-                sleep(FAILED_PAUSE).await;
-                continue;
-            }
-        };
-        failed = false;
-        sleep(pause).await;
+        let pause = round().await;
+        if let (Err(error), false) = (&pause, failed) {
+            // Said once: an engine that is away says so to every call.
+            tracing::warn!("{what}: {error}");
+        }
+        failed = pause.is_err();
+        sleep(pause.unwrap_or(FAILED_PAUSE)).await;
     }
 }

@@ -78,7 +78,7 @@ async fn long_writes_of_a_whale_stand_before_nobody_else() {
         let action = Action::Put(Value::Inline(vec![0; bytes].into()));
         let write = Write { key: Bytes::new(), action, ttl: None };
         let change = RecordChange { record: record.into(), conditions: Vec::new(), writes: vec![write] };
-        let commit = Commit { collection, token: None, fence: None, typed: None, changes: vec![change] };
+        let commit = Commit::of(collection, None, vec![change]);
         let owner = owner.clone();
         tokio::spawn(async move { owner.commit(commit).await })
     };

@@ -4,7 +4,7 @@
 
 use super::{BackupError, Walk};
 use crate::engine::{Row, SharedSnapshot};
-use crate::item::{MAX_VALUE, Value};
+use crate::item::{self, MAX_VALUE, Value};
 use crate::name::{CollectionId, ItemKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -104,7 +104,7 @@ impl Tally {
                     self.add(name, row, names);
                 }
                 if let Value::Chunked { blob, size } = item.value {
-                    let of = size.div_ceil(MAX_VALUE as u64);
+                    let of = item::chunks(size);
                     self.last.chunks = (of > 0).then_some((blob, 0, of, size, item.expires.is_none()));
                 }
                 self.last.item = Some(key.clone());

@@ -3,7 +3,7 @@
 use super::{BackupError, row};
 use crate::commit::Token;
 use crate::engine::{Bound, Row, Scan, ScanOf, SharedSnapshot};
-use crate::item::{Item, MAX_VALUE, Value};
+use crate::item::{self, Item, Value};
 use crate::name::{CollectionId, ItemKey};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -183,7 +183,7 @@ impl Walk {
             if let Some((key, item)) = self.page.pop_front() {
                 let skip = self.skip.take().filter(|(skip, _)| *skip == key).map(|(_, chunks)| chunks);
                 if let Value::Chunked { blob, size } = &item.value {
-                    let of = size.div_ceil(MAX_VALUE as u64);
+                    let of = item::chunks(*size);
                     let first = skip.unwrap_or(0);
                     self.chunks = (u64::from(first) < of).then_some((*blob, first, of));
                 }
@@ -234,9 +234,8 @@ impl Walk {
         let page = self.snapshot.scan(scan).await?;
         self.last_page = !page.more;
         if let Some((key, _)) = page.items.last() {
-            // The least key that is greater.
-            let next = [&key.key[..], &[0]].concat();
-            self.from = Some(Bound { record: key.record.id.clone(), key: next.into() });
+            self.from =
+                Some(Bound { record: key.record.id.clone(), key: crate::name::next(&key.key).into() });
         }
         self.page = page.items.into();
         Ok(())

@@ -63,7 +63,7 @@ async fn transfers(
         let (payer, payee) = (place % 500, ACCOUNTS - 1 - place % 500);
         let amount = i64::from(place) + 1;
         let changes = vec![change("bank", vec![add(account(payer), -amount), add(account(payee), amount)])];
-        engine.commit(vec![Commit { collection, token: None, fence: None, typed: None, changes }]).await?;
+        engine.commit(vec![Commit::of(collection, None, changes)]).await?;
         place += 1;
         done.store(place, Ordering::Relaxed);
         tokio::task::yield_now().await;

@@ -65,7 +65,7 @@ async fn collections_and_the_stamp_are_there_after_reopening(site: &mut Site) ->
 async fn tokens_are_known_after_reopening(site: &mut Site) -> Checked {
     let asked = |site: &Site, token, writes| {
         let changes = vec![change("r", writes)];
-        Commit { collection: site.collection, token: Some(token), fence: None, typed: None, changes }
+        Commit::of(site.collection, Some(token), changes)
     };
     let once = asked(site, site.token().await?, vec![add("n", 1)]);
     let nothing = asked(site, site.token().await?, vec![remove("x")]);
@@ -169,7 +169,7 @@ async fn write_until_it_fails(
     for token in tokens {
         let value = (last + 1).to_be_bytes();
         let changes = vec![change(format!("w{writer}"), vec![put("a", value), put("b", value)])];
-        let commit = Commit { collection, token: Some(token), fence: None, typed: None, changes };
+        let commit = Commit::of(collection, Some(token), changes);
         let answer = tokio::time::timeout(ANSWER_DEADLINE, engine.commit(vec![commit.clone()])).await;
         match answer {
             Ok(Ok(outcomes)) => {

@@ -94,7 +94,7 @@ impl Things {
             if reverse {
                 asked.to = Some(crate::engine::Bound { record, key });
             } else {
-                let key = [&key[..], &[0]].concat().into();
+                let key = crate::name::next(&key).into();
                 asked.from = Some(crate::engine::Bound { record, key });
             }
         }

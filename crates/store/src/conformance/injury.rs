@@ -77,13 +77,7 @@ async fn without_room_nothing_happens_and_reads_go_on(site: &mut Site) -> Checke
     let mut refused = None;
     for place in 0..WRITES_UNTIL_FULL {
         let changes = vec![change(format!("f{place}"), vec![put("", value(place))])];
-        let commit = Commit {
-            collection: site.collection,
-            token: Some(site.token().await?),
-            fence: None,
-            typed: None,
-            changes,
-        };
+        let commit = Commit::of(site.collection, Some(site.token().await?), changes);
         match site.engine.commit(vec![commit.clone()]).await {
             Ok(_) => {}
             Err(EngineError::Full(_)) => {

@@ -39,7 +39,7 @@ impl Asked {
         if self.reverse {
             self.to = Some(Bound { record: last.record.id.clone(), key: last.key.clone() });
         } else {
-            let next = [&last.key[..], &[0]].concat().into();
+            let next = crate::name::next(&last.key).into();
             self.from = Some(Bound { record: last.record.id.clone(), key: next });
         }
     }

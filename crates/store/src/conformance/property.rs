@@ -7,11 +7,11 @@ use super::guarantee::Guarantee;
 use super::make::{item_key, record_key};
 use super::model::Model;
 use super::pages::{Asked, pages};
-use super::problem::{Checked, Problem, same};
+use super::problem::{Checked, same};
+use super::sequence::every;
 use super::site::Site;
 use crate::commit::Commit;
 use crate::engine::ScanOf;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use rough::{KEYS, RECORDS, Resolver, Step, steps};
 use std::time::Duration;
 
@@ -19,9 +19,8 @@ checks! { "property";
     every_sequence_of_batches_is_what_the_model_says,
 }
 
-/// Most attempts to find a smaller sequence that fails too, and the longest time for it.
+/// Most attempts to find a smaller sequence that fails too.
 const SHRINK_STEPS: u32 = 4000;
-const SHRINK_TIME_MS: u32 = 30_000;
 
 /// Once something is wrong, smaller sequences are not waited for as long as the first: hundreds of them are tried.
 const SHRINK_PATIENCE: Duration = Duration::from_millis(100);
@@ -30,40 +29,14 @@ const SHRINK_PATIENCE: Duration = Duration::from_millis(100);
 const FOR_GOOD: Duration = Duration::from_secs(1 << 40);
 
 async fn every_sequence_of_batches_is_what_the_model_says(site: &mut Site) -> Checked {
-    let runtime = tokio::runtime::Handle::current();
-    let config = Config {
-        cases: site.options.cases,
-        max_shrink_iters: SHRINK_STEPS,
-        max_shrink_time: SHRINK_TIME_MS,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&site.options.seed.to_be_bytes());
-    let mut own = site.another();
-    // The runner of properties is synchronous: it has a thread of its own and waits there for each answer.
-    let run = move || {
-        let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-        let case = std::cell::RefCell::new((&mut own, 0));
-        let found = runner.run(&steps(), |steps| {
-            let (site, number) = &mut *case.borrow_mut();
-            *number += 1;
-            let checked = runtime.block_on(run_case(site, *number, &steps));
-            if checked.is_err() {
-                site.options.patience = site.options.patience.min(SHRINK_PATIENCE);
-            }
-            checked.map_err(|problem| TestCaseError::fail(format!("{problem:?}")))
-        });
-        match found {
-            Ok(()) => Ok(()),
-            Err(TestError::Fail(reason, steps)) => {
-                let steps: Vec<String> = steps.iter().map(|step| format!("\n  {step:?}")).collect();
-                Err(Problem::Wrong(format!("{reason}, after{}", steps.concat())))
-            }
-            Err(TestError::Abort(reason)) => Err(Problem::Wrong(format!("the run ended: {reason}"))),
+    let case = async |site: &mut Site, number: u32, steps: &[Step]| {
+        let checked = run_case(site, number, steps).await;
+        if checked.is_err() {
+            site.options.patience = site.options.patience.min(SHRINK_PATIENCE);
         }
+        checked
     };
-    tokio::task::spawn_blocking(run).await.map_err(|error| Problem::Wrong(error.to_string()))?
+    every(site, SHRINK_STEPS, steps, case).await
 }
 
 /// One sequence in a collection of its own.

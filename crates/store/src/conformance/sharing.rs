@@ -48,7 +48,7 @@ async fn each_process_sees_at_once_what_the_other_wrote(site: &mut Site) -> Chec
         let (writer, reader) = (&engines[round % 2], &engines[(round + 1) % 2]);
         let (token, changes) =
             (Some(site.token().await?), vec![change("r", vec![put("", format!("{round}"))])]);
-        let commit = Commit { collection: site.collection, token, fence: None, typed: None, changes };
+        let commit = Commit::of(site.collection, token, changes);
         let outcomes = writer.commit(vec![commit.clone()]).await?;
         let version = outcomes.first().map_or(Err(Problem::Wrong("no outcome".into())), version_of)?;
         holds(format!("versions grow from one to the other: {last:?}, {version:?}"), version > last)?;
@@ -76,8 +76,7 @@ async fn declarations_and_claims_are_the_same_for_both(site: &mut Site) -> Check
     holds("a number was given twice", theirs != mine && theirs != site.collection)?;
     // Written to by the first, which has not heard of it, and followed by the other.
     let changes = || vec![change("r", vec![put("", "x")])];
-    let commit =
-        |collection| Commit { collection, token: None, fence: None, typed: None, changes: changes() };
+    let commit = |collection| Commit::of(collection, None, changes());
     version_of(&site.one(commit(theirs)).await?)?;
     if site.gives(super::Guarantee::ChangeFeed) {
         let from = other.end_of_changes(mine).await?;
@@ -95,7 +94,7 @@ async fn of_two_that_race_one_wins(site: &mut Site) -> Checked {
         let before = site.read("r", "").await?;
         let must = before.as_ref().map_or(Must::BeAbsent, |item| Must::Be(item.version));
         let changes = vec![change_if("r", &[("", must)], vec![put("", format!("{round}")), add("n", 1)])];
-        let commit = Commit { collection: site.collection, token: None, fence: None, typed: None, changes };
+        let commit = Commit::of(site.collection, None, changes);
         let sent: Vec<_> = (0..8)
             .map(|place| {
                 let (engine, commit) = (engines[place % 2].clone(), commit.clone());

@@ -142,7 +142,7 @@ impl Site {
     /// Commits the changes with a token of their own.
     pub async fn commit(&self, changes: Vec<RecordChange>) -> Checked<Outcome> {
         let token = Some(self.token().await?);
-        self.one(Commit { collection: self.collection, token, fence: None, typed: None, changes }).await
+        self.one(Commit::of(self.collection, token, changes)).await
     }
 
     /// One commit in a batch of its own.

@@ -34,7 +34,7 @@ impl Decider {
         let mut entries = Entries::default();
         let mut coming = Vec::new();
         for change in changes {
-            let before = self.find(&change.item.record, &change.item.key);
+            let before = self.find(&change.item);
             let was = rows_of(typed, &change.item, before);
             let is = rows_of(typed, &change.item, change.now.as_ref());
             for (place, rows) in typed.indexes.iter().enumerate() {
@@ -68,7 +68,7 @@ impl Decider {
         let mut taken: HashMap<&ItemKey, Address> = HashMap::new();
         for one in coming.iter().filter(|one| one.rows.unique) {
             let own = Address::of(one.of);
-            let there = self.find(&one.entry.record, &one.entry.key).and_then(holder);
+            let there = self.find(&one.entry).and_then(holder);
             let there = there.filter(|there| !gone.contains(&(&one.entry, there.clone())));
             let other = taken.insert(&one.entry, own.clone()).or(there).filter(|other| *other != own);
             if let Some(holder) = other {

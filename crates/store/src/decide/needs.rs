@@ -50,6 +50,9 @@ impl Needs {
     /// Whether others have the values of a message in a unique index. Its entries in other indexes are nobody's but its own: whoever holds its
     /// record holds them.
     fn unique(&mut self, typed: &Typed, item: &ItemKey, value: &Value) {
+        if !typed.indexes.iter().any(|rows| rows.unique) {
+            return;
+        }
         let entries = typed.entries(item, value).unwrap_or_default();
         for (rows, entry) in typed.indexes.iter().zip(entries) {
             if rows.unique {

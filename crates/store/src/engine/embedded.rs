@@ -287,10 +287,7 @@ impl Engine for Embedded {
 
     fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
         self.blocking(move |inner| {
-            let key = keys::chunk(blob, number);
-            let blobs = tables::read(&inner.database, tables::BLOBS)?;
-            let row = blobs.get(&key[..]).map_err(|error| at("blobs", error))?;
-            row.map(|row| rows::open("blobs", &key, row.value()).map(Bytes::copy_from_slice)).transpose()
+            tables::chunk(&tables::read(&inner.database, tables::BLOBS)?, blob, number)
         })
     }
 

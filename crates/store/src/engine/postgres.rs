@@ -218,7 +218,7 @@ impl Engine for Postgres {
     }
 
     fn clock(&self) -> Pending<'_, UnixMs> {
-        self.call(Purpose::Read, collections::clock)
+        self.call(Purpose::Read, |session| async move { collections::clock(&session).await })
     }
 
     fn claim(&self, stamp: Stamp) -> Pending<'_, Stamp> {

@@ -48,6 +48,17 @@ pub enum ScanOf {
     },
 }
 
+impl ScanOf {
+    /// Where the items are.
+    pub fn collection(&self) -> CollectionId {
+        match self {
+            ScanOf::Collection(collection)
+            | ScanOf::Record { collection, .. }
+            | ScanOf::Index { collection, .. } => *collection,
+        }
+    }
+}
+
 /// A place in the order: a record and, inside it, an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bound {

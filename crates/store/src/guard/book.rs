@@ -104,7 +104,6 @@ impl Book {
         if std::mem::take(&mut self.blind) {
             over.push(self.blind_id());
         }
-        self.tally.sessions = 0;
         over
     }
 

@@ -1,7 +1,7 @@
 //! What a watch counts, and its families on the page of metrics.
 
+use crate::metrics;
 use std::fmt::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -23,41 +23,31 @@ pub(super) struct Tally {
 /// The same, for whoever reads the page.
 pub(super) struct Counts {
     database: String,
-    sessions: AtomicU64,
-    seen: AtomicU64,
-    writes: AtomicU64,
-    failures: AtomicU64,
-    good: Mutex<Option<Instant>>,
+    known: Mutex<Known>,
+}
+
+/// What was counted, and when a look was good last.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    tally: Tally,
+    good: Option<Instant>,
 }
 
 impl Counts {
     pub(super) fn new(database: &str) -> Counts {
-        Counts {
-            database: database.to_owned(),
-            sessions: AtomicU64::new(0),
-            seen: AtomicU64::new(0),
-            writes: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            good: Mutex::default(),
-        }
+        Counts { database: database.to_owned(), known: Mutex::default() }
     }
 
     pub(super) fn set(&self, tally: Tally) {
-        let pairs = [
-            (&self.sessions, tally.sessions),
-            (&self.seen, tally.seen),
-            (&self.writes, tally.writes),
-            (&self.failures, tally.failures),
-        ];
-        pairs.into_iter().for_each(|(to, value)| to.store(value, Ordering::Relaxed));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.tally = tally;
         if tally.failed == 0 {
-            *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            known.good = Some(Instant::now());
         }
     }
 
-    fn age(&self) -> Option<f64> {
-        let good = *self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        good.map(|at| at.elapsed().as_secs_f64())
+    fn known(&self) -> Known {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,22 +58,32 @@ pub(super) fn write<'a>(counts: impl Iterator<Item = &'a Counts>, out: &mut Stri
 }
 
 fn families(counts: &[&Counts], out: &mut String) -> fmt::Result {
-    type Of = fn(&Counts) -> &AtomicU64;
+    type Of = fn(Tally) -> u64;
     let families: [(&str, &str, &str, Of); 4] = [
-        ("tenet_foreign_sessions", "gauge", "Sessions on an owned database that are not its owner's.", |c| {
-            &c.sessions
+        (
+            "tenet_foreign_sessions",
+            "gauge",
+            "Sessions on an owned database that are not its owner's.",
+            |tally| tally.sessions,
+        ),
+        ("tenet_foreign_sessions_seen", "counter", "Such sessions, since the process began.", |tally| {
+            tally.seen
         }),
-        ("tenet_foreign_sessions_seen", "counter", "Such sessions, since the process began.", |c| &c.seen),
-        ("tenet_foreign_writes", "counter", "Statements that wrote past the owner and were noted.", |c| {
-            &c.writes
+        (
+            "tenet_foreign_writes",
+            "counter",
+            "Statements that wrote past the owner and were noted.",
+            |tally| tally.writes,
+        ),
+        ("tenet_guard_failures", "counter", "Looks for foreign sessions that failed.", |tally| {
+            tally.failures
         }),
-        ("tenet_guard_failures", "counter", "Looks for foreign sessions that failed.", |c| &c.failures),
     ];
     for (name, kind, help, of) in families {
-        write!(out, "# TYPE {name} {kind}\n# HELP {name} {help}\n")?;
+        metrics::family(out, name, kind, help)?;
         let suffix = if kind == "counter" { "_total" } else { "" };
         for counts in counts {
-            let value = of(counts).load(Ordering::Relaxed);
+            let value = of(counts.known().tally);
             writeln!(out, "{name}{suffix}{{database=\"{}\"}} {value}", counts.database)?;
         }
     }
@@ -93,7 +93,8 @@ fn families(counts: &[&Counts], out: &mut String) -> fmt::Result {
         "# TYPE {name} gauge\n# UNIT {name} seconds\n# HELP {name} Since the last look for foreign sessions that did not fail.\n"
     )?;
     for counts in counts {
-        if let Some(age) = counts.age() {
+        if let Some(good) = counts.known().good {
+            let age = good.elapsed().as_secs_f64();
             writeln!(out, "{name}{{database=\"{}\"}} {age:.1}", counts.database)?;
         }
     }

@@ -11,7 +11,7 @@ pub const PAUSE: Duration = Duration::from_secs(10);
 /// Where nobody looks at the page, sizes are measured so often: the console shows them with their age, and looking at it asks the engine nothing.
 const UNASKED: Duration = Duration::from_secs(60);
 /// An engine may have to look at every item to say how many there are: at most one part in so many of the time goes into that.
-const SHARE: u32 = 50;
+pub(crate) const SHARE: u32 = 50;
 
 /// Measures sizes, soon for those who look at the page, and lets what was hot fade. Does not end by itself.
 pub async fn measure(engine: Arc<dyn Engine>, metrics: Arc<Metrics>) {

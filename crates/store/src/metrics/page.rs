@@ -54,9 +54,7 @@ impl Metrics {
     }
 
     fn write_collections(&self, near_bytes: u64, out: &mut String) -> fmt::Result {
-        let rows = self.rows();
-        let mut rows: Vec<&Arc<CollectionRow>> = rows.values().collect();
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        let rows = self.by_name();
 
         let name = "tenet_store_calls_seconds";
         family(out, name, "histogram", "Time of calls by collection and kind; of a scan each page.")?;
@@ -111,7 +109,7 @@ impl Metrics {
     }
 }
 
-fn write_sizes(rows: &[&Arc<CollectionRow>], out: &mut String) -> fmt::Result {
+fn write_sizes(rows: &[Arc<CollectionRow>], out: &mut String) -> fmt::Result {
     let measured: Vec<_> = rows.iter().filter_map(|row| Some((row, row.size()?))).collect();
     type Of = fn(&crate::engine::Size) -> u64;
     let families: [(&str, &str, Of); 3] = [
@@ -139,7 +137,7 @@ fn labels(row: &CollectionRow) -> String {
 }
 
 /// Begins a family of samples.
-fn family(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+pub(crate) fn family(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     write!(out, "# TYPE {name} {kind}\n# HELP {name} {help}\n")
 }
 

@@ -2,7 +2,6 @@
 
 use super::Metrics;
 use super::collection::{CollectionRow, IndexRow};
-use std::sync::Arc;
 use tenet_api::telemetry::v1 as wire;
 use tenet_sketch::Sketch;
 use tenet_telemetry::sketch_to_wire;
@@ -11,9 +10,6 @@ impl Metrics {
     /// What was done since this was asked last, and what is so now; `near_bytes` is what the near cache holds. The engine is not asked anything. To be
     /// called from one place: what came meanwhile is told once.
     pub fn tell(&self, near_bytes: u64) -> wire::Store {
-        let rows = self.rows();
-        let mut rows: Vec<&Arc<CollectionRow>> = rows.values().collect();
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
         let operations = super::Operation::ALL.into_iter().zip(&self.operations);
         let operation = |(operation, row): (super::Operation, &super::OperationRow)| wire::StoreOperation {
             operation: operation.name().to_owned(),
@@ -26,7 +22,7 @@ impl Metrics {
             engine: self.engine.to_owned(),
             near_bytes,
             operations: operations.map(operation).filter(happened).collect(),
-            collections: rows.into_iter().map(|row| self.collection(row)).collect(),
+            collections: self.by_name().iter().map(|row| self.collection(row)).collect(),
             problem: self.problem().unwrap_or_default(),
         }
     }

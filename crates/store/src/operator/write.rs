@@ -4,7 +4,7 @@ use super::{Operator, Wire, WireError, Written};
 use crate::backup::{BackupError, Kind, decode_rows};
 use crate::commit::{Action, Commit, Outcome, RecordChange, Write};
 use crate::engine::{Engine, Row};
-use crate::item::{Item, MAX_VALUE, UnixMs, Value};
+use crate::item::{self, Item, UnixMs, Value};
 use crate::name::ItemKey;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -101,7 +101,7 @@ impl Operator {
         let write = Write { key: key.key, action: Action::Put(item.value), ttl };
         let change = RecordChange { record: key.record.id, conditions: Vec::new(), writes: vec![write] };
         let collection = key.record.collection;
-        let commit = Commit { collection, token: None, fence: None, typed: None, changes: vec![change] };
+        let commit = Commit::of(collection, None, vec![change]);
         match self.service.bring(commit).await {
             Ok(Outcome::Done { .. }) => Ok(()),
             Ok(Outcome::Refused(refusal)) => {
@@ -135,7 +135,7 @@ impl Long {
             Value::Chunked { blob, size: there } if there == size => Some(blob),
             _ => None,
         });
-        Ok(Long { key, item, blob, chunks: size.div_ceil(MAX_VALUE as u64), next: 0, same })
+        Ok(Long { key, item, blob, chunks: item::chunks(size), next: 0, same })
     }
 
     fn missing(&self) -> bool {

@@ -8,9 +8,10 @@ use bytes::Bytes;
 impl Owner {
     /// A page of items in order.
     pub async fn scan(&self, scan: Scan) -> Result<Page, OwnerError> {
-        let (collection, record) = match &scan.of {
-            ScanOf::Record { collection, record } => (*collection, Some(record::number(*collection, record))),
-            ScanOf::Collection(collection) | ScanOf::Index { collection, .. } => (*collection, None),
+        let collection = scan.of.collection();
+        let record = match &scan.of {
+            ScanOf::Record { record, .. } => Some(record::number(collection, record)),
+            ScanOf::Collection(_) | ScanOf::Index { .. } => None,
         };
         let entered = self.pages.enter(record).await;
         let _pass = entered.inspect_err(|error| self.count_refused(collection, error))?;

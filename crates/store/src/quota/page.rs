@@ -1,6 +1,7 @@
 //! The quotas on the page of metrics, as OpenMetrics text 1.0.
 
 use super::{Limit, Quota, Quotas};
+use crate::metrics;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +16,7 @@ impl Quotas {
 
 fn families(quotas: &[Arc<Quota>], out: &mut String) -> fmt::Result {
     let mut family = |name: &str, kind: &str, help: &str, rows: Vec<(String, u64)>| -> fmt::Result {
-        write!(out, "# TYPE {name} {kind}\n# HELP {name} {help}\n")?;
+        metrics::family(out, name, kind, help)?;
         let suffix = if kind == "counter" { "_total" } else { "" };
         rows.into_iter().try_for_each(|(labels, value)| writeln!(out, "{name}{suffix}{{{labels}}} {value}"))
     };

@@ -4,30 +4,18 @@ use super::room::{Amount, FRESH, Fits};
 use super::{Limits, Over, Quota};
 use crate::catalogue::Catalogue;
 use crate::engine::{Engine, EngineError};
+use crate::metrics::{PAUSE, SHARE};
 use crate::name::{CollectionId, Name};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tenet_resilience::Moment;
 use tokio::time::{Instant, sleep};
-
-/// Between two measurements for the page and for those who write, where there is a limit.
-const PAUSE: Duration = Duration::from_secs(10);
-/// An engine may have to count what there is: at most one part in so many of the time goes into that.
-const SHARE: u32 = 50;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Quotas {
     started: Instant,
-    by_name: Mutex<HashMap<Name, Entry>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    quota: Arc<Quota>,
-    /// Held while the engine is asked: others who want to know wait for its answer.
-    measuring: Arc<tokio::sync::Mutex<()>>,
+    by_name: Mutex<HashMap<Name, Arc<Quota>>>,
 }
 
 impl Default for Quotas {
@@ -44,16 +32,8 @@ impl Quotas {
 
     /// The quota of a namespace; one without limits where there was none.
     pub fn of(&self, namespace: &Name) -> Arc<Quota> {
-        self.entry(namespace).0
-    }
-
-    fn entry(&self, namespace: &Name) -> (Arc<Quota>, Arc<tokio::sync::Mutex<()>>) {
         let mut all = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = all.entry(namespace.clone()).or_insert_with(|| Entry {
-            quota: Arc::new(Quota::new(namespace.clone())),
-            measuring: Arc::default(),
-        });
-        (entry.quota.clone(), entry.measuring.clone())
+        all.entry(namespace.clone()).or_insert_with(|| Arc::new(Quota::new(namespace.clone()))).clone()
     }
 
     /// What each namespace may take from now on, where the store has so many processes. One that is not named has no limits.
@@ -67,7 +47,7 @@ impl Quotas {
     /// All there are, by name.
     pub(super) fn all(&self) -> Vec<Arc<Quota>> {
         let all = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<Arc<Quota>> = all.values().map(|entry| entry.quota.clone()).collect();
+        let mut all: Vec<Arc<Quota>> = all.values().cloned().collect();
         all.sort_by(|a, b| a.name().cmp(b.name()));
         all
     }
@@ -113,8 +93,7 @@ impl Quotas {
         collections: &[CollectionId],
         since: Moment,
     ) -> Result<(), EngineError> {
-        let (_, measuring) = self.entry(quota.name());
-        let _measuring = measuring.lock().await;
+        let _measuring = quota.measuring.lock().await;
         if quota.room.is_measured_after(since) {
             return Ok(());
         }

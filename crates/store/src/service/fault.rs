@@ -6,8 +6,9 @@ use crate::engine::EngineError;
 use crate::item::Item;
 use crate::owner::OwnerError;
 use crate::quota::Over;
-use crate::typed::State;
+use crate::typed::{Problem, State};
 use std::time::Duration;
+use tenet_error::GrpcCode;
 use tenet_service::Fault;
 use tonic::Status;
 
@@ -59,8 +60,27 @@ pub(super) fn not_served() -> Status {
 }
 
 /// What is written is not what the collection's schema says.
-pub(super) fn not_of_schema(problem: &crate::typed::Problem, field: String) -> Status {
-    super::typed::refused(problem, field).into()
+pub(super) fn not_of_schema(problem: &Problem, field: String) -> Status {
+    let fault = Fault::new(GrpcCode::InvalidArgument, "The value is not what the collection keeps.");
+    let fault = fault.field(field, problem.to_string());
+    let fault = match problem {
+        Problem::Elsewhere(mismatch) => fault
+            .reason("ADDRESS_MISMATCH", DOMAIN)
+            .metadata("field", mismatch.field.clone())
+            .metadata("found", mismatch.found.clone())
+            .metadata("expected", mismatch.expected.clone()),
+        Problem::NotTheMessage { message, what } => fault
+            .reason("NOT_THE_MESSAGE", DOMAIN)
+            .metadata("message", message.clone())
+            .metadata("what", what.clone()),
+        Problem::Addition { message } => {
+            fault.reason("NOT_THE_MESSAGE", DOMAIN).metadata("message", message.clone())
+        }
+        Problem::TooLong { size } => {
+            fault.reason("TOO_LONG_FOR_INDEX", DOMAIN).metadata("size", size.to_string())
+        }
+    };
+    fault.into()
 }
 
 /// The namespace has reached a limit of its own.

@@ -27,7 +27,7 @@ pub(super) struct Through {
     /// Where the entries are.
     pub rows: CollectionId,
     /// The state it was found in first.
-    seen: Option<Version>,
+    pub(super) seen: Option<Version>,
 }
 
 impl Through {

@@ -79,13 +79,7 @@ impl StoreService {
             let write = step(hold, &holder, found.as_ref(), item.as_ref());
             let change =
                 RecordChange { record: record.id.clone(), conditions: vec![write.0], writes: vec![write.1] };
-            let commit = Commit {
-                collection: record.collection,
-                token: None,
-                fence: None,
-                typed: None,
-                changes: vec![change],
-            };
+            let commit = Commit::of(record.collection, None, vec![change]);
             // A lease that is held can be held on to, whatever else is kept.
             if hold.is_some() && item.is_none() {
                 self.admit(known, &commit, quota::Of::Service)

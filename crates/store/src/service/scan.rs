@@ -130,9 +130,7 @@ fn goes_on_after(scan: &mut Scan, record: Bytes, key: Bytes) {
     if scan.reverse {
         scan.to = Some(Bound { record, key });
     } else {
-        // The next key there can be.
-        let key = Bytes::from([&key[..], &[0]].concat());
-        scan.from = Some(Bound { record, key });
+        scan.from = Some(Bound { record, key: crate::name::next(&key).into() });
     }
 }
 
@@ -187,7 +185,8 @@ impl Run {
             return Ok(api::ScanPage { watch, ..api::ScanPage::default() });
         }
         self.scan.items = left.min(PAGE_ITEMS);
-        if let Some(through) = &mut self.through {
+        // Versions never come again: what was so after the page before was so all the time.
+        if let Some(through) = self.through.as_mut().filter(|through| through.seen.is_none()) {
             through.look(engine.as_ref()).await?;
         }
         let page = self.owner.scan(self.scan.clone()).await.map_err(fault::owner)?;

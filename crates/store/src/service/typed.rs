@@ -8,8 +8,6 @@ use crate::typed;
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_api::store::v1 as api;
-use tenet_error::GrpcCode;
-use tenet_service::Fault;
 use tonic::Status;
 
 /// Times that a write is made anew because the collection has other indexes by now.
@@ -95,28 +93,5 @@ impl StoreService {
             }
         }
         Err(fault::outdated())
-    }
-}
-
-/// Why a value is refused by the schema of its collection.
-pub(super) fn refused(problem: &typed::Problem, field: String) -> Fault {
-    let fault = Fault::new(GrpcCode::InvalidArgument, "The value is not what the collection keeps.");
-    let fault = fault.field(field, problem.to_string());
-    match problem {
-        typed::Problem::Elsewhere(mismatch) => fault
-            .reason("ADDRESS_MISMATCH", fault::DOMAIN)
-            .metadata("field", mismatch.field.clone())
-            .metadata("found", mismatch.found.clone())
-            .metadata("expected", mismatch.expected.clone()),
-        typed::Problem::NotTheMessage { message, what } => fault
-            .reason("NOT_THE_MESSAGE", fault::DOMAIN)
-            .metadata("message", message.clone())
-            .metadata("what", what.clone()),
-        typed::Problem::Addition { message } => {
-            fault.reason("NOT_THE_MESSAGE", fault::DOMAIN).metadata("message", message.clone())
-        }
-        typed::Problem::TooLong { size } => {
-            fault.reason("TOO_LONG_FOR_INDEX", fault::DOMAIN).metadata("size", size.to_string())
-        }
     }
 }

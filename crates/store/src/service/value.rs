@@ -4,7 +4,7 @@ use super::quota::Pace;
 use super::{Answers, StoreService, answer, fault, read, terms, typed};
 use crate::catalogue::SecretHash;
 use crate::commit::{Action, Commit, RecordChange, Write};
-use crate::item::{Item, MAX_VALUE, Value};
+use crate::item::{self, Item, MAX_VALUE, Value};
 use crate::metrics::Call;
 use crate::name::{ItemKey, RecordKey};
 use crate::owner::Owner;
@@ -38,7 +38,7 @@ impl StoreService {
         let item = found.ok_or_else(|| Status::from(Fault::not_found("There is no such item.")))?;
         if asked.version != 0 && asked.version != item.version.0 {
             return Err(Fault::failed_precondition("The item has another version.")
-                .reason("CONDITION_FAILED", "store.tenet")
+                .reason("CONDITION_FAILED", fault::DOMAIN)
                 .metadata("found", item.version.0.to_string())
                 .into());
         }
@@ -89,13 +89,7 @@ impl StoreService {
         };
         let write = Write { key, action: Action::Put(value), ttl };
         let change = RecordChange { record: id, conditions, writes: vec![write] };
-        let commit = Commit {
-            collection: known.id,
-            token: Some(token),
-            fence: None,
-            typed: None,
-            changes: vec![change],
-        };
+        let commit = Commit::of(known.id, Some(token), vec![change]);
         self.owner
             .metrics()
             .counted(known.id, Call::WriteValue, self.commit(&known, commit, typed::of_value))
@@ -220,7 +214,7 @@ async fn send(
             drop(answers.send(answer(bytes.slice(offset as usize..))).await);
         }
         Value::Chunked { blob, size } => {
-            let chunks = size.div_ceil(MAX_VALUE as u64);
+            let chunks = item::chunks(*size);
             let mut skip = (offset % MAX_VALUE as u64) as usize;
             for number in offset / MAX_VALUE as u64..chunks {
                 let chunk = match from.owner.chunk(&from.record, (*blob, number as u32)).await {

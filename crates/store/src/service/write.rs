@@ -35,13 +35,7 @@ impl StoreService {
             ));
         }
         let change = RecordChange { record: id, conditions: Vec::new(), writes };
-        let commit = Commit {
-            collection: known.id,
-            token: Some(token),
-            fence: None,
-            typed: None,
-            changes: vec![change],
-        };
+        let commit = Commit::of(known.id, Some(token), vec![change]);
         self.owner.metrics().counted(known.id, Call::Put, self.commit(&known, commit, typed::of_put)).await
     }
 
@@ -63,13 +57,7 @@ impl StoreService {
             asked.keys.into_iter().enumerate().map(key).collect::<Result<_, Status>>()?;
         let writes = keys.into_iter().map(|key| Write { key, action: Action::Delete, ttl: None }).collect();
         let change = RecordChange { record: record.id, conditions: Vec::new(), writes };
-        let commit = Commit {
-            collection: known.id,
-            token: Some(token),
-            fence: None,
-            typed: None,
-            changes: vec![change],
-        };
+        let commit = Commit::of(known.id, Some(token), vec![change]);
         self.owner.metrics().counted(known.id, Call::Delete, self.commit(&known, commit, typed::of_put)).await
     }
 
@@ -93,7 +81,7 @@ impl StoreService {
                 return Err(tenet_service::Fault::failed_precondition(format!(
                     "The range holds more than {MAX_RANGE} items; nothing was removed."
                 ))
-                .reason("RANGE_TOO_LARGE", "store.tenet")
+                .reason("RANGE_TOO_LARGE", fault::DOMAIN)
                 .into());
             }
             let conditions = page
@@ -110,13 +98,7 @@ impl StoreService {
                 conditions: conditions.collect(),
                 writes: writes.collect(),
             };
-            let commit = Commit {
-                collection: record.collection,
-                token: Some(token),
-                fence: None,
-                typed: None,
-                changes: vec![change],
-            };
+            let commit = Commit::of(record.collection, Some(token), vec![change]);
             match self.outcome(known, commit, typed::of_put, quota::Of::Service).await?.0 {
                 Outcome::Done { version, replayed } => {
                     return Ok(api::WriteResponse { version: version.0, replayed });

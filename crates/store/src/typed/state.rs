@@ -70,15 +70,18 @@ impl State {
     }
 }
 
+/// What the collections of states are called.
+const STATES: &str = ".indexes";
+
 /// The name of the collection of states.
 pub(crate) fn states_name(namespace: &Name) -> CollectionName {
-    CollectionName { namespace: namespace.clone(), collection: Name::hidden(&["", "indexes"]) }
+    CollectionName { namespace: namespace.clone(), collection: Name::hidden(&[STATES]) }
 }
 
 /// Of which collection a state is, where `name` is that of a collection of states and `record` the id of one.
 pub(crate) fn state_of(name: &str, record: &[u8]) -> Option<CollectionId> {
     let (_, collection) = name.split_once('/')?;
-    if collection != Name::hidden(&["", "indexes"]).as_str() {
+    if collection != STATES {
         return None;
     }
     Some(CollectionId(u32::from_be_bytes(record.try_into().ok()?)))
@@ -125,13 +128,7 @@ impl States<'_> {
             conditions: vec![Condition { key: Bytes::new(), must }],
             writes: vec![Write { key: Bytes::new(), action, ttl: None }],
         };
-        let commit = Commit {
-            collection: self.collection,
-            token: None,
-            fence: None,
-            typed: None,
-            changes: vec![change],
-        };
+        let commit = Commit::of(self.collection, None, vec![change]);
         let outcomes = self.engine.commit(vec![commit]).await?;
         Ok(matches!(outcomes.first(), Some(Outcome::Done { .. })))
     }

@@ -29,13 +29,7 @@ fn transfer(accounts: CollectionId, seed: u64) -> Commit {
         writes: vec![Write { key: bytes(""), action: Action::Add(amount), ttl: None }],
     };
     let amount = (seed % 97) as i64;
-    Commit {
-        collection: accounts,
-        token: None,
-        fence: None,
-        typed: None,
-        changes: vec![add(from, -amount), add(to, amount)],
-    }
+    Commit::of(accounts, None, vec![add(from, -amount), add(to, amount)])
 }
 
 fn sum(path: &Path) -> (u64, i64) {

@@ -31,7 +31,7 @@ pub fn put(
 ) -> Commit {
     let write = Write { key: bytes(item), action: Action::Put(value), ttl };
     let change = RecordChange { record: bytes(record), conditions: Vec::new(), writes: vec![write] };
-    Commit { collection, token: None, fence: None, typed: None, changes: vec![change] }
+    Commit::of(collection, None, vec![change])
 }
 
 /// The token of a write that every filled engine has.

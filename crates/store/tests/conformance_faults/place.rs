@@ -75,7 +75,7 @@ impl FaultyPlace {
         let write = |key: &&str| Write { key: key.to_string().into(), action: Action::Delete, ttl: None };
         let writes = lost.iter().map(write).collect();
         let changes = vec![RecordChange { record: "w0".into(), conditions: Vec::new(), writes }];
-        let commit = Commit { collection: CollectionId(1), token: None, fence: None, typed: None, changes };
+        let commit = Commit::of(CollectionId(1), None, changes);
         memory.commit(vec![commit]).await.map(drop)
     }
 }

@@ -10,7 +10,6 @@ use super::operation::{Answer, Operation};
 use super::wire::{Lines, Log, Message};
 use super::work::{Client, Work};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
 use tenet_store::engine::{Engine, EngineError};
 use tenet_store::owner::{Owner, Width};
@@ -76,15 +75,8 @@ impl Stage {
         let engine = Embedded::open_with(disk, EmbeddedOptions { check, ..EmbeddedOptions::default() })?;
         let collection = declare(&engine).await.map_err(EngineError::Broken)?;
         let lines = Lines::default();
-        let work = Work {
-            owners: vec![Owner::start(Arc::new(engine.clone()), Width { near_bytes: 0, ..Width::default() })],
-            collection,
-            log: Arc::new(Log::new(lines.clone())),
-            seed,
-            life,
-            count: AtomicU64::new(0),
-            stop: AtomicBool::new(false),
-        };
+        let owner = Owner::start(Arc::new(engine.clone()), Width { near_bytes: 0, ..Width::default() });
+        let work = Work::new(vec![owner], collection, Arc::new(Log::new(lines.clone())), seed, life);
         Ok(Stage { engine, work: Arc::new(work), lines, life })
     }
 

@@ -12,7 +12,7 @@ use super::wire::{Lines, Log, Message};
 use super::work::Work;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tenet_store::engine::postgres::{Postgres, PostgresConfig};
 use tenet_store::engine::{Engine, EngineError};
@@ -70,15 +70,8 @@ async fn rounds(
     let mut dice = Dice::new(seed, 0);
     for life in 0..=kills {
         let last = life == kills;
-        let work = Arc::new(Work {
-            owners: engines.iter().map(|engine| Owner::start(engine.clone(), width)).collect(),
-            collection,
-            log: Arc::new(Log::new(lines.clone())),
-            seed,
-            life,
-            count: AtomicU64::new(0),
-            stop: AtomicBool::new(false),
-        });
+        let owners = engines.iter().map(|engine| Owner::start(engine.clone(), width)).collect();
+        let work = Arc::new(Work::new(owners, collection, Arc::new(Log::new(lines.clone())), seed, life));
         let client = 1000 * (life as u32 + 1) + 900;
         let version = engine.last_version().await.map_err(|error| error.to_string())?.0;
         work.log.say(&Message::Opened { last_version: version, took_us: 0 });

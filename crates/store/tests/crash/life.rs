@@ -9,7 +9,6 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
 use tenet_store::engine::{Collection, Engine};
@@ -75,15 +74,7 @@ async fn run(life: &Life, log: &Arc<Log>) -> Result<(), String> {
     look::everything(&engine, collection, log, client).await?;
     look::feed(&engine, collection, log, life.cursor).await?;
     let owner = Owner::start(Arc::new(engine.clone()), Width::default());
-    let work = Arc::new(Work {
-        owners: vec![owner],
-        collection,
-        log: log.clone(),
-        seed: life.seed,
-        life: life.life,
-        count: AtomicU64::new(0),
-        stop: AtomicBool::new(false),
-    });
+    let work = Arc::new(Work::new(vec![owner], collection, log.clone(), life.seed, life.life));
     repeat(&work, read(life)?, client).await;
     if life.last {
         look::everything(&engine, collection, log, client).await?;

@@ -53,6 +53,12 @@ pub enum Came {
 }
 
 impl Work {
+    /// Of one life, before its first operation.
+    pub fn new(owners: Vec<Owner>, collection: CollectionId, log: Arc<Log>, seed: u64, life: u64) -> Work {
+        let (count, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        Work { owners, collection, log, seed, life, count, stop }
+    }
+
     /// Runs so many clients.
     pub async fn run(self: &Arc<Work>, clients: u32) {
         let clients = (0..clients).map(|client| {

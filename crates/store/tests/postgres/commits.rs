@@ -71,7 +71,7 @@ async fn additions_of_all_processes_add_up() {
         if n.is_multiple_of(2) {
             changes.reverse();
         }
-        let commit = Commit { collection: users, token: Some(token()), fence: None, typed: None, changes };
+        let commit = Commit::of(users, Some(token()), changes);
         let engine = &engines[n % 2];
         async move { engine.commit(vec![commit]).await.unwrap() }
     };

@@ -96,14 +96,14 @@ fn put(collection: CollectionId, records: &[&str], must: Option<Must>, value: &s
         writes: vec![Write { key: Bytes::new(), action: Action::Put(inline(value)), ttl: None }],
     };
     let changes = records.iter().map(change).collect();
-    Commit { collection, token: Some(token()), fence: None, typed: None, changes }
+    Commit::of(collection, Some(token()), changes)
 }
 
 /// A commit of one action on the item `key` of a record.
 fn act(collection: CollectionId, record: &str, key: &str, action: Action, ttl: Option<Duration>) -> Commit {
     let writes = vec![Write { key: bytes(key), action, ttl }];
     let changes = vec![RecordChange { record: bytes(record), conditions: Vec::new(), writes }];
-    Commit { collection, token: Some(token()), fence: None, typed: None, changes }
+    Commit::of(collection, Some(token()), changes)
 }
 
 /// The version of a commit that was done.

@@ -13,7 +13,6 @@ use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenet_release::replace_private;
@@ -55,12 +54,7 @@ impl Secret {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let made = Secret::make();
-                if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder).map_err(failed)?;
-                }
-                let mut file =
-                    File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-                file.write_all(made.0.as_bytes()).map_err(failed)?;
+                replace_private(path, made.0.as_bytes()).map_err(failed)?;
                 return Ok(made);
             }
             Err(error) => return Err(failed(error)),

@@ -19,8 +19,7 @@ async fn a_commit_whose_caller_went_away_is_whole_or_nothing(site: &mut Site) ->
         for client in 0..site.options.clients {
             let value = format!("{round}");
             let changes = vec![change(format!("{client}"), vec![put("a", &value), put("b", &value)])];
-            let commit =
-                Commit { collection: site.collection, token: None, fence: None, typed: None, changes };
+            let commit = Commit::of(site.collection, None, changes);
             let engine = site.engine.clone();
             // Asked for once, or a few times, and then dropped.
             tasks.push(tokio::spawn(async move {
@@ -46,7 +45,7 @@ async fn a_commit_whose_caller_went_away_is_whole_or_nothing(site: &mut Site) ->
             same(format!("round {round}: half a commit: {values:?}"), &halves, &false)?;
         }
         let changes = vec![change("after", vec![put("", format!("{round}"))])];
-        let next = Commit { collection: site.collection, token, fence: None, typed: None, changes };
+        let next = Commit::of(site.collection, token, changes);
         let outcomes = site.engine.commit(vec![next]).await?;
         outcomes.first().map_or(Err(Problem::Wrong("no outcome".into())), version_of)?;
     }

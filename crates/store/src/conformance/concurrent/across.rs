@@ -37,7 +37,7 @@ async fn transfers_in_all_directions_lose_nothing(site: &mut Site) -> Checked {
                     change(format!("{payer}"), vec![add("", -amount)]),
                     change(format!("{payee}"), vec![add("", amount)]),
                 ];
-                let commit = Commit { collection, token: None, fence: None, typed: None, changes };
+                let commit = Commit::of(collection, None, changes);
                 for outcome in engine.commit(vec![commit]).await? {
                     version_of(&outcome)?;
                 }

@@ -141,7 +141,7 @@ impl Client {
         // Below the nonces of the site, which have its seed above.
         let nonce = u128::from(u64::from(self.number) << 32 | self.made);
         let token = Some(Token { time: UnixMs(0), nonce });
-        Commit { collection: self.collection, token, fence: None, typed: None, changes: vec![change] }
+        Commit::of(self.collection, token, vec![change])
     }
 
     /// Sends the batch until it is answered: sent again, it has happened once.

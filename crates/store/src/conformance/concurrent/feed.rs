@@ -41,7 +41,7 @@ async fn who_follows_the_feed_sees_every_acknowledged_version_in_order(site: &mu
             for place in 0..writes {
                 let record = format!("{}", (client + place) % RECORDS);
                 let changes = vec![change(&record, vec![put(format!("k{client}"), format!("{place}"))])];
-                let commit = Commit { collection, token: None, fence: None, typed: None, changes };
+                let commit = Commit::of(collection, None, changes);
                 for outcome in engine.commit(vec![commit]).await? {
                     written.push((bytes(&record), version_of(&outcome)?));
                 }

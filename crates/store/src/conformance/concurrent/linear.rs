@@ -53,7 +53,7 @@ async fn no_sum_is_lost(site: &mut Site) -> Checked {
         tasks.push(tokio::spawn(async move {
             for place in 0..adds {
                 let changes = vec![change("r", vec![add("n", i64::from(place % 3) - 1), add("count", 1)])];
-                let commit = Commit { collection, token: None, fence: None, typed: None, changes };
+                let commit = Commit::of(collection, None, changes);
                 for outcome in engine.commit(vec![commit]).await? {
                     version_of(&outcome)?;
                 }
@@ -80,13 +80,7 @@ async fn one_of_many_sets_what_all_compared(site: &mut Site) -> Checked {
         for client in 0..site.options.clients {
             let engine = engines[client as usize % engines.len()].clone();
             let set = change_if("r", &[("", Must::Be(version))], vec![put("", format!("{client}"))]);
-            let commit = Commit {
-                collection: site.collection,
-                token: None,
-                fence: None,
-                typed: None,
-                changes: vec![set],
-            };
+            let commit = Commit::of(site.collection, None, vec![set]);
             tasks.push(tokio::spawn(async move {
                 let outcomes = engine.commit(vec![commit]).await?;
                 Ok(outcomes

@@ -6,10 +6,10 @@ use crate::commit::{Action, Commit, Outcome, Refusal, Token, Write};
 use crate::conformance::check::checks;
 use crate::conformance::guarantee::Guarantee;
 use crate::conformance::problem::{Checked, Problem, same, short};
+use crate::conformance::sequence::every;
 use crate::conformance::site::Site;
 use crate::item::UnixMs;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -23,9 +23,8 @@ const COLOURS: [&str; 3] = ["", "blue", "red"];
 const TAGS: i64 = 5;
 /// Tokens are kept for longer than any sequence lasts.
 const FOR_GOOD: Duration = Duration::from_secs(1 << 40);
-/// Most attempts to find a smaller sequence that fails too, and the longest time for it.
+/// Most attempts to find a smaller sequence that fails too.
 const SHRINK_STEPS: u32 = 2000;
-const SHRINK_TIME_MS: u32 = 30_000;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -64,36 +63,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 async fn every_sequence_leaves_in_an_index_what_there_is(site: &mut Site) -> Checked {
     site.needs(Guarantee::AtomicAcrossRecords)?;
     site.needs(Guarantee::OrderedRecords)?;
-    let runtime = tokio::runtime::Handle::current();
-    let config = Config {
-        cases: site.options.cases,
-        max_shrink_iters: SHRINK_STEPS,
-        max_shrink_time: SHRINK_TIME_MS,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&site.options.seed.to_be_bytes());
-    let own = site.another();
-    // The runner of properties is synchronous: it has a thread of its own and waits there for each answer.
-    let run = move || {
-        let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-        let number = std::cell::Cell::new(0);
-        let found = runner.run(&steps(), |steps| {
-            number.set(number.get() + 1);
-            let checked = runtime.block_on(run_case(&own, number.get(), &steps));
-            checked.map_err(|problem| TestCaseError::fail(format!("{problem:?}")))
-        });
-        match found {
-            Ok(()) => Ok(()),
-            Err(TestError::Fail(reason, steps)) => {
-                let steps: Vec<String> = steps.iter().map(|step| format!("\n  {step:?}")).collect();
-                Err(Problem::Wrong(format!("{reason}, after{}", steps.concat())))
-            }
-            Err(TestError::Abort(reason)) => Err(Problem::Wrong(format!("the run ended: {reason}"))),
-        }
-    };
-    tokio::task::spawn_blocking(run).await.map_err(|error| Problem::Wrong(error.to_string()))?
+    let case = async |site: &mut Site, number: u32, steps: &[Step]| run_case(site, number, steps).await;
+    every(site, SHRINK_STEPS, steps, case).await
 }
 
 /// What there is: things by their ids and parts, and until when, in half units.

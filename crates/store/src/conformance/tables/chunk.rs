@@ -129,8 +129,7 @@ async fn staged_chunks_that_nothing_refers_to_are_swept_when_they_are_old(site: 
     stage(site, 2).await?;
     let passing = vec![change("r", vec![refer("", 2, 9)])];
     let over = vec![change("r", vec![put("", "x")])];
-    let commit =
-        |changes, token| Commit { collection: site.collection, token, fence: None, typed: None, changes };
+    let commit = |changes, token| Commit::of(site.collection, token, changes);
     let batch = vec![commit(passing, Some(site.token().await?)), commit(over, Some(site.token().await?))];
     site.engine.commit(batch).await?;
     site.engine.upkeep(site.units(1000), 1000).await?;

@@ -174,7 +174,7 @@ async fn a_batch_is_its_commits_one_after_the_other(site: &mut Site) -> Checked 
         (vec![("a", Must::BeAbsent), ("b", Must::BePresent)], vec![put("a", "5")]),
     ] {
         let (token, changes) = (Some(site.token().await?), vec![change_if("r", &conditions, writes)]);
-        batch.push(Commit { collection: site.collection, token, fence: None, typed: None, changes });
+        batch.push(Commit::of(site.collection, token, changes));
     }
     let outcomes = site.engine.commit(batch).await?;
     same("outcomes", &outcomes.len(), &5)?;

@@ -61,7 +61,7 @@ async fn write(site: &Site) -> Checked<[Vec<Told>; 2]> {
     let mut batch = Vec::new();
     for (record, writes, _) in &rows[..5] {
         let (token, changes) = (Some(site.token().await?), vec![change(record, writes.clone())]);
-        batch.push(Commit { collection: site.collection, token, fence: None, typed: None, changes });
+        batch.push(Commit::of(site.collection, token, changes));
     }
     let outcomes = site.engine.commit(batch).await?;
     same("outcomes", &outcomes.len(), &5)?;
@@ -127,7 +127,7 @@ async fn what_did_not_happen_is_not_told(site: &mut Site) -> Checked {
     site.refused(vec![change("r", vec![put("b", "1"), add("n", 1)])]).await?;
     let again = |token, value| {
         let changes = vec![change("r", vec![put("t", value)])];
-        Commit { collection: site.collection, token: Some(token), fence: None, typed: None, changes }
+        Commit::of(site.collection, Some(token), changes)
     };
     let token = site.token().await?;
     site.engine.commit(vec![again(token, "1"), again(token, "2")]).await?;
@@ -184,7 +184,7 @@ async fn a_collection_tells_its_own_changes_alone(site: &mut Site) -> Checked {
 
 async fn put_into(site: &Site, collection: CollectionId, value: &str) -> Checked<Version> {
     let (token, changes) = (Some(site.token().await?), vec![change("r", vec![put("", value)])]);
-    let outcome = site.one(Commit { collection, token, fence: None, typed: None, changes }).await?;
+    let outcome = site.one(Commit::of(collection, token, changes)).await?;
     crate::conformance::site::version_of(&outcome)
 }
 

@@ -85,8 +85,7 @@ async fn a_lease_is_over_when_its_time_is(site: &mut Site) -> Checked {
 
 async fn it_is_judged_in_the_step_that_writes(site: &mut Site) -> Checked {
     let first = site.done(vec![change("lease", vec![hold("one", None, None)])]).await?;
-    let plain =
-        |changes| Commit { collection: site.collection, token: None, fence: None, typed: None, changes };
+    let plain = |changes| Commit::of(site.collection, None, changes);
     let release = plain(vec![change("lease", vec![remove("")])]);
     // The release before it in the batch ends it.
     let batch = vec![fenced(site, first, "1"), release, fenced(site, first, "2")];
@@ -109,8 +108,7 @@ async fn of_many_who_take_it_at_once_one_holds_it(site: &mut Site) -> Checked {
             .map(|holder| {
                 let taken = vec![hold(&format!("{holder}"), None, None)];
                 let changes = vec![change_if("lease", &[("", Must::BeAbsent)], taken)];
-                let asked =
-                    Commit { collection: site.collection, token: None, fence: None, typed: None, changes };
+                let asked = Commit::of(site.collection, None, changes);
                 let engine = site.engine.clone();
                 tokio::spawn(async move { engine.commit(vec![asked]).await })
             })

@@ -17,13 +17,7 @@ checks! { "token";
 }
 
 fn commit(site: &Site, token: Option<Token>, writes: Vec<Write>) -> Commit {
-    Commit {
-        collection: site.collection,
-        token,
-        fence: None,
-        typed: None,
-        changes: vec![change("r", writes)],
-    }
+    Commit::of(site.collection, token, vec![change("r", writes)])
 }
 
 fn replayed(version: Version) -> Outcome {
@@ -62,7 +56,7 @@ async fn it_is_known_again_in_the_same_batch_and_later(site: &mut Site) -> Check
 async fn a_refusal_is_not_remembered(site: &mut Site) -> Checked {
     let token = Some(site.token().await?);
     let changes: Vec<RecordChange> = vec![change_if("r", &[("a", Must::BePresent)], vec![put("b", "1")])];
-    let asked = Commit { collection: site.collection, token, fence: None, typed: None, changes };
+    let asked = Commit::of(site.collection, token, changes);
     let refused = site.one(asked.clone()).await?;
     same("while it does not hold", &matches!(refused, Outcome::Refused(_)), &true)?;
     site.done(vec![change("r", vec![put("a", "1")])]).await?;

@@ -224,11 +224,7 @@ impl Snapshot for Kept {
 
     fn chunk(&self, blob: u64, number: u32) -> Pending<'_, Option<Bytes>> {
         let trees = self.trees.clone();
-        self.engine.blocking(move |_| {
-            let key = keys::chunk(blob, number);
-            let row = trees.blobs.get(&key[..]).map_err(|error| at("blobs", error))?;
-            row.map(|row| rows::open("blobs", &key, row.value()).map(Bytes::copy_from_slice)).transpose()
-        })
+        self.engine.blocking(move |_| tables::chunk(&trees.blobs, blob, number))
     }
 
     fn tokens(&self, after: Option<Token>, limit: usize) -> Pending<'_, Vec<(Token, Version)>> {

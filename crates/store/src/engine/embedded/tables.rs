@@ -1,6 +1,8 @@
 //! The tables, and what a failure of the tree means.
 
+use super::{keys, rows};
 use crate::engine::EngineError;
+use bytes::Bytes;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, Table, TableDefinition, WriteTransaction};
 use std::io::ErrorKind;
 
@@ -52,6 +54,17 @@ pub(super) fn read(
 ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, EngineError> {
     let transaction = database.begin_read().map_err(|error| at("tables", error))?;
     transaction.open_table(table).map_err(|error| at("tables", error))
+}
+
+/// A chunk of a long value.
+pub(super) fn chunk(
+    blobs: &ReadOnlyTable<&'static [u8], &'static [u8]>,
+    blob: u64,
+    number: u32,
+) -> Result<Option<Bytes>, EngineError> {
+    let key = keys::chunk(blob, number);
+    let row = blobs.get(&key[..]).map_err(|error| at("blobs", error))?;
+    row.map(|row| rows::open("blobs", &key, row.value()).map(Bytes::copy_from_slice)).transpose()
 }
 
 /// What a failure of the tree means; `place` is what was read or written.

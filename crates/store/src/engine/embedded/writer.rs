@@ -92,9 +92,6 @@ impl Inner {
         if commits.len() > MAX_BATCH {
             return Err(EngineError::Broken(format!("{} commits, at most {MAX_BATCH}", commits.len())));
         }
-        for commit in commits {
-            self.collection(commit.collection)?;
-        }
         let needs = needs(commits);
         self.step(|tables, writer| {
             let now = self.now();

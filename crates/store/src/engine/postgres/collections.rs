@@ -92,7 +92,7 @@ fn known(row: &Row) -> Result<(CollectionId, Collection), Failure> {
 }
 
 /// The time by the server.
-pub(super) async fn clock(session: Work) -> Result<UnixMs, Failure> {
+pub(super) async fn clock(session: &Work) -> Result<UnixMs, Failure> {
     let now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
     let row = session.within(session.client.query_one(now, &[])).await?;
     Ok(UnixMs(column(&row, 0)?))

@@ -15,7 +15,7 @@
 use super::effects::Rows;
 use super::failure::{Failure, text};
 use super::locks::{Space, in_order};
-use super::rows::{Keys, bytes, collection, column, item};
+use super::rows::{Keys, collection, column, item, token};
 use super::session::Work;
 use crate::commit::{Action, Commit, Outcome, Token};
 use crate::decide::{Decider, Effects, Needs, needs};
@@ -224,13 +224,4 @@ fn found(row: &Row, wanted: &[&ItemKey]) -> Result<(ItemKey, Item), Failure> {
         Failure::refused(EngineError::Broken(format!("the server numbers an item {place}, there is none")))
     })?;
     Ok(((*key).clone(), item(row, 2)?))
-}
-
-fn token(row: &Row) -> Result<(Token, Version), Failure> {
-    let nonce = <[u8; 16]>::try_from(&bytes(row, 1)?[..]).map_err(|_| {
-        let (place, what) = ("the table token".into(), "a nonce is not of 16 bytes".into());
-        Failure::refused(EngineError::Corrupt { place, what })
-    })?;
-    let token = Token { time: UnixMs(column(row, 0)?), nonce: u128::from_be_bytes(nonce) };
-    Ok((token, Version(column::<i64>(row, 2)?.cast_unsigned())))
 }

@@ -9,9 +9,10 @@
 //! that have not. A foreign write that was rolled back leaves no note, and did nothing. What the tables' owner or a superuser does to get by
 //! (dropping the triggers, copying the mark) is not found: this guards against mistakes, not against its administrators.
 
+use super::collections;
 use super::failure::Failure;
 use super::hosts::APPLICATION;
-use super::locks::Space;
+use super::locks::{HOLDERS, Space};
 use super::rows::column;
 use super::session::Work;
 use crate::guard::activity::{self, CLIENTS, COLUMNS, MOST};
@@ -22,32 +23,25 @@ use std::time::Duration;
 /// Who is there now, and who wrote within the last `since` by the server's clock.
 pub(super) async fn look(session: Work, space: Space, since: Duration) -> Result<Look, Failure> {
     let sessions = sessions(&session, space).await?;
-    let now = session.within(session.client.query_one(CLOCK, &[])).await?;
     let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    let after = UnixMs(column::<i64>(&now, 0)?.saturating_sub(since));
+    let after = UnixMs(collections::clock(&session).await?.0.saturating_sub(since));
     Ok(Look { sessions, writes: writes(&session, after).await? })
 }
-
-const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
 
 /// The sessions that are not ours, at most a thousand.
 pub(super) async fn sessions(session: &Work, space: Space) -> Result<Vec<ForeignSession>, Failure> {
     let (high, low) = space.sessions_halves();
     let query = format!(
-        "SELECT {COLUMNS} FROM pg_stat_activity a WHERE {CLIENTS} AND {NOT_OURS} ORDER BY a.pid LIMIT $4::int8"
+        // A session of ours has its plain name, and no lock, only while it is set up.
+        "SELECT {COLUMNS} FROM pg_stat_activity a WHERE {CLIENTS}
+            AND NOT (a.application_name IN ($3::text, current_setting('application_name')) AND a.pid IN ({HOLDERS}))
+            AND NOT (a.application_name = $3::text AND a.usename = current_user
+                AND a.backend_start > clock_timestamp() - interval '10 seconds')
+          ORDER BY a.pid LIMIT $4::int8"
     );
     let rows = session.within(session.client.query(&query, &[&high, &low, &APPLICATION, &MOST])).await?;
     rows.iter().map(|row| Ok(activity::session(row)?)).collect()
 }
-
-/// A session of ours has its plain name, and no lock, only while it is set up.
-const NOT_OURS: &str =
-    "NOT (a.application_name IN ($3::text, current_setting('application_name')) AND a.pid IN (
-        SELECT pid FROM pg_locks
-         WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = $1::oid AND objid = $2::oid
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))
-    AND NOT (a.application_name = $3::text AND a.usename = current_user
-        AND a.backend_start > clock_timestamp() - interval '10 seconds')";
 
 /// The writes that are noted, the newest first, at most a thousand. Notes are kept for a week after their last write.
 pub(super) async fn writes(session: &Work, after: UnixMs) -> Result<Vec<ForeignWrite>, Failure> {

@@ -4,7 +4,7 @@
 
 use super::collections;
 use super::failure::Failure;
-use super::locks::Space;
+use super::locks::{HOLDERS, Space};
 use super::rows::{self, Keys, Values, column};
 use super::session::Work;
 use super::{Postgres, Purpose};
@@ -91,9 +91,8 @@ impl Postgres {
 /// Sessions of stores beside this one.
 async fn others(session: Work, space: Space) -> Result<i64, Failure> {
     let (high, low) = space.sessions_halves();
-    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = $1::oid AND objid = $2::oid
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()";
-    let row = session.within(session.client.query_one(held, &[&high, &low])).await?;
+    let others = format!("SELECT count(*) FROM ({HOLDERS}) AS held WHERE pid <> pg_backend_pid()");
+    let row = session.within(session.client.query_one(&others, &[&high, &low])).await?;
     column(&row, 0)
 }
 
@@ -228,8 +227,7 @@ async fn insert(session: &Work, rows: &[Row]) -> Result<(), Failure> {
     }
     if !times.is_empty() {
         let nonces: Vec<&[u8]> = nonces.iter().map(|nonce| &nonce[..]).collect();
-        let now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
-        let now: i64 = column(&session.within(client.query_one(now, &[])).await?, 0)?;
+        let now = collections::clock(session).await?.0;
         session.within(client.execute(&s.keep_tokens, &[&times, &nonces, &answers, &now])).await?;
     }
     Ok(())

@@ -5,10 +5,8 @@
 //! FNV-1a of 64 bits (draft-eastlake-fnv) over parts with their lengths, and the last mixing of SplitMix64, because FNV alone
 //! leaves the high bits of short names alike.
 
+use crate::fnv;
 use crate::name::RecordKey;
-
-const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
-const PRIME: u64 = 0x0000_0100_0000_01B3;
 
 /// What the locks of one schema begin with, so that two stores in one database do not wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +15,7 @@ pub(super) struct Space(u64);
 impl Space {
     /// Of the schema of this name.
     pub fn new(schema: &str) -> Space {
-        Space(part(BASIS, schema.as_bytes()))
+        Space(part(fnv::BASIS, schema.as_bytes()))
     }
 
     /// The lock of a record.
@@ -48,6 +46,11 @@ impl Space {
     }
 }
 
+/// The processes of the server whose sessions hold the lock that is given by its two [halves](Space::sessions_halves) as `$1` and `$2`.
+pub(super) const HOLDERS: &str = "SELECT pid FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = $1::oid AND objid = $2::oid
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// Sorted and each once, so that no two transactions wait for each other in a circle.
 pub(super) fn in_order(mut locks: Vec<i64>) -> Vec<i64> {
     locks.sort_unstable();
@@ -57,7 +60,7 @@ pub(super) fn in_order(mut locks: Vec<i64>) -> Vec<i64> {
 
 fn part(hash: u64, bytes: &[u8]) -> u64 {
     let length = (bytes.len() as u64).to_be_bytes();
-    length.iter().chain(bytes).fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
+    fnv::with(hash, length.into_iter().chain(bytes.iter().copied()))
 }
 
 fn mix(mut hash: u64) -> u64 {

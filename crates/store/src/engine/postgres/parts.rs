@@ -83,13 +83,7 @@ mod tests {
         let write = Write { key: Bytes::new(), action: put, ttl: None };
         let change =
             RecordChange { record: Bytes::from_static(b"r"), conditions: Vec::new(), writes: vec![write] };
-        Commit {
-            collection: CollectionId(1),
-            token: None,
-            fence: None,
-            typed: None,
-            changes: vec![change; records],
-        }
+        Commit::of(CollectionId(1), None, vec![change; records])
     }
 
     #[test]

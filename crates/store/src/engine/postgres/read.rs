@@ -5,7 +5,8 @@ use super::rows::{Keys, bytes, collection, column, item};
 use super::session::Work;
 use crate::engine::{Bound, EngineError, Page, Scan, ScanOf};
 use crate::item::{Item, UnixMs};
-use crate::name::{CollectionId, ItemKey, RecordKey};
+use crate::name::{ItemKey, RecordKey};
+use tokio_postgres::types::ToSql;
 
 /// Most items of a page, whatever was asked for: the server holds as many rows, without long values, to weigh them.
 const PAGE_ITEMS: usize = 10_000;
@@ -37,33 +38,23 @@ type Place = (i32, Vec<u8>, Vec<u8>);
 
 /// A page of items in order, of one snapshot.
 pub(super) async fn scan(session: Work, scan: &Scan) -> Result<Page, Failure> {
-    let (id, from, to) = range(scan)?;
-    let statements = &session.statements;
-    let statement = if scan.reverse { &statements.scan_back } else { &statements.scan };
+    let (from, to) = range(scan)?;
     // The first item comes whatever its size, so a page of none asks for one to know whether there is more.
     let most = i64::try_from(scan.items.clamp(1, PAGE_ITEMS)).unwrap_or(i64::MAX);
     let room = i64::try_from(scan.bytes).unwrap_or(i64::MAX);
-    let client = &session.client;
-    let (rows, id) = match scan.of {
-        ScanOf::Index { collection: items, .. } => {
-            let statement = if scan.reverse { &statements.by_index_back } else { &statements.by_index };
-            let number = collection(items)?;
-            let (from, to) = ((&from.0, &from.1, &from.2), (&to.0, &to.1, &to.2));
-            let asked = async {
-                client
-                    .query(statement, &[from.0, from.1, from.2, to.0, to.1, to.2, &most, &room, &number])
-                    .await
-            };
-            (session.within(asked).await?, items)
+    let id = scan.of.collection();
+    let (statements, number) = (&session.statements, collection(id)?);
+    let mut asked: Vec<&(dyn ToSql + Sync)> =
+        vec![&from.0, &from.1, &from.2, &to.0, &to.1, &to.2, &most, &room];
+    let (onwards, back) = match scan.of {
+        ScanOf::Index { .. } => {
+            asked.push(&number);
+            (&statements.by_index, &statements.by_index_back)
         }
-        _ => {
-            let (from, to) = ((&from.0, &from.1, &from.2), (&to.0, &to.1, &to.2));
-            let asked = async {
-                client.query(statement, &[from.0, from.1, from.2, to.0, to.1, to.2, &most, &room]).await
-            };
-            (session.within(asked).await?, id)
-        }
+        _ => (&statements.scan, &statements.scan_back),
     };
+    let statement = if scan.reverse { back } else { onwards };
+    let rows = session.within(session.client.query(statement, &asked)).await?;
     let mut page = Page::default();
     for row in rows.iter().take(scan.items) {
         let record = RecordKey { collection: id, id: bytes(row, 0)? };
@@ -75,7 +66,7 @@ pub(super) async fn scan(session: Work, scan: &Scan) -> Result<Page, Failure> {
 }
 
 /// The first place of a scan, and the first that no longer belongs.
-fn range(scan: &Scan) -> Result<(CollectionId, Place, Place), Failure> {
+fn range(scan: &Scan) -> Result<(Place, Place), Failure> {
     let (id, record) = match &scan.of {
         ScanOf::Record { collection, record } => (*collection, Some(record)),
         ScanOf::Collection(collection) | ScanOf::Index { entries: collection, .. } => (*collection, None),
@@ -84,20 +75,19 @@ fn range(scan: &Scan) -> Result<(CollectionId, Place, Place), Failure> {
     let place = |bound: &Bound| (number, bound.record.to_vec(), bound.key.to_vec());
     let (first, last) = match record {
         None => ((number, Vec::new(), Vec::new()), (number + 1, Vec::new(), Vec::new())),
-        // The least id after a record's is the same with a zero byte behind it.
         Some(record) => {
-            let after = [&record[..], &[0]].concat();
-            ((number, record.to_vec(), Vec::new()), (number, after, Vec::new()))
+            ((number, record.to_vec(), Vec::new()), (number, crate::name::next(record), Vec::new()))
         }
     };
     let from = scan.from.as_ref().map(place).into_iter().fold(first, Place::max);
     let to = scan.to.as_ref().map(place).into_iter().fold(last, Place::min);
-    Ok((id, from, to))
+    Ok((from, to))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::CollectionId;
     use bytes::Bytes;
 
     #[test]
@@ -117,7 +107,7 @@ mod tests {
                 }
                 None => ScanOf::Collection(id),
             };
-            let (_, from, to) = range(&Scan { of, from, to, reverse: false, items: 1, bytes: 1 }).unwrap();
+            let (from, to) = range(&Scan { of, from, to, reverse: false, items: 1, bytes: 1 }).unwrap();
             let expected =
                 expected.map(|(id, record, key)| (id, record.as_bytes().to_vec(), key.as_bytes().to_vec()));
             assert_eq!([from, to], expected);

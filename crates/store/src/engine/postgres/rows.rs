@@ -1,6 +1,7 @@
 //! Between items and rows: columns of arrays on the way in, values and times on the way out.
 
 use super::failure::Failure;
+use crate::commit::Token;
 use crate::engine::EngineError;
 use crate::item::{Item, UnixMs, Value, Version};
 use crate::name::{CollectionId, ItemKey};
@@ -105,4 +106,14 @@ pub(super) fn item(row: &Row, first: usize) -> Result<Item, Failure> {
         updated: UnixMs(column(row, first + 4)?),
         expires: column::<Option<i64>>(row, first + 5)?.map(UnixMs),
     })
+}
+
+/// A token and its write's version, from the columns time, nonce and version.
+pub(super) fn token(row: &Row) -> Result<(Token, Version), Failure> {
+    let nonce = <[u8; 16]>::try_from(&bytes(row, 1)?[..]).map_err(|_| {
+        let (place, what) = ("the table token".into(), "a nonce is not of 16 bytes".into());
+        Failure::refused(EngineError::Corrupt { place, what })
+    })?;
+    let token = Token { time: UnixMs(column(row, 0)?), nonce: u128::from_be_bytes(nonce) };
+    Ok((token, Version(column::<i64>(row, 2)?.cast_unsigned())))
 }

@@ -5,11 +5,11 @@
 
 use super::connect::Connector;
 use super::failure::Failure;
-use super::rows::{bytes, column};
+use super::rows::{column, token};
 use super::session::{Session, Work};
 use super::{blobs, collections, read};
 use crate::commit::Token;
-use crate::engine::{Cursor, EngineError, Moment, Page, Pending, Scan, SharedSnapshot, Snapshot};
+use crate::engine::{Cursor, Moment, Page, Pending, Scan, SharedSnapshot, Snapshot};
 use crate::item::{UnixMs, Version};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -92,13 +92,5 @@ async fn tokens(session: Work, after: Option<Token>, limit: usize) -> Result<Vec
         after.map_or((i64::MIN, Vec::new()), |token| (token.time.0, token.nonce.to_be_bytes().to_vec()));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = session.within(session.client.query(page, &[&time, &nonce, &limit])).await?;
-    let token = |row: &tokio_postgres::Row| {
-        let nonce = <[u8; 16]>::try_from(&bytes(row, 1)?[..]).map_err(|_| {
-            let (place, what) = ("the table token".into(), "a nonce is not of 16 bytes".into());
-            Failure::refused(EngineError::Corrupt { place, what })
-        })?;
-        let token = Token { time: UnixMs(column(row, 0)?), nonce: u128::from_be_bytes(nonce) };
-        Ok((token, Version(column::<i64>(row, 2)?.cast_unsigned())))
-    };
     rows.iter().map(token).collect()
 }

@@ -1,6 +1,7 @@
 //! What the engine counts of itself beside what every engine's steps are measured by.
 
 use super::Postgres;
+use crate::metrics;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -57,10 +58,12 @@ impl Statistics {
         ];
         for (name, help, value) in counters {
             let name = format!("tenet_store_postgres_{name}");
-            write!(out, "# TYPE {name} counter\n# HELP {name} {help}\n{name}_total {value}\n")?;
+            metrics::family(out, &name, "counter", help)?;
+            writeln!(out, "{name}_total {value}")?;
         }
         let (name, value) = ("tenet_store_postgres_feed_held_by", self.feed_held_by);
         let help = "Transactions that the oldest open writer of the cluster holds back from those who watch.";
-        write!(out, "# TYPE {name} gauge\n# HELP {name} {help}\n{name} {value}\n")
+        metrics::family(out, name, "gauge", help)?;
+        writeln!(out, "{name} {value}")
     }
 }

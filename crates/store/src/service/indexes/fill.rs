@@ -85,7 +85,7 @@ pub(super) async fn remove(
         let write = Write { key: key.key.clone(), action: Action::Delete, ttl: None };
         let change =
             RecordChange { record: key.record.id.clone(), conditions: Vec::new(), writes: vec![write] };
-        Commit { collection: rows, token: None, fence: None, typed: None, changes: vec![change] }
+        Commit::of(rows, None, vec![change])
     };
     states.engine.commit(page.items.iter().map(removal).collect()).await?;
     let now = match (page.more, wanted) {
@@ -99,11 +99,7 @@ pub(super) async fn remove(
 
 /// The rows after those that were looked at.
 async fn next(states: States<'_>, collection: CollectionId, state: &State) -> Result<Page, EngineError> {
-    let from = state.record.clone().map(|record| {
-        // The next key there can be.
-        let key = Bytes::from([&state.key[..], &[0]].concat());
-        Bound { record, key }
-    });
+    let from = state.record.clone().map(|record| Bound { record, key: crate::name::next(&state.key).into() });
     let of = ScanOf::Collection(collection);
     states.engine.scan(Scan { of, from, to: None, reverse: false, items: STEP, bytes: STEP_BYTES }).await
 }

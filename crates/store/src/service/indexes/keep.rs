@@ -7,9 +7,9 @@ use crate::metrics::IndexRow;
 use crate::name::CollectionId;
 use crate::service::StoreService;
 use crate::typed::{Phase, State, States};
+use crate::upkeep::{rounds, unlike};
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio::time::sleep;
 
 /// Between two looks at what there is to do.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -17,33 +17,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(5);
 /// After a step that found what cannot be entered: a service must change its data first.
 const STUCK_PAUSE: Duration = Duration::from_secs(5);
-/// After a look that failed.
-const FAILED_PAUSE: Duration = Duration::from_secs(5);
 
 impl StoreService {
     /// Enters what was there before an index was, and removes what is left of indexes that are no longer, in steps of bounded size, until it is
     /// dropped. Each step says durably how far it is, so that another process goes on there; several may do it at once.
     pub async fn keep_indexes(&self) {
-        let mut failed = false;
-        loop {
-            let pause = match self.index_step().await {
-                Ok(Filling::More) => BREATH,
-                // Processes that began together must not go on together.
-                Ok(Filling::Done) => PAUSE.mul_f64(rand::random_range(0.5..1.5)),
-                Ok(Filling::Stuck) => STUCK_PAUSE,
-                Err(error) => {
-                    // Said once: an engine that is away says so to every call.
-                    if !failed {
-                        tracing::warn!("indexes stay as they are for now: {error}");
-                    }
-                    failed = true;
-                    sleep(FAILED_PAUSE).await;
-                    continue;
-                }
-            };
-            failed = false;
-            sleep(pause).await;
-        }
+        let round = || async {
+            Ok(match self.index_step().await? {
+                Filling::More => BREATH,
+                Filling::Done => unlike(PAUSE),
+                Filling::Stuck => STUCK_PAUSE,
+            })
+        };
+        rounds("indexes stay as they are for now", round).await;
     }
 
     /// Does one step on each index that is not as it should be; whether there is more to do.

@@ -17,8 +17,7 @@ pub async fn get(args: &GetArgs) -> Result<(), Failed> {
     let mut missing = Vec::new();
     for key in &args.keys {
         let id = record(schemas.get(namespace, collection), key)?;
-        // The least id after it is the same with a zero byte behind it.
-        let after = [&id[..], &[0]].concat();
+        let after = tenet_store::name::next(&id);
         let range = RangeOrder {
             namespace: namespace.to_owned(),
             collection: collection.to_owned(),

@@ -3,6 +3,7 @@
 //! The console's process does it because a fleet has one of it, whether anything is kept in the store or not: each session is told once. It follows the release in
 //! the state folder as a store does.
 
+use crate::roles::store::follow::blocking;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -105,7 +106,7 @@ async fn look(dir: ReleaseDir, seen: Option<ReleaseHash>) -> Result<Option<(Rele
         let release = dir.load(current.hash).map_err(|error| error.to_string())?;
         Ok(Some((current.hash, release.config)))
     };
-    tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?
+    blocking(look).await?
 }
 
 /// The way to a database; where there is none, one whose every look says why.

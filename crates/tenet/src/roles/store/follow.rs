@@ -218,7 +218,8 @@ fn known_users(release: &Release) -> Vec<String> {
     release.config.store().map(|store| store.known_users).unwrap_or_default()
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+/// Does what reads files where it holds nobody up.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
 }
 
