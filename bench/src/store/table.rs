@@ -47,7 +47,7 @@ pub fn write(report: &mut Report, rows: &[Row], arguments: &Arguments, sync_us: 
     ));
     report.line(&format!(
         "Directly: a connection for each client, prepared statements through tokio-postgres, one row read or upserted. Through the store: gRPC over {CHANNELS} connections (as of {CHANNELS} instances of a \
-         service) to processes that run the store's service over the SDK for services,, with the limits of `tenet store serve`; each write also keeps its token, so that it is done once however often it is sent. \
+         service) to processes that run the store's service over the SDK for services, with the limits of `tenet store serve`; each write also keeps its token, so that it is done once however often it is sent. \
          PostgreSQL for all: {}.",
         SETTINGS.join(", ")
     ));

@@ -19,8 +19,8 @@
 //! (a service whose calls take 5 or 100 ms has no queue because of that); `work` makes it a share without being told what is usual.
 //! The limit settles near 1.5 k + √limit: the slots are full, a small queue absorbs the randomness of arrivals, and nobody's throughput
 //! is cut to find out (Envoy's gradient controller cuts it for each measurement). It moves only where it is used by half, so that
-//! it ends at about twice what healthy peaks need. Until it was too high for the first time it doubles with
-//! each window that refuses.
+//! it ends at about twice what healthy peaks need. In a window that refuses although next to nobody waits at the service it grows by half at once, and
+//! until it was too high for the first time it doubles: load that moves here from a process that died is followed within two windows.
 //!
 //! **What is remembered.** `base` rises of itself only while the limit is not used: an overload that lasts for hours does not teach that
 //! slow is normal. A service that became slower without a queue is told apart by what the falling limit does: a queue shrinks with it

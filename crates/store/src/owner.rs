@@ -10,7 +10,7 @@
 //! What expires is looked at by the engine's clock at each serving.
 //!
 //! A record that everybody asks for takes no more than its part: it has a share of the places in its lane, in which records take turns; of pages and ranges
-//! it has half of what the engine does at a time; and who follows changes takes nothing from either. So others go on being answered.
+//! it has half of what the engine does at a time; and who follows changes takes nothing from either and shares what is read with those who are as far. So others go on being answered.
 //!
 //! Nothing waits for company: a lane takes what is there when the engine is free, so a lone call is as fast as it can be, and the
 //! busier it gets the more each step carries. A joined read begins after every call that shares it, so it sees every write that was answered
@@ -18,6 +18,7 @@
 
 mod clock;
 mod fair;
+mod follow;
 mod gate;
 mod lane;
 mod near;
@@ -37,6 +38,7 @@ use crate::item::{Item, UnixMs};
 use crate::metrics::{CollectionRow, Metrics};
 use crate::name::{CollectionId, ItemKey, RecordKey};
 use clock::Clock;
+use follow::Followers;
 use gate::Gate;
 use lane::Lanes;
 use near::NearItems;
@@ -84,7 +86,7 @@ pub struct Owner {
     writes: Lanes<writes::Asked>,
     reads: Lanes<reads::Asked>,
     pages: Arc<Gate>,
-    followed: Arc<Gate>,
+    followers: Arc<Followers>,
 }
 
 impl Owner {
@@ -103,10 +105,11 @@ impl Owner {
         let reads = Lanes::start(width.read_lanes, width.waiting, of_reads, |asked| {
             reads::run(engine.clone(), asked)
         });
-        let gate = |at_a_time| Arc::new(Gate::new(at_a_time, width.waiting, width.per_record));
-        let (pages, followed) = (gate(width.pages), gate(width.followed));
+        let gate = |at_a_time| Gate::new(at_a_time, width.waiting, width.per_record);
+        let pages = Arc::new(gate(width.pages));
+        let followers = Followers::new(engine.clone(), gate(width.followed));
         let (written, clock) = (Arc::default(), Arc::default());
-        Owner { writes, reads, pages, followed, near, alone, engine, metrics, written, clock }
+        Owner { writes, reads, pages, followers, near, alone, engine, metrics, written, clock }
     }
 
     /// Wakes whoever waits for changes, each time something was written through this owner.

@@ -19,10 +19,11 @@ mod tests;
 pub use rate::Rate;
 pub use registry::Quotas;
 pub(crate) use registry::measure;
-pub(crate) use room::Amount;
+pub(crate) use room::{Amount, As};
 
 use crate::name::Name;
 use room::Room;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tenet_resilience::Moment;
@@ -185,5 +186,26 @@ impl Quota {
 
     fn over_rate(limit: Limit, rate: &Rate, wait: Duration) -> Over {
         Over::Rate { limit, allowed: rate.allowed(), wait }
+    }
+}
+
+/// What was let in: under way until this is dropped.
+#[derive(Debug)]
+pub(crate) struct LetIn {
+    quota: Arc<Quota>,
+    amount: Amount,
+    what: As,
+}
+
+impl LetIn {
+    fn new(quota: &Arc<Quota>, amount: Amount, what: As) -> LetIn {
+        quota.room.begin(amount, what);
+        LetIn { quota: quota.clone(), amount, what }
+    }
+}
+
+impl Drop for LetIn {
+    fn drop(&mut self) {
+        self.quota.room.end(self.amount, self.what);
     }
 }

@@ -11,7 +11,7 @@ use gated::{Gated, add, declared, key, number, settle};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tenet_store::commit::{Action, Commit, Outcome, RecordChange, Write};
-use tenet_store::engine::{Engine as _, EngineError};
+use tenet_store::engine::{Cursor, Engine as _, EngineError};
 use tenet_store::item::{Value, Version};
 use tenet_store::name::ItemKey;
 use tenet_store::owner::{Owner, OwnerError, Width};
@@ -235,4 +235,41 @@ async fn those_who_want_the_time_at_once_ask_once() {
     engine.clock_away.store(false, Ordering::SeqCst);
     assert!(all().await.iter().all(Result::is_ok));
     assert_eq!(engine.clocks.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn those_who_follow_from_one_place_read_it_once_and_miss_nothing() {
+    let engine = Gated::new(1000);
+    let collection = declared(&*engine).await;
+    engine.pages_wait.store(true, Ordering::SeqCst);
+    let owner = Owner::start(engine.clone(), Width { followed: 1, ..Width::default() });
+    let follow = |place| {
+        let owner = owner.clone();
+        tokio::spawn(async move { owner.changes(collection, Cursor(place), 10).await })
+    };
+    let busy = follow(1);
+    settle().await;
+    let gone: Vec<_> = (0..5).map(|_| follow(0)).collect();
+    settle().await;
+    let together: Vec<_> = (0..100).map(|_| follow(0)).collect();
+    settle().await;
+    // Whoever was first may leave: the others are answered all the same.
+    gone.into_iter().for_each(|gone| gone.abort());
+    owner.commit(add(collection, "n", 1)).await.unwrap();
+    engine.page_gate.add_permits(1);
+    settle().await;
+    busy.await.unwrap().unwrap();
+    assert_eq!(engine.pages.lock().unwrap().len(), 1, "all of one place read once");
+    // The engine is being asked: who comes now may want to know of what is written now.
+    owner.commit(add(collection, "n", 2)).await.unwrap();
+    let late = follow(0);
+    settle().await;
+    engine.page_gate.add_permits(2);
+    let late_comes_last = together.len();
+    for (place, followed) in together.into_iter().chain([late]).enumerate() {
+        let changes = tokio::time::timeout(Duration::from_secs(60), followed).await.unwrap().unwrap();
+        let told = changes.unwrap().changes.len();
+        assert!(if place == late_comes_last { told == 2 } else { told >= 1 }, "{place} is told {told}");
+    }
+    assert_eq!(engine.page_gate.available_permits(), 0, "three reads in all");
 }

@@ -167,18 +167,19 @@ async fn who_follows_and_who_reads_pages_hold_up_nobody_else() {
     let collection = declared(&*engine).await;
     engine.pages_wait.store(true, Ordering::SeqCst);
     let owner = Owner::start(engine.clone(), Width { pages: 2, followed: 2, ..width() });
-    let follow = || {
+    // Each is at another place: those at one read together.
+    let follow = |place| {
         let owner = owner.clone();
-        tokio::spawn(async move { owner.changes(collection, Cursor::default(), 10).await.map(drop) })
+        tokio::spawn(async move { owner.changes(collection, Cursor(place), 10).await.map(drop) })
     };
     let scan = |of: ScanOf| {
         let (owner, scan) = (owner.clone(), Scan { of, ..range(collection, "x") });
         tokio::spawn(async move { owner.scan(scan).await.map(drop) })
     };
-    let followers: Vec<_> = (0..64).map(|_| follow()).collect();
+    let followers: Vec<_> = (0..64).map(follow).collect();
     settle().await;
     assert_eq!(engine.pages.lock().unwrap().len(), 2, "as many follow at a time as may");
-    assert!(matches!(follow().await.unwrap(), Err(OwnerError::Full { waiting: 64 })));
+    assert!(matches!(follow(64).await.unwrap(), Err(OwnerError::Full { waiting: 64 })));
     // Pages are read beside them.
     let pages: Vec<_> = (0..9).map(|_| scan(ScanOf::Collection(collection))).collect();
     settle().await;

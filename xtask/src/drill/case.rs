@@ -12,9 +12,10 @@ pub struct Fleet {
     requests: &'static [(u32, &'static str)],
 }
 
-/// The calls of one service, so that the capacity is that of its instances.
-const GET_USER: &str = "/v1/users/u{user}";
-/// CRITICAL in its contract.
+/// A call that instances of one service answer out of their memory, so that the capacity is theirs; what reads the store would keep the
+/// machine busy with it.
+const FOLLOWING: &str = "/v1/users/u{user}/following?page_size=1";
+/// CRITICAL in its contract; a read of the store.
 pub const GET_ME: &str = "/v1/users/me";
 
 pub const FLEETS: [Fleet; 2] = [
@@ -25,7 +26,7 @@ pub const FLEETS: [Fleet; 2] = [
         zones: &["a", "b", "c", "d"],
         slots: 22,
         slot_ms: 20,
-        requests: &[(1, GET_USER)],
+        requests: &[(1, FOLLOWING)],
     },
     // So slow that three times of it leaves the machine quiet.
     Fleet {
@@ -33,7 +34,7 @@ pub const FLEETS: [Fleet; 2] = [
         zones: &["a", "b", "c"],
         slots: 8,
         slot_ms: 24,
-        requests: &[(9, GET_USER), (1, GET_ME)],
+        requests: &[(9, FOLLOWING), (1, GET_ME)],
     },
 ];
 

@@ -10,9 +10,9 @@ const STEP: f64 = 0.3;
 const GRADIENT_LEAST: f64 = 0.5;
 /// The limit moves only where it is used to at least this share: growing would mean nothing, and a latency does not come from it.
 const USED: f64 = 0.5;
-/// How much further than by √limit the target lies where calls are refused although there is next to no waiting, and which share of a
-/// latency that is at most: a step of the load by half is followed within half a second.
-const GROWTH: f64 = 1.4;
+/// How fast the limit grows in a window that refused although there is next to no waiting, and which share of a latency that is at most: load
+/// that moves here all at once, because another process died, is followed before anybody has waited for long.
+const GROWTH: f64 = 1.5;
 const IDLE_WAITING: f64 = 0.15;
 /// The least share of a latency that is taken for work where `base` says that nearly all of it was waiting.
 const WORK_LEAST: f64 = 0.1;
@@ -92,12 +92,11 @@ impl Gradient {
             gradient = gradient.min(by_latency);
         }
         self.starting &= gradient >= 1.0;
-        if seen.refused && self.starting && self.is_idle(seen) {
-            self.limit = (self.limit * START_GROWTH).min(f64::from(self.rules.max));
+        if seen.refused && gradient >= 1.0 && self.is_idle(seen) {
+            let growth = if self.starting { START_GROWTH } else { GROWTH };
+            self.limit = (self.limit * growth).min(f64::from(self.rules.max));
         } else if used {
-            // Refused although nobody waits: the load has moved here from elsewhere, and √limit a window would be seconds too slow.
-            let growth = if seen.refused && gradient >= 1.0 && self.is_idle(seen) { GROWTH } else { 1.0 };
-            let target = self.limit * gradient * growth + self.limit.sqrt();
+            let target = self.limit * gradient + self.limit.sqrt();
             self.limit += STEP * (target - self.limit);
             if self.resting >= REST_MOST {
                 (self.limit, self.resting) = (self.limit * REST_KICK, 0);

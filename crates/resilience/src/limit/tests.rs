@@ -61,7 +61,7 @@ fn an_unused_limit_does_not_grow_and_a_used_one_does() {
 }
 
 #[test]
-fn it_doubles_until_it_was_too_high_once() {
+fn it_doubles_until_it_was_too_high_once_and_then_grows_by_half() {
     let mut gradient = Gradient::new(&LimitRules::default());
     let full = |latency_ms, limit| Seen { refused: true, ..seen(latency_ms, limit) };
     let limits: Vec<u64> = (0..4).map(|n| gradient.step(&full(10.0, 64 << n))).collect();
@@ -69,7 +69,10 @@ fn it_doubles_until_it_was_too_high_once() {
     let lowered = gradient.step(&full(40.0, 1024));
     assert!(lowered < 1024, "{lowered}");
     let grown = gradient.step(&full(10.0, lowered));
-    assert!(grown < lowered * 6 / 5, "{grown}: from {lowered} on by steps");
+    assert!((grown as f64 / lowered as f64 - 1.5).abs() < 0.01, "{grown}: from {lowered} on");
+    // Who waits at the service is no load that moved here.
+    let waited = gradient.step(&full(13.0, grown));
+    assert!(waited < grown * 11 / 10, "{waited}: from {grown} on by steps");
 }
 
 #[test]

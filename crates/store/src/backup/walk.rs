@@ -52,6 +52,9 @@ pub enum Place {
         key: Vec<u8>,
         /// Chunks that are done.
         chunks: u32,
+        /// Of so many.
+        #[serde(default)]
+        of: u64,
     },
     /// A token.
     Token {
@@ -66,14 +69,15 @@ impl Place {
     /// After `row`, where `before` is the place before it.
     pub fn after(row: &Row, before: Option<Place>) -> Option<Place> {
         match (row, before) {
-            (Row::Item(key, _), _) => Some(Place::Item {
+            (Row::Item(key, item), _) => Some(Place::Item {
                 collection: key.record.collection.0,
                 record: key.record.id.to_vec(),
                 key: key.key.to_vec(),
                 chunks: 0,
+                of: chunks(item),
             }),
-            (Row::Chunk { number, .. }, Some(Place::Item { collection, record, key, .. })) => {
-                Some(Place::Item { collection, record, key, chunks: number + 1 })
+            (Row::Chunk { number, .. }, Some(Place::Item { collection, record, key, of, .. })) => {
+                Some(Place::Item { collection, record, key, chunks: number + 1, of })
             }
             (Row::Chunk { .. }, before) => before,
             (Row::Token(token, _), _) => {
@@ -81,6 +85,18 @@ impl Place {
             }
         }
     }
+}
+
+/// Chunks that an item's value is kept in beside it.
+fn chunks(item: &Item) -> u64 {
+    left(item, 0).map_or(0, |(_, _, of)| of)
+}
+
+/// The item that a walk goes on after.
+struct Skip {
+    key: ItemKey,
+    chunks: u32,
+    of: u64,
 }
 
 /// See the module.
@@ -95,8 +111,8 @@ pub struct Walk {
     last_page: bool,
     /// The long value whose chunks come next: which one, and how many there are.
     chunks: Option<(u64, u32, u64)>,
-    /// Chunks of the first item that were given before.
-    skip: Option<(ItemKey, u32)>,
+    /// What of the first item was given before.
+    skip: Option<Skip>,
     token: Option<Token>,
     over: bool,
     items: u64,
@@ -126,7 +142,7 @@ impl Walk {
                 walk.range = walk.filter.ranges.len();
                 walk.token = Some(Token { time: crate::item::UnixMs(*time), nonce });
             }
-            Some(Place::Item { collection, record, key, chunks }) => {
+            Some(Place::Item { collection, record, key, chunks, of }) => {
                 let collection = CollectionId(*collection);
                 let found = walk.filter.ranges.iter().position(|range| range.collection == collection);
                 walk.range = found.ok_or_else(|| {
@@ -136,7 +152,7 @@ impl Walk {
                 // The item again, without itself: its chunks may not all be done.
                 walk.from = Some(Bound { record: record.clone(), key: key.clone() });
                 let record = crate::name::RecordKey { collection, id: record };
-                walk.skip = Some((ItemKey { record, key }, *chunks));
+                walk.skip = Some(Skip { key: ItemKey { record, key }, chunks: *chunks, of: *of });
             }
         }
         Ok(walk)
@@ -181,15 +197,7 @@ impl Walk {
                 return Ok(None);
             }
             if let Some((key, item)) = self.page.pop_front() {
-                let skip = self.skip.take().filter(|(skip, _)| *skip == key).map(|(_, chunks)| chunks);
-                if let Value::Chunked { blob, size } = &item.value {
-                    let of = item::chunks(*size);
-                    let first = skip.unwrap_or(0);
-                    self.chunks = (u64::from(first) < of).then_some((*blob, first, of));
-                }
-                if skip.is_some() {
-                    continue;
-                }
+                self.chunks = left(&item, 0);
                 self.items += 1;
                 return Ok(Some(Row::Item(key, item)));
             }
@@ -238,6 +246,33 @@ impl Walk {
                 Some(Bound { record: key.record.id.clone(), key: crate::name::next(&key.key).into() });
         }
         self.page = page.items.into();
-        Ok(())
+        self.skip()
     }
+
+    /// Leaves out what of the first item was given before.
+    fn skip(&mut self) -> Result<(), BackupError> {
+        let Some(skip) = self.skip.take() else { return Ok(()) };
+        match self.page.front() {
+            Some((key, item)) if *key == skip.key => {
+                self.chunks = left(item, skip.chunks);
+                self.page.pop_front();
+                Ok(())
+            }
+            // It is over by now. What was given of it was the whole of it, or half a value that can never be made whole.
+            _ if u64::from(skip.chunks) < skip.of => Err(BackupError::Kept(format!(
+                "the long value {} ended after {} of its {} chunks",
+                skip.key.key.escape_ascii(),
+                skip.chunks,
+                skip.of
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The chunks of an item from `first` on: of which value, the next one, and how many there are.
+fn left(item: &Item, first: u32) -> Option<(u64, u32, u64)> {
+    let Value::Chunked { blob, size } = item.value else { return None };
+    let of = item::chunks(size);
+    (u64::from(first) < of).then_some((blob, first, of))
 }

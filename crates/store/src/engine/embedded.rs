@@ -15,17 +15,21 @@
 //! A batch of commits is decided and written in one transaction and synced before anybody hears of it. A reader has a tree that no commit
 //! changes any more, and waits for nobody. Each row ends with a checksum of its key and itself, because the tree looks at its own only when it is opened after a
 //! crash. After a write or a sync that failed nobody knows what the disk holds (Rebello et al., "Can Applications Recover from fsync Failures?", ATC
-//! 2020), so nothing more is written until the folder is opened anew; neither is after a panic of the tree, which means damage.
+//! 2020), so nothing more is written until the folder is opened anew; neither is after a panic of the tree, which means damage. A [mark] beside the tree tells whether
+//! one that was not closed has lost its end.
 
 mod backup;
 mod keys;
 mod log;
+mod mark;
 mod rows;
 mod scan;
 mod sizes;
 mod tables;
 mod upkeep;
 mod writer;
+
+pub use mark::Aside;
 
 use super::{
     Changes, Collection, Cursor, Engine, EngineError, Guarantees, Load, Loaded, Page, Pending, Scan,
@@ -35,6 +39,7 @@ use crate::commit::{Commit, Outcome};
 use crate::item::{Item, UnixMs, Version};
 use crate::name::{CollectionId, ItemKey};
 use bytes::Bytes;
+use mark::Mark;
 use redb::{Database, StorageBackend};
 use std::collections::HashMap;
 use std::fs::File;
@@ -76,6 +81,7 @@ struct Inner {
     database: Database,
     known: RwLock<HashMap<CollectionId, Collection>>,
     writer: Mutex<Writer>,
+    mark: Mark,
     /// The last version that is durable.
     committed: AtomicU64,
     /// The last place in the log that is.
@@ -99,32 +105,36 @@ impl Embedded {
             .map_err(|error| EngineError::Unavailable(format!("{place}: {error}")))?;
         guarded(|| {
             create(folder).map_err(|error| at(&place, error))?;
-            let opened = builder(options).open(folder.join(FILE));
-            Embedded::over(opened.map_err(|error| at(&place, error))?, &place)
+            let opened = builder(options).open(folder.join(FILE)).map_err(|error| at(&place, error))?;
+            let mark = Mark::open(folder);
+            let mark = mark.map_err(|error| EngineError::Unavailable(format!("{place}: {error}")))?;
+            Embedded::over(opened, mark, &place)
         })
     }
 
-    /// The same on any storage: tests put one below it that fails, tears writes and is full.
+    /// The same on any storage, with its mark beside: tests put something below it that fails, tears writes and is full.
     ///
     /// # Errors
     /// As of [`open`](Self::open).
     pub fn open_with(
         backend: impl StorageBackend,
+        aside: impl Aside,
         options: EmbeddedOptions,
     ) -> Result<Embedded, EngineError> {
         guarded(|| {
             let opened = builder(options).create_with_backend(backend);
-            Embedded::over(opened.map_err(|error| at("the storage", error))?, "the storage")
+            Embedded::over(opened.map_err(|error| at("the storage", error))?, Mark::new(aside), "the storage")
         })
     }
 
-    fn over(database: Database, place: &str) -> Result<Embedded, EngineError> {
-        let (known, writer) = log::found(&database, place)?;
+    fn over(database: Database, mark: Mark, place: &str) -> Result<Embedded, EngineError> {
+        let (known, writer) = log::found(&database, &mark, place)?;
         let inner = Inner {
             committed: AtomicU64::new(writer.last),
             logged: AtomicU64::new(writer.logged),
             known: RwLock::new(known),
             writer: Mutex::new(writer),
+            mark,
             broken: AtomicBool::new(false),
             latest: AtomicI64::new(0),
             ahead_ms: AtomicI64::new(0),

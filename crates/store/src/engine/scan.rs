@@ -5,7 +5,7 @@ use crate::name::{CollectionId, ItemKey};
 use bytes::Bytes;
 
 /// A point of the log of changes. Its number means something to its engine alone; a later point is never smaller.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cursor(pub u64);
 
 /// What to read in order.

@@ -125,18 +125,18 @@ pub enum Loaded {
 }
 
 /// Which numbers the collections of a backup get where `known` are: by their names, else the same as in the backup if nobody has it, else the
-/// first that was never given. `true`: it is to be declared.
+/// first that was never given.
 pub fn assign(
     known: &[(CollectionId, Collection)],
     wanted: &[(CollectionId, Collection)],
-) -> Vec<(CollectionId, CollectionId, bool)> {
+) -> Vec<(CollectionId, CollectionId)> {
     let mut taken: BTreeSet<CollectionId> = known.iter().map(|(id, _)| *id).collect();
     let mut assigned = Vec::with_capacity(wanted.len());
     let by_name = |collection: &Collection| known.iter().find(|(_, there)| there.name == collection.name);
     // Those of the same name first: a number that one of them has is not free.
     for (id, collection) in wanted {
         if let Some((there, _)) = by_name(collection) {
-            assigned.push((*id, *there, false));
+            assigned.push((*id, *there));
         }
     }
     let highest = |taken: &BTreeSet<CollectionId>| taken.last().map_or(0, |id| id.0);
@@ -144,7 +144,7 @@ pub fn assign(
         if by_name(collection).is_none() {
             let free = if taken.contains(id) { CollectionId(highest(&taken) + 1) } else { *id };
             taken.insert(free);
-            assigned.push((*id, free, true));
+            assigned.push((*id, free));
         }
     }
     assigned.sort();
@@ -168,14 +168,14 @@ mod tests {
 
     #[test]
     fn numbers_are_kept_where_they_can_be_and_never_given_twice() {
-        let check = |known: &[(u32, &str)], wanted: &[(u32, &str)], expected: &[(u32, u32, bool)]| {
+        let check = |known: &[(u32, &str)], wanted: &[(u32, &str)], expected: &[(u32, u32)]| {
             let found = assign(&collections(known), &collections(wanted));
-            let found: Vec<_> = found.into_iter().map(|(from, to, new)| (from.0, to.0, new)).collect();
+            let found: Vec<_> = found.into_iter().map(|(from, to)| (from.0, to.0)).collect();
             assert_eq!(found, expected, "{known:?} {wanted:?}");
         };
-        check(&[], &[(1, "a"), (7, "b")], &[(1, 1, true), (7, 7, true)]);
-        check(&[(1, "a")], &[(1, "a"), (2, "b")], &[(1, 1, false), (2, 2, true)]);
-        check(&[(1, "b"), (2, "c")], &[(1, "a"), (2, "b")], &[(1, 3, true), (2, 1, false)]);
-        check(&[(5, "x")], &[(5, "a"), (6, "b")], &[(5, 6, true), (6, 7, true)]);
+        check(&[], &[(1, "a"), (7, "b")], &[(1, 1), (7, 7)]);
+        check(&[(1, "a")], &[(1, "a"), (2, "b")], &[(1, 1), (2, 2)]);
+        check(&[(1, "b"), (2, "c")], &[(1, "a"), (2, "b")], &[(1, 3), (2, 1)]);
+        check(&[(5, "x")], &[(5, "a"), (6, "b")], &[(5, 6), (6, 7)]);
     }
 }

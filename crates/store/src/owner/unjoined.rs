@@ -1,9 +1,10 @@
-//! What is asked of the engine call by call, behind a [gate](super::gate): pages and ranges, chunks of long values, changes.
+//! What is asked of the engine call by call, behind a [gate](super::gate): pages and ranges, chunks of long values; and changes, which those who follow them share.
 
 use super::{Owner, OwnerError, failed, near, record};
 use crate::engine::{Changes, Cursor, Page, Scan, ScanOf};
 use crate::name::{CollectionId, RecordKey};
 use bytes::Bytes;
+use std::sync::Arc;
 
 impl Owner {
     /// A page of items in order.
@@ -18,15 +19,14 @@ impl Owner {
         self.engine.scan(scan).await.map_err(failed)
     }
 
-    /// Changes from a point of the log on.
+    /// Changes from a point of the log on. Every write that was answered before the call is in them.
     pub async fn changes(
         &self,
         collection: CollectionId,
         from: Cursor,
         limit: usize,
-    ) -> Result<Changes, OwnerError> {
-        let _pass = self.followed.enter(None).await?;
-        self.engine.changes(collection, from, limit).await.map_err(failed)
+    ) -> Result<Arc<Changes>, OwnerError> {
+        self.followers.changes((collection, from, limit)).await
     }
 
     /// Keeps a chunk of a long value of this record.

@@ -11,7 +11,7 @@ pub struct Width {
     pub read_lanes: usize,
     /// Pages, ranges and chunks of so many callers are read or staged at a time, of one record half of that.
     pub pages: usize,
-    /// The log of changes is followed for so many at a time.
+    /// The log of changes is read from so many places at a time.
     pub followed: usize,
     /// Calls that wait in one lane, for a page, or for changes; one more is refused.
     pub waiting: usize,

@@ -1,7 +1,7 @@
 //! The quotas of all namespaces: they outlive catalogues and releases, so that what was taken stays taken.
 
-use super::room::{Amount, FRESH, Fits};
-use super::{Limits, Over, Quota};
+use super::room::{Amount, As, FRESH, Fits};
+use super::{LetIn, Limits, Over, Quota};
 use crate::catalogue::Catalogue;
 use crate::engine::{Engine, EngineError};
 use crate::metrics::{PAUSE, SHARE};
@@ -52,35 +52,36 @@ impl Quotas {
         all
     }
 
-    /// Whether what a write adds fits into its namespace, whose collections are these; `keep`: and it is written. The engine is asked where it may not.
+    /// Lets in what fits into its namespace, whose collections are these. The engine is asked where it may not.
     ///
     /// # Errors
     /// It does not fit.
-    pub(crate) async fn fits(
+    pub(crate) async fn let_in(
         &self,
         engine: &dyn Engine,
-        quota: &Quota,
+        quota: &Arc<Quota>,
         collections: impl FnOnce() -> Vec<CollectionId>,
-        (more, keep): (Amount, bool),
-    ) -> Result<(), Over> {
+        (more, what): (Amount, As),
+    ) -> Result<LetIn, Over> {
+        // Where nothing is bounded there is nothing to write down.
+        let more = if quota.room.is_bounded() { more } else { Amount::default() };
         let asked = self.now();
         let since = if engine.knows_sizes() {
             asked
         } else {
             Moment::from_nanos(asked.nanos().saturating_sub(FRESH.as_nanos() as u64))
         };
-        let ask = || if keep { quota.room.add(more, since) } else { quota.room.fits(more, since) };
-        let mut fits = ask();
+        let mut fits = quota.room.fits(more, since);
         if fits == Fits::Measure {
             if let Err(error) = self.measure(engine, quota, &collections(), since).await {
                 // An engine that is away says so to the write itself.
                 tracing::debug!(namespace = %quota.name(), "how much it keeps is not known: {error}");
-                return Ok(());
+                return Ok(LetIn::new(quota, more, what));
             }
-            fits = ask();
+            fits = quota.room.fits(more, since);
         }
         match fits {
-            Fits::Yes | Fits::Measure => Ok(()),
+            Fits::Yes | Fits::Measure => Ok(LetIn::new(quota, more, what)),
             Fits::No { limit, allowed, used } => Err(Over::Size { limit, allowed, used }),
         }
     }

@@ -1,7 +1,8 @@
 //! How much is kept: what was measured last, and what was written through this process since.
 //!
-//! What was written is added as if nothing had been there before, so the sum is never too small for this process's own writes. Where it says that a write may
-//! not fit, the engine is asked, and what is overwritten is no longer counted twice.
+//! What is written is added as if nothing had been there before, from when it is let in, so the sum is never too small for this process's own writes. Where it says
+//! that a write may not fit, the engine is asked, and what is overwritten is no longer counted twice. Its answer stands for what was done before it was asked, not for
+//! what was under way. Of a long value that comes in pieces nothing is overwritten before it is whole: it is taken for kept from its first piece on.
 //!
 //! **Bound.** What passes the limit is what was written since the measurement that a write was let in by: on an engine that says its sizes as they are, since the
 //! write came; on one that counts or estimates them, at most [`FRESH`] before that, and what other processes write until the next measurement.
@@ -59,7 +60,11 @@ pub(super) struct Room {
 struct Line {
     limit: AtomicU64,
     used: AtomicU64,
-    /// Written since the process began; where `used` was measured, up to `counted` of it.
+    /// Of long values that are not whole yet.
+    coming: AtomicU64,
+    /// Let in, and not done yet.
+    under_way: AtomicU64,
+    /// Done since the process began; where `used` was measured, up to `counted` of it.
     written: AtomicU64,
     counted: AtomicU64,
 }
@@ -67,16 +72,35 @@ struct Line {
 impl Default for Line {
     fn default() -> Line {
         let zero = || AtomicU64::new(0);
-        Line { limit: AtomicU64::new(NONE), used: zero(), written: zero(), counted: zero() }
+        Line {
+            limit: AtomicU64::new(NONE),
+            used: zero(),
+            coming: zero(),
+            under_way: zero(),
+            written: zero(),
+            counted: zero(),
+        }
     }
 }
 
 impl Line {
+    /// The limit, what there is, and what was written since that was measured.
     fn known(&self) -> (u64, u64, u64) {
         let of = |value: &AtomicU64| value.load(Ordering::Acquire);
-        let since = of(&self.written).saturating_sub(of(&self.counted));
-        (of(&self.limit), of(&self.used), since)
+        // What is done meanwhile is counted twice rather than not at all.
+        let under_way = of(&self.under_way);
+        let since = of(&self.written).saturating_sub(of(&self.counted)).saturating_add(under_way);
+        (of(&self.limit), of(&self.used).saturating_add(of(&self.coming)), since)
     }
+}
+
+/// As what something is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum As {
+    /// A write, which may overwrite as much as it brings.
+    Write,
+    /// The pieces of a long value, which are there beside all else until it is whole.
+    Pieces,
 }
 
 impl Room {
@@ -104,17 +128,36 @@ impl Room {
         })
     }
 
-    /// Whether `more` fits, and if so, that it is written. It is refused by nothing that was measured before `since`.
-    pub(super) fn add(&self, more: Amount, since: Moment) -> Fits {
-        let fits = self.fits(more, since);
-        if fits == Fits::Yes {
-            self.bytes.written.fetch_add(more.bytes, Ordering::AcqRel);
-            self.items.written.fetch_add(more.items, Ordering::AcqRel);
-        }
-        fits
+    fn lines(&self, amount: Amount) -> [(&Line, u64); 2] {
+        [(&self.bytes, amount.bytes), (&self.items, amount.items)]
     }
 
-    /// The same without writing it.
+    /// It is let in.
+    pub(super) fn begin(&self, amount: Amount, what: As) {
+        for (line, amount) in self.lines(amount) {
+            match what {
+                As::Write => line.under_way.fetch_add(amount, Ordering::AcqRel),
+                As::Pieces => line.coming.fetch_add(amount, Ordering::AcqRel),
+            };
+        }
+    }
+
+    /// What was let in is done, or came to nothing.
+    pub(super) fn end(&self, amount: Amount, what: As) {
+        for (line, amount) in self.lines(amount) {
+            match what {
+                As::Write => {
+                    line.written.fetch_add(amount, Ordering::AcqRel);
+                    line.under_way.fetch_sub(amount, Ordering::AcqRel);
+                }
+                As::Pieces => {
+                    line.coming.fetch_sub(amount, Ordering::AcqRel);
+                }
+            }
+        }
+    }
+
+    /// Whether `more` fits. It is refused by nothing that was measured before `since`.
     pub(super) fn fits(&self, more: Amount, since: Moment) -> Fits {
         if !self.is_bounded() {
             return Fits::Yes;
@@ -145,7 +188,7 @@ impl Room {
         self.measured.load(Ordering::Acquire) && self.at.load(Ordering::Acquire) >= since.nanos()
     }
 
-    /// What was written up to now, before the engine is asked how much there is.
+    /// What is done up to now, before the engine is asked how much there is.
     pub(super) fn begin_measure(&self) -> Amount {
         Amount {
             bytes: self.bytes.written.load(Ordering::Acquire),
@@ -153,7 +196,7 @@ impl Room {
         }
     }
 
-    /// The engine's answer to a question that was asked at `at`, when `written` was written.
+    /// The engine's answer to a question that was asked at `at`, when `written` was done.
     pub(super) fn measured(&self, found: Amount, written: Amount, at: Moment) {
         for (line, used, written) in
             [(&self.bytes, found.bytes, written.bytes), (&self.items, found.items, written.items)]

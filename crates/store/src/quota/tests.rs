@@ -1,6 +1,6 @@
 //! Rates and room as rows, and their bounds under threads.
 
-use super::room::{Amount, Fits, Room};
+use super::room::{Amount, As, Fits, Room};
 use super::*;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicUsize;
@@ -146,13 +146,23 @@ fn no(limit: Limit, allowed: u64, used: u64) -> Fits {
     Fits::No { limit, allowed, used }
 }
 
+/// A write that is let in, and done at once.
+fn write(room: &Room, more: Amount, since: Moment) -> Fits {
+    let fits = room.fits(more, since);
+    if fits == Fits::Yes {
+        room.begin(more, As::Write);
+        room.end(more, As::Write);
+    }
+    fits
+}
+
 #[test]
 fn what_is_kept_has_room_up_to_its_limit() {
     let room = Room::default();
-    assert_eq!(room.add(amount(1 << 40, 1), ms(0)), Fits::Yes, "without a limit");
+    assert_eq!(write(&room, amount(1 << 40, 1), ms(0)), Fits::Yes, "without a limit");
     assert_eq!(room.used(), None);
     room.set(Some(100), Some(10));
-    assert_eq!(room.add(amount(1, 1), ms(0)), Fits::Measure, "nobody knows how much there is");
+    assert_eq!(write(&room, amount(1, 1), ms(0)), Fits::Measure, "nobody knows how much there is");
     let written = room.begin_measure();
     room.measured(amount(60, 2), written, ms(5));
     assert_eq!(room.used(), Some(amount(60, 2)));
@@ -169,18 +179,47 @@ fn what_is_kept_has_room_up_to_its_limit() {
         (amount(0, 9), ms(5), no(Limit::Items, 10, 2)),
     ];
     for (step, (more, since, expected)) in rows.into_iter().enumerate() {
-        assert_eq!(room.add(more, since), expected, "step {step}");
+        assert_eq!(write(&room, more, since), expected, "step {step}");
     }
     let written = room.begin_measure();
     // While the engine was asked, somebody wrote.
-    assert_eq!(room.add(amount(5, 1), ms(5)), Fits::Yes);
+    assert_eq!(write(&room, amount(5, 1), ms(5)), Fits::Yes);
     room.measured(amount(90, 4), written, ms(20));
-    assert_eq!(room.add(amount(6, 1), ms(30)), Fits::Measure);
+    assert_eq!(write(&room, amount(6, 1), ms(30)), Fits::Measure);
     assert_eq!(room.fits(amount(5, 1), ms(30)), Fits::Yes);
-    assert_eq!(room.add(amount(5, 1), ms(30)), Fits::Yes);
-    assert_eq!(room.add(amount(11, 1), ms(20)), no(Limit::Bytes, 100, 90));
+    assert_eq!(write(&room, amount(5, 1), ms(30)), Fits::Yes);
+    assert_eq!(write(&room, amount(11, 1), ms(20)), no(Limit::Bytes, 100, 90));
     room.set(None, None);
-    assert_eq!(room.add(amount(1 << 40, 1), ms(30)), Fits::Yes, "the limit was taken away");
+    assert_eq!(write(&room, amount(1 << 40, 1), ms(30)), Fits::Yes, "the limit was taken away");
+}
+
+#[test]
+fn a_measurement_stands_for_nothing_that_was_under_way() {
+    let room = Room::default();
+    room.set(Some(100), None);
+    room.measured(amount(10, 1), room.begin_measure(), ms(0));
+    room.begin(amount(60, 1), As::Write);
+    // It is asked while the 60 are on their way, and does not see them.
+    room.measured(amount(10, 1), room.begin_measure(), ms(5));
+    assert_eq!(room.fits(amount(40, 1), ms(6)), Fits::Measure, "10, 60 and 40");
+    room.end(amount(60, 1), As::Write);
+    assert_eq!(room.fits(amount(40, 1), ms(6)), Fits::Measure, "they are there now");
+    room.measured(amount(70, 2), room.begin_measure(), ms(7));
+    assert_eq!(room.fits(amount(30, 1), ms(8)), Fits::Yes);
+    assert_eq!(room.fits(amount(31, 1), ms(7)), no(Limit::Bytes, 100, 70));
+}
+
+#[test]
+fn pieces_of_long_values_are_kept_until_they_are_whole() {
+    let room = Room::default();
+    room.set(Some(100), None);
+    room.measured(amount(10, 1), room.begin_measure(), ms(0));
+    room.begin(amount(60, 1), As::Pieces);
+    // They overwrite nothing, so whoever does not fit beside them is refused.
+    assert_eq!(room.fits(amount(31, 1), ms(0)), no(Limit::Bytes, 100, 70));
+    assert_eq!(room.fits(amount(30, 1), ms(0)), Fits::Yes);
+    room.end(amount(60, 1), As::Pieces);
+    assert_eq!(room.fits(amount(90, 1), ms(0)), Fits::Yes, "the value never came whole");
 }
 
 #[test]

@@ -81,11 +81,12 @@ impl StoreService {
                 RecordChange { record: record.id.clone(), conditions: vec![write.0], writes: vec![write.1] };
             let commit = Commit::of(record.collection, None, vec![change]);
             // A lease that is held can be held on to, whatever else is kept.
-            if hold.is_some() && item.is_none() {
-                self.admit(known, &commit, quota::Of::Service)
-                    .await
-                    .map_err(|over| quota::refused(over, known))?;
-            }
+            let _let_in = if hold.is_some() && item.is_none() {
+                let let_in = self.admit(known, &commit, quota::Of::Service).await;
+                let_in.map_err(|over| quota::refused(over, known))?
+            } else {
+                None
+            };
             if let Outcome::Done { version, .. } = self.owner.commit(commit).await.map_err(fault::owner)? {
                 let token = found.map_or(version, |lease| lease.token);
                 let lease = Lease { holder, token, until: hold.map(|hold| now.after(hold)) };

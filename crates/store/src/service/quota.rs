@@ -3,8 +3,8 @@
 use super::{StoreService, fault};
 use crate::catalogue::Known;
 use crate::commit::{Action, Commit, Condition, Must, Outcome, RecordChange};
-use crate::item::Version;
-use crate::quota::{Amount, Over, Quota, Quotas};
+use crate::item::{Value, Version};
+use crate::quota::{Amount, As, LetIn, Over, Quota, Quotas};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -26,28 +26,28 @@ impl StoreService {
         known.quota.spend(bytes as u64, self.quotas().now());
     }
 
-    /// Whether the commit fits into its namespace; what it adds is taken for written. What only removes fits.
-    pub(super) async fn admit(&self, known: &Known, commit: &Commit, of: Of) -> Result<(), Over> {
+    /// Lets a commit into its namespace, if it fits; it is under way until what is returned is dropped. What only removes fits.
+    pub(super) async fn admit(&self, known: &Known, commit: &Commit, of: Of) -> Result<Option<LetIn>, Over> {
         let (moved, more) = amount(commit);
         if of == Of::Service {
             known.quota.spend(moved, self.quotas().now());
         }
         if more.items == 0 {
-            return Ok(());
+            return Ok(None);
         }
-        self.has_room(known, more, true).await
+        self.let_in(known, more, As::Write).await.map(Some)
     }
 
-    /// Whether a long value would fit, before any of it is taken.
-    pub(super) async fn has_room_for(&self, known: &Known, bytes: u64) -> Result<(), Status> {
-        let fits = self.has_room(known, Amount { bytes, items: 1 }, false).await;
-        fits.map_err(|over| refused(over, known))
+    /// Lets in the pieces of a long value, before the first of them is taken: they are there until what is returned is dropped.
+    pub(super) async fn admit_pieces(&self, known: &Known, bytes: u64) -> Result<LetIn, Status> {
+        let let_in = self.let_in(known, Amount { bytes, items: 1 }, As::Pieces).await;
+        let_in.map_err(|over| refused(over, known))
     }
 
-    async fn has_room(&self, known: &Known, more: Amount, keep: bool) -> Result<(), Over> {
+    async fn let_in(&self, known: &Known, more: Amount, what: As) -> Result<LetIn, Over> {
         let collections = || self.catalogue().in_namespace(known.quota.name());
         let engine = self.owner.engine().as_ref();
-        self.quotas().fits(engine, &known.quota, collections, (more, keep)).await
+        self.quotas().let_in(engine, &known.quota, collections, (more, what)).await
     }
 
     /// The first answer to a commit that is sent again: a quota that was reached meanwhile does not take it back.
@@ -97,7 +97,7 @@ pub(super) fn refused(over: Over, known: &Known) -> Status {
     fault::over(over, known)
 }
 
-/// Bytes that a commit brings, and what is there afterwards that was not, where nothing is overwritten.
+/// Bytes that a commit brings, without the pieces that came before it, and what is there afterwards that was not, where nothing is overwritten.
 fn amount(commit: &Commit) -> (u64, Amount) {
     let (mut moved, mut more) = (0, Amount::default());
     for change in &commit.changes {
@@ -108,7 +108,8 @@ fn amount(commit: &Commit) -> (u64, Amount) {
                 Action::Add(_) => Some(8),
                 Action::Delete | Action::Index(_) => None,
             };
-            moved += keys + value.unwrap_or(0);
+            let staged = matches!(&write.action, Action::Put(Value::Chunked { .. }));
+            moved += keys + value.filter(|_| !staged).unwrap_or(0);
             if let Some(value) = value {
                 more.bytes += keys + value;
                 more.items += 1;

@@ -68,9 +68,10 @@ impl StoreService {
         field: Field,
         of: Of,
     ) -> Result<(Outcome, Arc<Known>), Status> {
-        if let Err(over) = self.admit(known, &commit, of).await {
-            return Ok((self.replayed(known, &commit, over).await?, known.clone()));
-        }
+        let _let_in = match self.admit(known, &commit, of).await {
+            Ok(let_in) => let_in,
+            Err(over) => return Ok((self.replayed(known, &commit, over).await?, known.clone())),
+        };
         let mut known = known.clone();
         for _ in 0..MAX_TURNS {
             commit.typed = known.typed.clone();

@@ -69,11 +69,12 @@ impl StoreService {
             return Err(fault::invalid("start.size", format!("{} is more than {MAX_WHOLE}", start.size)));
         }
         let token = self.token(start.token.as_ref()).await?;
-        self.has_room_for(&known, start.size).await?;
+        let let_in = self.admit_pieces(&known, start.size).await?;
         let conditions = terms::conditions(start.conditions, "start.conditions")?;
         let ttl = terms::ttl(start.ttl.as_ref(), known.declared.ttl, rand::random(), "start.ttl")?;
         let intake = Intake {
             owner: &self.owner,
+            pace: self.pace(&known),
             record: RecordKey { collection: known.id, id: id.clone() },
             size: start.size,
             taken: 0,
@@ -83,6 +84,8 @@ impl StoreService {
             keys: known.typed.as_ref().map(|typed| typed.schema.gather()),
         };
         let (value, keys) = intake.take(chunk, pieces).await?;
+        // The commit is let in for itself.
+        drop(let_in);
         let ttl = match (&known.typed, keys) {
             (Some(typed), Some(keys)) => self.looked_at(typed, &keys, (&id, &key)).await?.or(ttl),
             _ => ttl,
@@ -121,6 +124,7 @@ fn no_message(error: &AddressError) -> Status {
 /// A value on its way in.
 struct Intake<'a> {
     owner: &'a Owner,
+    pace: Pace,
     record: RecordKey,
     size: u64,
     taken: u64,
@@ -184,6 +188,8 @@ impl Intake<'_> {
 
     async fn stage(&mut self, length: usize) -> Result<(), Status> {
         let chunk = self.rest.split_to(length).freeze();
+        self.pace.spend(length);
+        self.pace.wait().await;
         let staged = self.owner.stage(&self.record, (self.blob, self.number), chunk);
         staged.await.map_err(fault::owner)?;
         self.number += 1;

@@ -4,12 +4,13 @@ use super::site::{begin, bytes, declare, go_on, put, restore};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tenet_store::backup::Reader;
+use std::time::Duration;
+use tenet_store::backup::{Place, Reader, Walk};
 use tenet_store::commit::{Action, Commit, RecordChange, Write};
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
 use tenet_store::engine::memory::Memory;
 use tenet_store::engine::{Engine, Row};
-use tenet_store::item::Value;
+use tenet_store::item::{MAX_VALUE, Value};
 use tenet_store::name::CollectionId;
 
 const ACCOUNTS: u64 = 40;
@@ -109,4 +110,41 @@ async fn a_backup_under_writes_is_of_one_moment_in_memory() {
 async fn a_backup_under_writes_is_of_one_moment_embedded() {
     let folder = tempfile::tempdir().unwrap();
     check(Arc::new(Embedded::open(folder.path(), EmbeddedOptions::default()).unwrap())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_value_that_is_over_is_not_gone_on_with() {
+    const TTL: Duration = Duration::from_millis(400);
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Embedded::open(folder.path(), EmbeddedOptions::default()).unwrap();
+    let collection = declare(&engine, "media").await;
+    for number in 0..3 {
+        engine.stage(1, number, vec![number as u8; MAX_VALUE].into()).await.unwrap();
+    }
+    let long = Value::Chunked { blob: 1, size: 3 * MAX_VALUE as u64 };
+    let short = |name| put(collection, name, "", Value::Inline(bytes("short")), Some(TTL));
+    engine.commit(vec![put(collection, "b", "", long, Some(TTL)), short("a"), short("c")]).await.unwrap();
+    let mut walk = Walk::all(engine.snapshot().await.unwrap(), None).unwrap();
+    let mut rows = Vec::new();
+    loop {
+        let part = walk.next().await.unwrap();
+        if part.is_empty() {
+            break;
+        }
+        rows.extend(part);
+    }
+    let chunks = |row: &Row| matches!(row, Row::Chunk { .. });
+    assert_eq!((rows.len(), rows.iter().filter(|row| chunks(row)).count()), (6, 3), "{rows:?}");
+    tokio::time::sleep(2 * TTL).await;
+    // After how many rows it was cut off, and whether the rest of what was there is needed.
+    for (given, needed) in [(1, false), (2, true), (3, true), (4, true), (5, false), (6, false)] {
+        let place = rows[..given].iter().fold(None, |before, row| Place::after(row, before));
+        let mut walk = Walk::all(engine.snapshot().await.unwrap(), place.as_ref()).unwrap();
+        match walk.next().await {
+            Ok(rest) => assert!(!needed && rest.is_empty(), "after {given}: {rest:?}"),
+            Err(error) => {
+                assert!(needed && error.to_string().contains("of its 3 chunks"), "after {given}: {error}");
+            }
+        }
+    }
 }

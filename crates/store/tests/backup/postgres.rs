@@ -3,9 +3,11 @@
 use super::server::Server;
 use std::sync::Arc;
 use std::time::Duration;
-use tenet_store::engine::Engine;
+use tenet_store::backup::{Reader, Restore};
 use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
 use tenet_store::engine::postgres::{Postgres, PostgresConfig};
+use tenet_store::engine::{Cursor, Engine};
+use tenet_store::item::Version;
 
 async fn open(server: &Server, schema: &str) -> Arc<dyn Engine> {
     let config = PostgresConfig {
@@ -50,4 +52,35 @@ async fn nothing_is_restored_under_another_process() {
     let elsewhere = open(&server, "two").await;
     elsewhere.clock().await.unwrap();
     super::site::restore(&*engine, &path, true).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_during_a_restore_stays_away_until_its_end() {
+    let Some(server) = Server::start("who_comes_back_during_a_restore_stays_away_until_its_end", &[]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("backup");
+    let engine = open(&server, "one").await;
+    super::site::fill(&*engine, super::site::token(&*engine).await).await;
+    super::site::back_up(&*engine, &path).await;
+    let other = open(&server, "one").await;
+    other.clock().await.unwrap();
+    // It is cut off, so nobody sees it when the restore begins.
+    server.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    );
+    let reader = Reader::open(&path).unwrap();
+    let mut restore = Restore::begin(&*engine, reader, true, (Version(0), Cursor(0))).await.unwrap();
+    let refused = other.clock().await.unwrap_err().to_string();
+    assert!(refused.contains("is being restored there"), "{refused}");
+    while restore.step().await.unwrap() {
+        engine.clock().await.unwrap();
+    }
+    restore.verify().await.unwrap();
+    let began = std::time::Instant::now();
+    while let Err(error) = other.clock().await {
+        assert!(began.elapsed() < Duration::from_secs(60), "{error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -9,8 +9,8 @@ use super::look;
 use super::operation::{Answer, Operation};
 use super::wire::{Lines, Log, Message};
 use super::work::{Client, Work};
-use std::sync::Arc;
-use tenet_store::engine::embedded::{Embedded, EmbeddedOptions};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tenet_store::engine::embedded::{Aside, Embedded, EmbeddedOptions};
 use tenet_store::engine::{Engine, EngineError};
 use tenet_store::owner::{Owner, Width};
 
@@ -54,10 +54,36 @@ pub enum Came {
     Refused,
     /// Reading did not notice that rows were missing; the check of everything did.
     Unnoticed,
-    /// The damage made the last commit, of a store that was not closed, look as if the power had cut it off: it is gone, and nothing was said.
-    Dropped,
     /// The fault did not come.
     Never,
+}
+
+/// The notes of how far a store was, in the order they were written: the last one counts, unless the power was cut. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Notes(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Notes {
+    /// As they may be after the power was cut: none of them is synced.
+    fn cut(&self, dice: &mut Dice) -> Notes {
+        let all = self.all();
+        let left = dice.below(all.len() as u64 + 1) as usize;
+        Notes(Arc::new(Mutex::new(all[..left].to_vec())))
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Aside for Notes {
+    fn load(&self) -> std::io::Result<Vec<u8>> {
+        Ok(self.all().last().cloned().unwrap_or_default())
+    }
+
+    fn store(&self, note: &[u8]) -> std::io::Result<()> {
+        self.all().push(note.to_vec());
+        Ok(())
+    }
 }
 
 /// A store on a disk, and what is said of it.
@@ -71,8 +97,14 @@ pub struct Stage {
 
 impl Stage {
     /// Opens it, and checks everything where that is asked for.
-    pub async fn open(disk: Disk, seed: u64, life: u64, check: bool) -> Result<Stage, EngineError> {
-        let engine = Embedded::open_with(disk, EmbeddedOptions { check, ..EmbeddedOptions::default() })?;
+    pub async fn open(
+        disk: Disk,
+        notes: Notes,
+        (seed, life): (u64, u64),
+        check: bool,
+    ) -> Result<Stage, EngineError> {
+        let options = EmbeddedOptions { check, ..EmbeddedOptions::default() };
+        let engine = Embedded::open_with(disk, notes, options)?;
         let collection = declare(&engine).await.map_err(EngineError::Broken)?;
         let lines = Lines::default();
         let owner = Owner::start(Arc::new(engine.clone()), Width { near_bytes: 0, ..Width::default() });
@@ -143,7 +175,8 @@ pub async fn run_on(disk: Disk, seed: u64) -> Result<(Kind, Came), String> {
     let mut dice = Dice::new(seed, 7);
     let mut account = Account::default();
     let text = |error: EngineError| format!("{kind:?}: {error}");
-    let stage = Stage::open(disk.clone(), seed, 0, false).await.map_err(text)?;
+    let notes = Notes::default();
+    let stage = Stage::open(disk.clone(), notes.clone(), (seed, 0), false).await.map_err(text)?;
     let mut clients = stage.clients();
     for _ in 0..dice.below(BEFORE) {
         stage.batch(&mut clients, &mut dice).await.map_err(text)?;
@@ -175,17 +208,17 @@ pub async fn run_on(disk: Disk, seed: u64) -> Result<(Kind, Came), String> {
             disk.let_go().await;
             bytes = disk.bytes();
         }
-        return Turned::of(bytes, closed, seed, &mut dice).look(account).await;
+        return Turned::of(bytes, notes, seed, &mut dice).look(account, closed).await;
     }
-    let bytes = match kind {
-        Kind::DiskFull => disk.bytes(),
-        Kind::PowerCut => disk.cut(&mut dice),
-        _ if dice.below(2) == 0 => disk.bytes(),
-        _ => disk.cut(&mut dice),
+    let (bytes, notes) = match kind {
+        Kind::DiskFull => (disk.bytes(), notes),
+        Kind::PowerCut => (disk.cut(&mut dice), notes.cut(&mut dice)),
+        _ if dice.below(2) == 0 => (disk.bytes(), notes),
+        _ => (disk.cut(&mut dice), notes.cut(&mut dice)),
     };
     drop((stage, clients));
     let check = dice.below(2) == 0;
-    let again = Stage::open(Disk::of(bytes), seed, 1, check).await.map_err(text)?;
+    let again = Stage::open(Disk::of(bytes), notes, (seed, 1), check).await.map_err(text)?;
     again.look(&mut account).await.map_err(|what| format!("{kind:?}: {what}"))?;
     let (_, problems) = judge(&account);
     if !problems.is_empty() {
@@ -207,32 +240,34 @@ fn fault(kind: Kind, dice: &mut Dice) -> Option<Fault> {
 /// A stored byte that was turned.
 struct Turned {
     bytes: Vec<u8>,
+    notes: Notes,
     place: String,
-    closed: bool,
     check: bool,
     seed: u64,
 }
 
 impl Turned {
-    fn of(mut bytes: Vec<u8>, closed: bool, seed: u64, dice: &mut Dice) -> Turned {
+    fn of(mut bytes: Vec<u8>, notes: Notes, seed: u64, dice: &mut Dice) -> Turned {
         let at = dice.below(bytes.len() as u64) as usize;
         bytes[at] ^= 1 << dice.below(8);
-        let state = if closed { "closed" } else { "not closed" };
-        let place = format!("byte {at} of {}, {state}", bytes.len());
-        Turned { bytes, place, closed, check: dice.below(2) == 0, seed }
+        let place = format!("byte {at} of {}", bytes.len());
+        Turned { bytes, notes, place, check: dice.below(2) == 0, seed }
+    }
+
+    async fn open(&self, life: u64, check: bool) -> Result<Stage, EngineError> {
+        Stage::open(Disk::of(self.bytes.clone()), self.notes.clone(), (self.seed, life), check).await
     }
 
     /// Looks at what is there now.
-    async fn look(self, mut account: Account) -> Result<(Kind, Came), String> {
+    async fn look(self, mut account: Account, closed: bool) -> Result<(Kind, Came), String> {
         let came = |came| Ok((Kind::ByteTurns, came));
-        let wrong = |what: &str| Err(format!("{}: {what}", self.place));
-        let stage = match Stage::open(Disk::of(self.bytes.clone()), self.seed, 1, self.check).await {
+        let state = if closed { "closed" } else { "not closed" };
+        let wrong = |what: &str| Err(format!("{}, {state}: {what}", self.place));
+        let stage = match self.open(1, self.check).await {
             Err(error) if error.to_string().contains(DAMAGED) => return came(Came::Found),
             Err(_) => return came(Came::Refused),
             Ok(stage) => stage,
         };
-        let last = stage.engine.last_version().await.map_err(|error| error.to_string())?.0;
-        let dropped = !self.closed && last < account.last_version;
         match stage.look(&mut account).await {
             Err(what) if what.contains(DAMAGED) => return came(Came::Found),
             Err(what) => return wrong(&what),
@@ -242,15 +277,11 @@ impl Turned {
         if problems.is_empty() {
             return came(Came::Whole);
         }
-        if dropped {
-            return came(Came::Dropped);
-        }
         if problems.iter().any(|what| what.contains(DAMAGED)) {
             return came(Came::Found);
         }
         // A turned byte in the tree itself may hide rows, and only a look at all of it can tell.
-        let checked = Stage::open(Disk::of(self.bytes.clone()), self.seed, 2, true).await.map(drop);
-        match checked {
+        match self.open(2, true).await.map(drop) {
             Err(EngineError::Corrupt { .. }) if !self.check => came(Came::Unnoticed),
             _ => wrong(&problems.join("\n")),
         }

@@ -68,7 +68,10 @@ fn nothing_is_lost_or_made_up_by_a_disk_that_fails() {
 /// What is said of a store on a disk that does not fail.
 async fn honest() -> account::Account {
     let (mut dice, mut account) = (dice::Dice::new(5, 7), account::Account::default());
-    let stage = faults::Stage::open(disk::Disk::of(Vec::new()), 5, 0, false).await.unwrap();
+    let stage = {
+        let disk = disk::Disk::of(Vec::new());
+        faults::Stage::open(disk, faults::Notes::default(), (5, 0), false).await.unwrap()
+    };
     let mut clients = stage.clients();
     for _ in 0..12 {
         stage.batch(&mut clients, &mut dice).await.unwrap();

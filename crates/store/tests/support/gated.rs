@@ -165,7 +165,7 @@ impl Engine for Gated {
 pub async fn declared(engine: &dyn Engine) -> CollectionId {
     let name =
         CollectionName { namespace: Name::new("test").unwrap(), collection: Name::new("counts").unwrap() };
-    engine.declare(Collection { name, retention: Duration::ZERO, layout: 0 }).await.unwrap()
+    engine.declare(Collection { name, retention: Duration::from_secs(3600), layout: 0 }).await.unwrap()
 }
 
 pub fn add(collection: CollectionId, record: &'static str, nonce: u128) -> Commit {

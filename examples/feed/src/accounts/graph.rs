@@ -22,9 +22,9 @@ impl Graph {
         Graph { edges, replica }
     }
 
-    /// Whom `follower` follows: the seeded ones first.
-    pub(super) async fn following(&self, follower: &str) -> Result<Vec<String>, Status> {
-        Ok(merged(follower, &self.written(follower).await?))
+    /// The first `most` whom `follower` follows: the seeded ones first.
+    pub(super) async fn following(&self, follower: &str, most: usize) -> Result<Vec<String>, Status> {
+        Ok(merged(follower, &self.written(follower).await?).take(most).collect())
     }
 
     /// How many `follower` follows.
@@ -33,7 +33,7 @@ impl Graph {
         if written.is_empty() {
             return Ok(Person::from_id(follower).map_or(0, |person| person.following().count()));
         }
-        Ok(merged(follower, &written).len())
+        Ok(merged(follower, &written).count())
     }
 
     async fn written(&self, follower: &str) -> Result<Vec<Arc<StoredEdge>>, Status> {
@@ -92,12 +92,12 @@ impl Graph {
 }
 
 /// Whom `follower` follows, with what was written on top of the seed.
-fn merged(follower: &str, written: &[Arc<StoredEdge>]) -> Vec<String> {
+fn merged(follower: &str, written: &[Arc<StoredEdge>]) -> impl Iterator<Item = String> {
     let changed: HashSet<&str> = written.iter().map(|edge| edge.followed_id.as_str()).collect();
     let seeded = Person::from_id(follower).into_iter().flat_map(Person::following).map(Person::id);
-    let kept = seeded.filter(|followed| changed.is_empty() || !changed.contains(followed.as_str()));
+    let kept = seeded.filter(move |followed| changed.is_empty() || !changed.contains(followed.as_str()));
     let added = written.iter().filter(|edge| !edge.removed).map(|edge| edge.followed_id.clone());
-    kept.chain(added).collect()
+    kept.chain(added)
 }
 
 fn seeded(follower: &str, followed: &str) -> bool {

@@ -47,7 +47,7 @@ impl AccountsInternal for Accounts {
     ) -> Result<Response<Self::StreamFollowingStream>, Status> {
         let ids = [request.into_inner().user_id];
         let user = self.users.known(&ids).await?.pop().flatten().ok_or_else(|| no_user(&ids[0]))?;
-        let ids = self.graph.following(&user.user_id).await?;
+        let ids = self.graph.following(&user.user_id, usize::MAX).await?;
         let mut rest = ids.into_iter();
         let chunks = std::iter::from_fn(move || {
             let user_ids: Vec<String> = rest.by_ref().take(CHUNK).collect();

@@ -1,7 +1,7 @@
 //! `feed.accounts.v1.Accounts`, as its contract says.
 
 use super::Accounts;
-use super::users::{canonical, check};
+use super::users::{canonical, check, no_user};
 use crate::api::accounts::v1::accounts_server::Accounts as Contract;
 use crate::api::accounts::v1::{
     BatchGetUsersRequest, BatchGetUsersResponse, CreateUserRequest, DeleteUserRequest, FollowUserRequest,
@@ -129,9 +129,10 @@ impl Contract for Accounts {
     async fn list_following(&self, request: Request<ListFollowingRequest>) -> Answer<ListFollowingResponse> {
         let request = request.into_inner();
         let size = page::size(request.page_size.unwrap_or_default(), 50, 1000)?;
-        let user = self.users.get(&request.user_id).await?;
-        let mut user_ids = self.graph.following(&user.user_id).await?;
-        user_ids.truncate(size);
+        // As old as the graph itself: read in memory, where the user is not new.
+        let known = self.users.known(std::slice::from_ref(&request.user_id)).await?;
+        let user = known.into_iter().next().flatten().ok_or_else(|| no_user(&request.user_id))?;
+        let user_ids = self.graph.following(&user.user_id, size).await?;
         Ok(Response::new(ListFollowingResponse { user_ids }))
     }
 

@@ -130,7 +130,7 @@ impl Inner {
                     logged: writer.logged.max(begin.logged.0),
                 };
             }
-            for (from, to, _) in &assigned {
+            for (from, to) in &assigned {
                 if let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) {
                     let name = of.name.to_string();
                     put(
@@ -140,18 +140,17 @@ impl Inner {
                     )?;
                 }
             }
-            let all = known.iter().map(|(id, _)| *id).chain(assigned.iter().map(|(_, to, _)| *to));
+            let all = known.iter().map(|(id, _)| *id).chain(assigned.iter().map(|(_, to)| *to));
             for id in all {
                 let key = log::forgotten_key(id);
                 put(&mut tables.meta, &key, &rows::number(&key, writer.logged))?;
             }
             let next = loading.filter(|_| goes_on).map_or(0, |(_, next)| next);
-            let ids = assigned.iter().map(|(from, to, _)| (*from, *to)).collect();
-            Ok((Loaded::Parts { next, ids }, true))
+            Ok((Loaded::Parts { next, ids: assigned.clone() }, true))
         })?;
         if let Loaded::Parts { .. } = &loaded {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            for (from, to, _) in &assigned {
+            for (from, to) in &assigned {
                 if let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) {
                     known.insert(*to, of.clone());
                 }

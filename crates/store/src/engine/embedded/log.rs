@@ -1,5 +1,6 @@
 //! What is found at opening, collections, and the log of their changes.
 
+use super::mark::Mark;
 use super::tables::{self, Tables, at};
 use super::writer::{LOGGED, VERSION, Writer, put};
 use super::{FORMAT, Inner, keys, rows, sizes};
@@ -15,6 +16,7 @@ const FORMAT_KEY: &[u8] = b"format";
 /// Looks at a database that was opened: its format, its collections, its last version. Makes what is missing.
 pub(super) fn found(
     database: &Database,
+    mark: &Mark,
     place: &str,
 ) -> Result<(HashMap<CollectionId, Collection>, Writer), EngineError> {
     let transaction = database.begin_write().map_err(|error| at(place, error))?;
@@ -32,6 +34,7 @@ pub(super) fn found(
     }
     let number = |key| meta(&tables, key).map(Option::unwrap_or_default);
     let writer = Writer { last: number(VERSION)?, logged: number(LOGGED)? };
+    mark.check(writer.last)?;
     let mut known = HashMap::new();
     for row in tables.collections.iter().map_err(|error| at("collections", error))? {
         let (key, row) = row.map_err(|error| at("collections", error))?;

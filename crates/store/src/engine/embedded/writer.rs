@@ -65,6 +65,9 @@ impl Inner {
                         other => EngineError::Unknown(other.to_string()),
                     }
                 })?;
+                if writer.last > before.last {
+                    self.mark.note(writer.last);
+                }
                 self.committed.store(writer.last, Ordering::Release);
                 self.logged.store(writer.logged, Ordering::Release);
                 Ok(answer)

@@ -94,7 +94,7 @@ impl State {
         }
         let known: Vec<_> = self.collections.iter().map(|(id, of)| (*id, of.clone())).collect();
         let assigned = assign(&known, &begin.collections);
-        for (from, to, _) in &assigned {
+        for (from, to) in &assigned {
             if let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) {
                 self.collections.insert(*to, of.clone());
             }
@@ -103,7 +103,7 @@ impl State {
             self.forgotten.insert(*id, self.logged);
         }
         let next = self.loading.map_or(0, |(_, next)| next);
-        Ok(Loaded::Parts { next, ids: assigned.into_iter().map(|(from, to, _)| (from, to)).collect() })
+        Ok(Loaded::Parts { next, ids: assigned })
     }
 
     fn put(&mut self, row: Row, now: UnixMs) {

@@ -5,14 +5,15 @@ use super::driver::Driver;
 use super::examine::examine;
 use super::failure::Failure;
 use super::hosts::{GONE, SILENT, hosts};
+use super::load;
 use super::locks::Space;
 use super::rows::column;
 use super::schema::{self, Standing};
 use super::session::Session;
 use super::statements::Statements;
 use crate::engine::EngineError;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
@@ -34,6 +35,26 @@ pub(super) struct Connector {
     /// The newest timeline that was seen: an older primary was replaced.
     pub newest: AtomicU32,
     pub space: Space,
+    pub restores: Restores,
+}
+
+/// The restore that this process knows of: it makes one itself, or has found one that did not end when it began. Any other has begun since, while this process was
+/// away from the server, and what it would read now is half a backup.
+#[derive(Default)]
+pub(super) struct Restores(Mutex<Option<Option<u128>>>);
+
+impl Restores {
+    /// It is known from now on; `None`: there is none.
+    pub fn know(&self, backup: Option<u128>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(backup);
+    }
+
+    /// The restore that is there and not known. What is there at first is known.
+    fn unknown(&self, there: Option<u128>) -> Option<u128> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = *known.get_or_insert(there);
+        there.filter(|_| there != known)
+    }
 }
 
 impl Connector {
@@ -56,7 +77,7 @@ impl Connector {
         }
         let space = Space::new(&config.schema);
         let (last, newest) = (AtomicUsize::new(0), AtomicU32::new(0));
-        Ok(Connector { config, hosts, last, newest, space })
+        Ok(Connector { config, hosts, last, newest, space, restores: Restores::default() })
     }
 
     /// A session on the primary.
@@ -125,6 +146,12 @@ impl Connector {
             )));
         }
         client.batch_execute(&standing.settings(self.space)).await?;
+        // After the session's lock was taken: who restores looks for such locks after it has said that it does.
+        if let Some(backup) = self.restores.unknown(load::there(&client).await?) {
+            return Err(Failure::silent(&format!(
+                "the backup {backup:032x} is being restored there, by another process"
+            )));
+        }
         let statements = Statements::prepare(&client).await?;
         Ok(Session {
             client,

@@ -13,6 +13,8 @@ use crate::name::CollectionId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 /// Items that are counted before something is said to be there.
@@ -24,12 +26,20 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// The backup whose restore did not end.
 pub(super) async fn unfinished(session: Work) -> Result<Option<u128>, Failure> {
-    let there =
-        session.within(session.client.query_one("SELECT to_regclass('loading') IS NOT NULL", &[])).await?;
+    session.within(there(&session.client)).await
+}
+
+/// The same on a session that is being opened.
+pub(super) async fn there(client: &Client) -> Result<Option<u128>, Failure> {
+    let there = client.query_one("SELECT to_regclass('loading') IS NOT NULL", &[]).await?;
     if !column::<bool>(&there, 0)? {
         return Ok(None);
     }
-    let row = session.within(session.client.query_opt("SELECT backup, next FROM loading", &[])).await?;
+    let row = match client.query_opt("SELECT backup, next FROM loading", &[]).await {
+        // It ended just now.
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => None,
+        row => row?,
+    };
     Ok(row.map(|row| loading(&row)).transpose()?.map(|(backup, _)| backup))
 }
 
@@ -44,8 +54,10 @@ fn loading(row: &tokio_postgres::Row) -> Result<(u128, u64), Failure> {
 impl Postgres {
     pub(super) async fn load_step(&self, step: Load) -> Result<Loaded, EngineError> {
         let begins = matches!(step, Load::Begin(_));
-        if begins {
+        let ends = matches!(step, Load::End { .. });
+        if let Load::Begin(begin) = &step {
             self.alone().await?;
+            self.pool.restores().know(Some(begin.backup));
         }
         let step = Arc::new(step);
         let space = self.space;
@@ -60,6 +72,11 @@ impl Postgres {
             }
         };
         let done = self.pool.run(Purpose::Write, work).await.map_err(|failure| failure.error);
+        match &done {
+            Ok(Loaded::Taken { unfinished, .. }) => self.pool.restores().know(*unfinished),
+            Ok(_) if ends => self.pool.restores().know(None),
+            _ => {}
+        }
         if begins {
             // They know where the log was before.
             self.pool.forget_idle();
@@ -74,7 +91,8 @@ impl Postgres {
             // Ours count as well.
             self.pool.forget_idle();
             let space = self.space;
-            let others = self.call(Purpose::Read, move |session| others(session, space)).await?;
+            let others =
+                self.call(Purpose::Read, move |session| async move { others(&session, space).await }).await?;
             if others == 0 {
                 return Ok(());
             }
@@ -89,7 +107,7 @@ impl Postgres {
 }
 
 /// Sessions of stores beside this one.
-async fn others(session: Work, space: Space) -> Result<i64, Failure> {
+async fn others(session: &Work, space: Space) -> Result<i64, Failure> {
     let (high, low) = space.sessions_halves();
     let others = format!("SELECT count(*) FROM ({HOLDERS}) AS held WHERE pid <> pg_backend_pid()");
     let row = session.within(session.client.query_one(&others, &[&high, &low])).await?;
@@ -99,13 +117,14 @@ async fn others(session: Work, space: Space) -> Result<i64, Failure> {
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS loading (
     one bool PRIMARY KEY DEFAULT true CHECK (one), backup bytea NOT NULL, next int8 NOT NULL)";
 
+/// Says that a restore begins, looks once more that nobody else is there, and makes room. A session that is opened meanwhile is seen here or sees what is said.
 async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Loaded, Failure> {
     let client = &session.client;
     let open = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({}); {TABLE}",
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({})",
         space.schema()
     );
-    session.within(client.batch_execute(&open)).await?;
+    session.within(client.batch_execute(&format!("{open}; {TABLE}"))).await?;
     let row = session.within(client.query_opt("SELECT backup, next FROM loading", &[])).await?;
     let there = row.map(|row| loading(&row)).transpose()?;
     let goes_on = there.filter(|(backup, _)| *backup == begin.backup);
@@ -118,18 +137,35 @@ async fn begin_load(session: Work, space: Space, begin: &LoadBegin) -> Result<Lo
             unfinished: there.map(|(backup, _)| backup),
         });
     }
+    if goes_on.is_none() {
+        let backup = begin.backup.to_be_bytes();
+        session.within(client.batch_execute("DELETE FROM loading")).await?;
+        let say = "INSERT INTO loading (backup, next) VALUES ($1, 0)";
+        session.within(client.execute(say, &[&&backup[..]])).await?;
+    }
+    session.within(client.batch_execute("COMMIT")).await?;
+    if others(&session, space).await? > 0 {
+        if there.is_none() {
+            session.within(client.batch_execute("DROP TABLE loading")).await?;
+        }
+        return Err(Failure::refused(EngineError::Unavailable(
+            "another process of the store has come to it; all are to be ended before".into(),
+        )));
+    }
+    let next = goes_on.map_or(0, |(_, next)| next);
+    session.within(client.batch_execute(&open)).await?;
     let known = collections::all_on(&session).await?;
     let assigned = assign(&known, &begin.collections);
-    for (from, to, _) in &assigned {
+    for (from, to) in &assigned {
         let Some((_, of)) = begin.collections.iter().find(|(id, _)| id == from) else { continue };
         declare(&session, *to, of).await?;
     }
-    if goes_on.is_none() {
+    // Before the first part, also where a run before this one ended between the two.
+    if next == 0 {
         empty(&session, begin).await?;
     }
     session.within(client.batch_execute("COMMIT")).await?;
-    let ids = assigned.into_iter().map(|(from, to, _)| (from, to)).collect();
-    Ok(Loaded::Parts { next: goes_on.map_or(0, |(_, next)| next), ids })
+    Ok(Loaded::Parts { next, ids: assigned })
 }
 
 /// Declares a collection as it is in the backup: its entries of indexes are of the layout that it had there.
@@ -146,13 +182,7 @@ async fn declare(session: &Work, id: CollectionId, of: &Collection) -> Result<()
 /// Removes what is there, and moves versions and the log on.
 async fn empty(session: &Work, begin: &LoadBegin) -> Result<(), Failure> {
     let client = &session.client;
-    session
-        .within(client.batch_execute("TRUNCATE item, token, change, chunk, loose; DELETE FROM loading"))
-        .await?;
-    let backup = begin.backup.to_be_bytes();
-    session
-        .within(client.execute("INSERT INTO loading (backup, next) VALUES ($1, 0)", &[&&backup[..]]))
-        .await?;
+    session.within(client.batch_execute("TRUNCATE item, token, change, chunk, loose")).await?;
     let version = rows::version(begin.version);
     let versions = "SELECT setval('version', greatest($1::int8, (SELECT last_value FROM version), 1024))";
     session.within(client.query_one(versions, &[&version])).await?;
@@ -238,5 +268,12 @@ async fn end(session: Work, backup: u128) -> Result<Loaded, Failure> {
     session.within(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")).await?;
     let next = locked(&session, backup).await?;
     session.within(client.batch_execute("DROP TABLE loading; COMMIT")).await?;
+    // What the planner knows is of the time before: sizes would be guesses until the server's own upkeep has looked.
+    if let Err(failure) = session.within(client.batch_execute("ANALYZE item, token, chunk")).await {
+        tracing::warn!(
+            "the restored tables were not analysed, so sizes are guesses for a while: {}",
+            failure.error
+        );
+    }
     Ok(Loaded::Parts { next, ids: Vec::new() })
 }

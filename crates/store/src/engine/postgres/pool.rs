@@ -5,7 +5,7 @@
 //! something is never used again.
 
 use super::config::PostgresConfig;
-use super::connect::Connector;
+use super::connect::{Connector, Restores};
 use super::failure::Failure;
 use super::session::{Session, Work};
 use crate::engine::EngineError;
@@ -228,6 +228,11 @@ impl Pool {
             away.reason.clone_from(reason);
         }
         Err(Failure { again: false, ..failure })
+    }
+
+    /// The restore that sessions know of.
+    pub fn restores(&self) -> &Restores {
+        &self.connector.restores
     }
 
     /// Closes the sessions that nobody uses: new ones learn what has changed.

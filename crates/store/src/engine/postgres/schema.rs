@@ -18,8 +18,11 @@ const STEP_MS: u32 = 300_000;
 pub(super) async fn migrate(client: &Client, schema: &str, space: Space) -> Result<(), Failure> {
     let begin = format!(
         "SET statement_timeout = {STEP_MS}; SET synchronous_commit = on; SET client_min_messages = 'warning';
-         BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({})",
-        space.schema()
+         SELECT pg_advisory_lock_shared({ours});
+         BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({schema})",
+        // An index may take minutes: whoever looks for intruders meanwhile knows us by this.
+        ours = space.sessions(),
+        schema = space.schema()
     );
     client.batch_execute(&begin).await?;
     let table = format!("{schema}.migration");

@@ -194,7 +194,7 @@ impl Followed {
             tracing::info!("release {} serves, epoch {}", release.hash.short(), current.epoch);
         }
         *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = current;
-        self.collector.set_release(&current.hash.to_string(), current.epoch);
+        self.collector.set_release(&current.hash.short(), current.epoch);
         Ok(())
     }
 

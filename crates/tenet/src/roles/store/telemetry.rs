@@ -15,7 +15,7 @@ pub fn collector(name: &str, zone: &str, serving: Current) -> Arc<Collector> {
         name: name.to_owned(),
         role: STORE.to_owned(),
         zone: zone.to_owned(),
-        release: serving.hash.to_string(),
+        release: serving.hash.short(),
         epoch: serving.epoch,
         version: env!("CARGO_PKG_VERSION").into(),
         started: SystemTime::now(),
