@@ -52,7 +52,8 @@ impl Quotas {
         all
     }
 
-    /// Lets in what fits into its namespace, whose collections are these. The engine is asked where it may not.
+    /// Lets in what fits into its namespace, whose collections are these. The engine is asked where it may not. Where nothing is bounded
+    /// nothing is written down.
     ///
     /// # Errors
     /// It does not fit.
@@ -62,9 +63,10 @@ impl Quotas {
         quota: &Arc<Quota>,
         collections: impl FnOnce() -> Vec<CollectionId>,
         (more, what): (Amount, As),
-    ) -> Result<LetIn, Over> {
-        // Where nothing is bounded there is nothing to write down.
-        let more = if quota.room.is_bounded() { more } else { Amount::default() };
+    ) -> Result<Option<LetIn>, Over> {
+        if !quota.room.is_bounded() {
+            return Ok(None);
+        }
         let asked = self.now();
         let since = if engine.knows_sizes() {
             asked
@@ -76,12 +78,12 @@ impl Quotas {
             if let Err(error) = self.measure(engine, quota, &collections(), since).await {
                 // An engine that is away says so to the write itself.
                 tracing::debug!(namespace = %quota.name(), "how much it keeps is not known: {error}");
-                return Ok(LetIn::new(quota, more, what));
+                return Ok(Some(LetIn::new(quota, more, what)));
             }
             fits = quota.room.fits(more, since);
         }
         match fits {
-            Fits::Yes | Fits::Measure => Ok(LetIn::new(quota, more, what)),
+            Fits::Yes | Fits::Measure => Ok(Some(LetIn::new(quota, more, what))),
             Fits::No { limit, allowed, used } => Err(Over::Size { limit, allowed, used }),
         }
     }

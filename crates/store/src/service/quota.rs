@@ -35,16 +35,16 @@ impl StoreService {
         if more.items == 0 {
             return Ok(None);
         }
-        self.let_in(known, more, As::Write).await.map(Some)
+        self.let_in(known, more, As::Write).await
     }
 
     /// Lets in the pieces of a long value, before the first of them is taken: they are there until what is returned is dropped.
-    pub(super) async fn admit_pieces(&self, known: &Known, bytes: u64) -> Result<LetIn, Status> {
+    pub(super) async fn admit_pieces(&self, known: &Known, bytes: u64) -> Result<Option<LetIn>, Status> {
         let let_in = self.let_in(known, Amount { bytes, items: 1 }, As::Pieces).await;
         let_in.map_err(|over| refused(over, known))
     }
 
-    async fn let_in(&self, known: &Known, more: Amount, what: As) -> Result<LetIn, Over> {
+    async fn let_in(&self, known: &Known, more: Amount, what: As) -> Result<Option<LetIn>, Over> {
         let collections = || self.catalogue().in_namespace(known.quota.name());
         let engine = self.owner.engine().as_ref();
         self.quotas().let_in(engine, &known.quota, collections, (more, what)).await

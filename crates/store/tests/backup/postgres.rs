@@ -1,6 +1,7 @@
 //! The same with PostgreSQL at either end.
 
 use super::server::Server;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tenet_store::backup::{Reader, Restore};
@@ -35,16 +36,22 @@ async fn from_embedded_to_postgres_and_back() {
     super::moment::check(open(&server, "e").await).await;
 }
 
+/// Two processes on one store, of which there is a backup.
+async fn backed_up(server: &Server, path: &Path) -> (Arc<dyn Engine>, Arc<dyn Engine>) {
+    let engine = open(server, "one").await;
+    super::site::fill(&*engine, super::site::token(&*engine).await).await;
+    super::site::back_up(&*engine, path).await;
+    let other = open(server, "one").await;
+    other.clock().await.unwrap();
+    (engine, other)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_restored_under_another_process() {
     let Some(server) = Server::start("nothing_is_restored_under_another_process", &[]) else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("backup");
-    let engine = open(&server, "one").await;
-    super::site::fill(&*engine, super::site::token(&*engine).await).await;
-    super::site::back_up(&*engine, &path).await;
-    let other = open(&server, "one").await;
-    other.clock().await.unwrap();
+    let (engine, other) = backed_up(&server, &path).await;
     let refused = super::site::restore(&*engine, &path, true).await.unwrap_err().to_string();
     assert!(refused.contains("another process of the store"), "{refused}");
     assert_eq!(engine.unfinished_load().await.unwrap(), None);
@@ -61,11 +68,7 @@ async fn who_comes_back_during_a_restore_stays_away_until_its_end() {
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("backup");
-    let engine = open(&server, "one").await;
-    super::site::fill(&*engine, super::site::token(&*engine).await).await;
-    super::site::back_up(&*engine, &path).await;
-    let other = open(&server, "one").await;
-    other.clock().await.unwrap();
+    let (engine, other) = backed_up(&server, &path).await;
     // It is cut off, so nobody sees it when the restore begins.
     server.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",

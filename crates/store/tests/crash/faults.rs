@@ -208,7 +208,7 @@ pub async fn run_on(disk: Disk, seed: u64) -> Result<(Kind, Came), String> {
             disk.let_go().await;
             bytes = disk.bytes();
         }
-        return Turned::of(bytes, notes, seed, &mut dice).look(account, closed).await;
+        return Turned::of((bytes, notes), closed, seed, &mut dice).look(account).await;
     }
     let (bytes, notes) = match kind {
         Kind::DiskFull => (disk.bytes(), notes),
@@ -247,10 +247,11 @@ struct Turned {
 }
 
 impl Turned {
-    fn of(mut bytes: Vec<u8>, notes: Notes, seed: u64, dice: &mut Dice) -> Turned {
+    fn of((mut bytes, notes): (Vec<u8>, Notes), closed: bool, seed: u64, dice: &mut Dice) -> Turned {
         let at = dice.below(bytes.len() as u64) as usize;
         bytes[at] ^= 1 << dice.below(8);
-        let place = format!("byte {at} of {}", bytes.len());
+        let state = if closed { "closed" } else { "not closed" };
+        let place = format!("byte {at} of {}, {state}", bytes.len());
         Turned { bytes, notes, place, check: dice.below(2) == 0, seed }
     }
 
@@ -259,10 +260,9 @@ impl Turned {
     }
 
     /// Looks at what is there now.
-    async fn look(self, mut account: Account, closed: bool) -> Result<(Kind, Came), String> {
+    async fn look(self, mut account: Account) -> Result<(Kind, Came), String> {
         let came = |came| Ok((Kind::ByteTurns, came));
-        let state = if closed { "closed" } else { "not closed" };
-        let wrong = |what: &str| Err(format!("{}, {state}: {what}", self.place));
+        let wrong = |what: &str| Err(format!("{}: {what}", self.place));
         let stage = match self.open(1, self.check).await {
             Err(error) if error.to_string().contains(DAMAGED) => return came(Came::Found),
             Err(_) => return came(Came::Refused),

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The file in the folder.
-pub const FILE: &str = "store.mark";
+const FILE: &str = "store.mark";
 /// What its checksum is of, beside its number.
 const KEY: &[u8] = b"mark";
 /// Bytes of a note, at most.

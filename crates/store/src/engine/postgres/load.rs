@@ -53,8 +53,6 @@ fn loading(row: &tokio_postgres::Row) -> Result<(u128, u64), Failure> {
 
 impl Postgres {
     pub(super) async fn load_step(&self, step: Load) -> Result<Loaded, EngineError> {
-        let begins = matches!(step, Load::Begin(_));
-        let ends = matches!(step, Load::End { .. });
         if let Load::Begin(begin) = &step {
             self.alone().await?;
             self.pool.restores().know(Some(begin.backup));
@@ -72,12 +70,12 @@ impl Postgres {
             }
         };
         let done = self.pool.run(Purpose::Write, work).await.map_err(|failure| failure.error);
-        match &done {
-            Ok(Loaded::Taken { unfinished, .. }) => self.pool.restores().know(*unfinished),
-            Ok(_) if ends => self.pool.restores().know(None),
+        match (&*step, &done) {
+            (_, Ok(Loaded::Taken { unfinished, .. })) => self.pool.restores().know(*unfinished),
+            (Load::End { .. }, Ok(_)) => self.pool.restores().know(None),
             _ => {}
         }
-        if begins {
+        if let Load::Begin(_) = &*step {
             // They know where the log was before.
             self.pool.forget_idle();
         }
